@@ -1,0 +1,1 @@
+"""What happens inside a call: small scripts that ask, record and leave."""

@@ -1,0 +1,1 @@
+"""Long-running parts, jobs, and every outside door: Redis, AMI, CEL, the files of the exchange."""

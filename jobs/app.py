@@ -1,0 +1,33 @@
+"""The application without the web: settings, database, announcements. AGI, listener and jobs run inside it."""
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from jobs.notify import publish_after_commit
+from jobs.settings import CHECKOUT, Settings, load_secrets, load_settings
+from models.base import db, use_sqlite_well
+
+migrate = Migrate()
+
+
+def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> Flask:
+    """Assemble the application without routes. Connects to nothing yet.
+
+    ``lock_seconds`` is how long a write waits for SQLite's lock before it gives up.
+    """
+    settings = settings or load_settings()
+    app = Flask("webui", root_path=str(CHECKOUT / "webui"))
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=load_secrets(settings)["web"],
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 10, "max_overflow": 30, "pool_timeout": 5},
+    )
+    settings.var.mkdir(parents=True, exist_ok=True)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(CHECKOUT / "migrations"))
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            use_sqlite_well(db.engine, lock_seconds)
+    publish_after_commit(app, settings.redis_url)
+    return app

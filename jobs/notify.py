@@ -1,0 +1,104 @@
+"""Telling the browsers: after each commit the changed rows' ids go into a Redis stream. Never any content.
+
+Redis only wakes and notifies. When it is away, publishing costs next to nothing and readers fall back on asking
+the database once a second (`RESYNC`); nothing is lost, only later.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+import redis
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from models.base import db
+
+STREAM = "cc:events"
+KEPT = 2000  # events; a browser that was away longer gets the present state instead
+RESYNC = ("resync", 0)
+_PAUSE = 1.0  # seconds without a try after Redis failed once
+
+log = logging.getLogger(__name__)
+
+
+def connect(url: str, *, reply_seconds: float) -> redis.Redis:
+    """A client for ``url`` that gives up soon: 0.2 s to connect, ``reply_seconds`` for each answer, no retries."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=0.2,
+        socket_timeout=reply_seconds,
+        retry=None,
+        decode_responses=True,
+        protocol=2,
+    )
+
+
+class Publisher:
+    """Adds events to the stream; after a failure it stays silent for a second, so that nobody waits for Redis."""
+
+    def __init__(self, url: str) -> None:
+        self._client = connect(url, reply_seconds=0.2)
+        self._silent_until = 0.0
+
+    def publish(self, kind: str, row_id: int) -> None:
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            self._client.xadd(STREAM, {"kind": kind, "id": row_id}, maxlen=KEPT, approximate=True)
+        except redis.RedisError as error:
+            self._silent_until = time.monotonic() + _PAUSE
+            log.warning("Redis does not answer (%s): screens follow by asking the database", type(error).__name__)
+
+
+def publish_after_commit(app: Flask, redis_url: str) -> None:
+    """Publish what `models.base.announce` remembered, once the transaction is committed, and forget it otherwise."""
+    publisher = Publisher(redis_url)
+    app.extensions["publisher"] = publisher
+    with app.app_context():
+        maker = db.session.session_factory
+
+    @event.listens_for(maker, "after_commit")
+    def publish(session: Session) -> None:
+        for kind, row_id in session.info.pop("announcements", {}):
+            publisher.publish(kind, row_id)
+
+    @event.listens_for(maker, "after_rollback")
+    def forget(session: Session) -> None:
+        session.info.pop("announcements", None)
+
+
+def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[tuple[str, str, int]]:
+    """Yield ``(stream id, kind, row id)`` for ever, until ``stop`` is set.
+
+    While Redis is away, and once when it is back, yields ``("", *RESYNC)`` every second: the reader then asks the
+    database for the present state.
+    """
+    client = connect(url, reply_seconds=6.0)
+    last, away = start, False
+    while not stop.is_set():
+        try:
+            if last == "$":
+                newest = client.xrevrange(STREAM, count=1)
+                last = newest[0][0] if newest else "0-0"
+            if away:
+                away = False
+                yield ("", *RESYNC)
+            for _stream, entries in client.xread({STREAM: last}, count=200, block=5000) or []:
+                for last, fields in entries:
+                    yield last, fields["kind"], int(fields["id"])
+        except (redis.RedisError, OSError):
+            away, last = True, "$"
+            yield ("", *RESYNC)
+            stop.wait(_PAUSE)
+
+
+def newest_event_id(url: str) -> str:
+    """The id of the newest event in the stream, or an empty string when there is none or Redis is away."""
+    try:
+        newest = connect(url, reply_seconds=0.5).xrevrange(STREAM, count=1)
+    except redis.RedisError:
+        return ""
+    return newest[0][0] if newest else ""

@@ -1,0 +1,155 @@
+"""Settings: environment variables that begin with ``CC_``, read once and checked before anything starts."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one sentence that names the variable and what to write."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What differs between towns: names, area code, words."""
+
+    name: str
+    town: str
+    area_code: str  # national, without the leading zero
+    systemname: str  # Asterisk's systemname: the prefix of every unique id of this site
+
+
+PROFILES = {
+    "romny": Profile("romny", "Ромни", "5448", "romny"),
+    "slavutych": Profile("slavutych", "Славутич", "4579", "slavutych"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default applied. Paths are absolute; ports are integers."""
+
+    var: Path
+    env: str
+    profile: Profile
+    bind: str
+    web_port: int
+    sip_port: int
+    rtp_start: int
+    rtp_end: int
+    ami_port: int
+    agi_port: int
+    trunk_host: str
+    database_url: str
+    redis_url: str
+
+    @property
+    def private_redis(self) -> bool:
+        """Whether the Redis server is ours to start (its socket lies in ``CC_VAR``)."""
+        return self.redis_url == f"unix://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.var / "redis" / "redis.sock"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where each long-running part writes its heartbeat (``jobs.heartbeat``)."""
+        return self.var / "run"
+
+    @property
+    def pbx_dir(self) -> Path:
+        """Everything that Asterisk reads and writes."""
+        return self.var / "pbx"
+
+    @property
+    def cel_file(self) -> Path:
+        return self.pbx_dir / "log" / "cel-custom" / "cel.csv"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from ``environ``.
+
+    Raises `SettingsError` for a value that cannot be meant: an unknown profile, a port that is not a number or
+    is used twice, an RTP range that is empty.
+    """
+    env = environ.get("CC_ENV", "demo")
+    if env not in ("demo", "production"):
+        raise SettingsError(f"CC_ENV is {env!r}: write demo or production.")
+    profile = PROFILES.get(environ.get("CC_PROFILE", "romny"))
+    if profile is None:
+        known = ", ".join(PROFILES)
+        raise SettingsError(f"CC_PROFILE is {environ['CC_PROFILE']!r}: write one of {known}.")
+    var = Path(environ.get("CC_VAR") or CHECKOUT / "var").absolute()
+    settings = Settings(
+        var=var,
+        env=env,
+        profile=profile,
+        bind=environ.get("CC_BIND", "127.0.0.1"),
+        web_port=_port(environ, "CC_WEB_PORT", 8000),
+        sip_port=_port(environ, "CC_SIP_PORT", 5060),
+        rtp_start=_port(environ, "CC_RTP_START", 10000),
+        rtp_end=_port(environ, "CC_RTP_END", 10999),
+        ami_port=_port(environ, "CC_AMI_PORT", 5038),
+        agi_port=_port(environ, "CC_AGI_PORT", 4573),
+        trunk_host=environ.get("CC_TRUNK_HOST", "127.0.0.1"),
+        database_url=environ.get("CC_DATABASE_URL") or f"sqlite:///{var / 'contact-center.sqlite3'}",
+        redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
+    )
+    _check_ports(settings)
+    if settings.private_redis and len(str(settings.redis_socket)) > 100:
+        raise SettingsError(
+            f"CC_VAR is too long a path for a socket ({settings.redis_socket}): choose a shorter folder."
+        )
+    return settings
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise SettingsError(f"{name} is {text!r}: write a port number between 1 and 65535.")
+    return int(text)
+
+
+def _check_ports(settings: Settings) -> None:
+    if settings.rtp_end - settings.rtp_start < 19:
+        raise SettingsError("CC_RTP_END must be at least 19 above CC_RTP_START: each call needs two ports.")
+    named = {
+        "CC_WEB_PORT": settings.web_port,
+        "CC_AMI_PORT": settings.ami_port,
+        "CC_AGI_PORT": settings.agi_port,
+    }
+    seen: dict[int, str] = {}
+    for name, port in named.items():
+        if port in seen:
+            raise SettingsError(f"{name} and {seen[port]} are both {port}: give each its own port.")
+        seen[port] = name
+
+
+def load_secrets(settings: Settings) -> dict[str, str]:
+    """The site's generated secrets, made on first use in ``CC_VAR/secrets.json`` (mode 0600).
+
+    Keys: ``web`` (cookies and CSRF), ``ami_listen`` and ``ami_dial`` (Asterisk manager users).
+    """
+    path = settings.var / "secrets.json"
+    wanted = ("web", "ami_listen", "ami_dial")
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        found = {}
+    except ValueError as error:
+        raise SettingsError(f"{path} is damaged: move it away and start again, new secrets are made.") from error
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        found |= {name: secrets.token_urlsafe(32) for name in missing}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(found))
+        draft.replace(path)
+    return found

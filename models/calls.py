@@ -1,0 +1,183 @@
+"""Calls: what the exchange tells us, kept so that the order in which it arrives does not matter.
+
+The AGI script, the AMI listener and the CEL reconciler all report the same call, early, late or twice. A call is
+found by the unique id of its inbound trunk channel; times are kept as the earliest (or latest) known; and the
+state follows from the table below, in which every doubled or late event is a row.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, announce, now
+from models.lines import Line
+from models.machine import next_state
+from models.people import Phone
+
+
+class CallState(StrEnum):
+    RINGING = "ringing"
+    TALKING = "talking"
+    ENDED = "ended"
+    MISSED = "missed"
+
+
+class CallEvent(StrEnum):
+    ANSWERED = "answered"
+    HUNG_UP = "hung_up"
+
+
+CALL_TABLE: dict[tuple[CallState, CallEvent], CallState] = {
+    (CallState.RINGING, CallEvent.ANSWERED): CallState.TALKING,
+    (CallState.RINGING, CallEvent.HUNG_UP): CallState.MISSED,
+    (CallState.TALKING, CallEvent.ANSWERED): CallState.TALKING,  # a transfer, a pickup, or the event twice
+    (CallState.TALKING, CallEvent.HUNG_UP): CallState.ENDED,
+    (CallState.ENDED, CallEvent.ANSWERED): CallState.ENDED,  # late
+    (CallState.ENDED, CallEvent.HUNG_UP): CallState.ENDED,  # doubled
+    (CallState.MISSED, CallEvent.ANSWERED): CallState.ENDED,  # late: a person did speak
+    (CallState.MISSED, CallEvent.HUNG_UP): CallState.MISSED,  # doubled
+}
+
+
+class Call(Base):
+    """An inbound call to a line (I1)."""
+
+    __tablename__ = "calls"
+    __table_args__ = (Index("ix_calls_number_started", "number", "started_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uniqueid: Mapped[str] = mapped_column(String(64), unique=True)
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("lines.id"))
+    number_received: Mapped[str] = mapped_column(String(128), default="")
+    number: Mapped[str | None] = mapped_column(String(20))  # E.164, None when it cannot be understood
+    caller_name: Mapped[str] = mapped_column(String(128), default="")
+    state: Mapped[CallState] = mapped_column(String(16), default=CallState.RINGING, index=True)
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"))  # who answered first
+    talking_to_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"))  # who has the call, after transfers
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    cause: Mapped[int | None]  # Q.850 hangup cause
+    recovered: Mapped[bool] = mapped_column(default=False)  # first heard of from the CEL file
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))  # the later contact (C1)
+
+    line: Mapped[Line | None] = relationship()
+    answered_by: Mapped[Phone | None] = relationship(foreign_keys=[answered_by_id])
+    talking_to: Mapped[Phone | None] = relationship(foreign_keys=[talking_to_id])
+    legs: Mapped[list["CallLeg"]] = relationship(back_populates="call")
+
+    @property
+    def live(self) -> bool:
+        return self.state in (CallState.RINGING, CallState.TALKING)
+
+
+class CallLeg(Base):
+    """One phone that rang for a call; found by the unique id of its own channel."""
+
+    __tablename__ = "call_legs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[int] = mapped_column(ForeignKey("calls.id"), index=True)
+    uniqueid: Mapped[str] = mapped_column(String(64), unique=True)
+    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"))
+    rang_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    call: Mapped[Call] = relationship(back_populates="legs")
+    phone: Mapped[Phone | None] = relationship()
+
+
+def earliest(known: datetime | None, told: datetime) -> datetime:
+    return told if known is None else min(known, told)
+
+
+def latest(known: datetime | None, told: datetime) -> datetime:
+    return told if known is None else max(known, told)
+
+
+def find_call(session: Session, uniqueid: str) -> Call | None:
+    """The call whose inbound trunk channel has this unique id."""
+    return session.scalar(select(Call).where(Call.uniqueid == uniqueid))
+
+
+def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> CallLeg:
+    """A phone rings for ``call``. Doubled and late reports change nothing but the earliest time."""
+    leg = session.scalar(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid))
+    if leg is None:
+        leg = CallLeg(call_id=call.id, uniqueid=leg_uniqueid, phone_id=phone.id if phone else None)
+        session.add(leg)
+    leg.rang_at = earliest(leg.rang_at, at)
+    session.flush()
+    announce(session, "call", call.id)
+    return leg
+
+
+def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
+    """A person lifted the receiver. The first who did is ``answered_by``, the latest ``talking_to``."""
+    leg = note_ringing(session, call, leg_uniqueid, phone, at)
+    leg.answered_at = earliest(leg.answered_at, at)
+    session.flush()
+    answered = session.scalars(
+        select(CallLeg)
+        .where(CallLeg.call_id == call.id, CallLeg.answered_at.is_not(None))
+        .order_by(CallLeg.answered_at, CallLeg.uniqueid)
+    ).all()
+    call.answered_at, call.answered_by_id = answered[0].answered_at, answered[0].phone_id
+    call.talking_to_id = answered[-1].phone_id
+    move_call(session, call, CallEvent.ANSWERED)
+    settle_missed(session, call)
+
+
+def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) -> None:
+    """The citizen's channel is gone: the call is over, and was missed if no person spoke."""
+    call.ended_at = latest(call.ended_at, at)
+    call.cause = call.cause if cause is None else cause
+    move_call(session, call, CallEvent.HUNG_UP)
+    if call.state == CallState.MISSED and call.number is not None:
+        later = session.scalar(
+            select(Call)
+            .where(Call.number == call.number, Call.started_at > call.started_at, Call.answered_at.is_not(None))
+            .limit(1)
+        )
+        call.settled_by_id = later.id if later else None
+
+
+def move_call(session: Session, call: Call, event: CallEvent) -> None:
+    """Move the call by the table; raises `IllegalMove` for what the table does not list."""
+    call.state = next_state("call", CALL_TABLE, CallState(call.state), event)
+    session.flush()
+    announce(session, "call", call.id)
+
+
+def settle_missed(session: Session, call: Call) -> None:
+    """A person has spoken with this number: its earlier missed calls need no call-back any more (C1)."""
+    if call.number is None:
+        return
+    session.execute(
+        update(Call)
+        .where(
+            Call.number == call.number,
+            Call.state == CallState.MISSED,
+            Call.settled_by_id.is_(None),
+            Call.started_at <= call.started_at,
+            Call.id != call.id,
+        )
+        .values(settled_by_id=call.id)
+    )
+
+
+def close_lost_calls(session: Session, live_uniqueids: set[str], before: datetime) -> list[Call]:
+    """End every call that we believe live, began before ``before``, and that the exchange no longer knows.
+
+    The hang-up never came (a cut connection, a restart of the exchange); without this a call stays "live" for months.
+    """
+    believed = session.scalars(
+        select(Call).where(Call.state.in_([CallState.RINGING, CallState.TALKING]), Call.started_at < before)
+    ).all()
+    lost = [call for call in believed if call.uniqueid not in live_uniqueids]
+    for call in lost:
+        note_hung_up(session, call, now(), None)
+    return lost

@@ -1,0 +1,113 @@
+"""People and organisations: who works here, who calls, who does the work."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, now
+
+
+class Role(StrEnum):
+    ADMINISTRATOR = "administrator"
+    DISPATCHER = "dispatcher"
+    TECHNICAL_ADMINISTRATOR = "technical_administrator"
+    SUPERVISOR = "supervisor"
+
+
+class User(Base):
+    """Somebody who logs in. ``is_active`` and ``get_id`` are what Flask-Login asks for."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
+    password_hash: Mapped[str] = mapped_column(String(256))
+    role: Mapped[Role] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(2), default="uk")
+    sound: Mapped[bool] = mapped_column(default=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    session_mark: Mapped[int] = mapped_column(default=0)  # raised to end all sessions of this user
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    phone: Mapped["Phone | None"] = relationship(back_populates="user")
+
+    is_authenticated = True
+    is_anonymous = False
+
+    @property
+    def is_active(self) -> bool:
+        return self.active
+
+    def get_id(self) -> str:
+        return f"{self.id}:{self.session_mark}"
+
+
+class Phone(Base):
+    """A desk phone: a PJSIP endpoint named ``name``; it rings for the user it belongs to."""
+
+    __tablename__ = "phones"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), unique=True)
+    extension: Mapped[str] = mapped_column(String(8), unique=True)
+    secret: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(128), default="")
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
+
+    user: Mapped[User | None] = relationship(back_populates="phone")
+
+
+class Organisation(Base):
+    """An executive body, municipal enterprise or institution that solves reports (R 2.4, R 2.6)."""
+
+    __tablename__ = "organisations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(160), unique=True)
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Person(Base):
+    """An applicant. One person may have several numbers, and one number several people (a family's landline)."""
+
+    __tablename__ = "persons"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(128))
+    street_id: Mapped[int | None] = mapped_column(ForeignKey("streets.id"))
+    building: Mapped[str] = mapped_column(String(16), default="")
+    flat: Mapped[str] = mapped_column(String(16), default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    numbers: Mapped[list["PersonNumber"]] = relationship(back_populates="person")
+
+
+class PersonNumber(Base):
+    """A number somebody confirmed to be this person's."""
+
+    __tablename__ = "person_numbers"
+    __table_args__ = (UniqueConstraint("number", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), index=True)
+    number: Mapped[str] = mapped_column(String(20))
+    confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    confirmed_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    person: Mapped[Person] = relationship(back_populates="numbers")
+
+
+class AccessLog(Base):
+    """One look at personal data: who, at what, when and why (A3). Rows are only ever added."""
+
+    __tablename__ = "access_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    subject: Mapped[str] = mapped_column(String(32))  # "call", "report", "person"
+    subject_id: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,435 @@
+"""Reports: from the draft a call creates to the registered report, with a history row for every move."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, announce, now
+from models.calls import Call
+from models.lines import Line
+from models.machine import IllegalMove, next_state
+from models.people import Organisation, Person, User
+from models.places import Category, Street
+from models.search import search_text
+from models.workdays import KYIV
+
+
+class ReportState(StrEnum):
+    DRAFT = "draft"
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    CLOSED = "closed"
+    # how a draft may end otherwise (I6)
+    CONSULTATION = "consultation"
+    ATTACHED = "attached"
+    REDIRECTED = "redirected"
+    WRONG_NUMBER = "wrong_number"
+    NUISANCE = "nuisance"
+    DROPPED = "dropped"
+
+
+class ReportEvent(StrEnum):
+    CREATED = "created"
+    REGISTERED = "registered"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    CLOSED = "closed"
+    CONSULTED = "consulted"
+    ATTACHED = "attached"
+    REDIRECTED = "redirected"
+    WRONG_NUMBER = "wrong_number"
+    NUISANCE = "nuisance"
+    DROPPED = "dropped"
+    REOPENED = "reopened"
+
+
+REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
+    (ReportState.DRAFT, ReportEvent.REGISTERED): ReportState.NEW,
+    (ReportState.DRAFT, ReportEvent.CONSULTED): ReportState.CONSULTATION,
+    (ReportState.DRAFT, ReportEvent.ATTACHED): ReportState.ATTACHED,
+    (ReportState.DRAFT, ReportEvent.REDIRECTED): ReportState.REDIRECTED,
+    (ReportState.DRAFT, ReportEvent.WRONG_NUMBER): ReportState.WRONG_NUMBER,
+    (ReportState.DRAFT, ReportEvent.NUISANCE): ReportState.NUISANCE,
+    (ReportState.DRAFT, ReportEvent.DROPPED): ReportState.DROPPED,
+    # undo: an ending chosen by mistake goes back to the draft
+    (ReportState.CONSULTATION, ReportEvent.REOPENED): ReportState.DRAFT,
+    (ReportState.ATTACHED, ReportEvent.REOPENED): ReportState.DRAFT,
+    (ReportState.REDIRECTED, ReportEvent.REOPENED): ReportState.DRAFT,
+    (ReportState.WRONG_NUMBER, ReportEvent.REOPENED): ReportState.DRAFT,
+    (ReportState.NUISANCE, ReportEvent.REOPENED): ReportState.DRAFT,
+    (ReportState.DROPPED, ReportEvent.REOPENED): ReportState.DRAFT,
+    # the order's states (R 4.3, 4.5)
+    (ReportState.NEW, ReportEvent.ACCEPTED): ReportState.IN_PROGRESS,
+    (ReportState.IN_PROGRESS, ReportEvent.COMPLETED): ReportState.DONE,
+    (ReportState.DONE, ReportEvent.CONFIRMED): ReportState.CLOSED,
+    (ReportState.DONE, ReportEvent.REFUTED): ReportState.IN_PROGRESS,
+}
+
+OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.DONE)
+REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
+ENDINGS = {
+    ReportEvent.CONSULTED: ReportState.CONSULTATION,
+    ReportEvent.REDIRECTED: ReportState.REDIRECTED,
+    ReportEvent.WRONG_NUMBER: ReportState.WRONG_NUMBER,
+    ReportEvent.NUISANCE: ReportState.NUISANCE,
+    ReportEvent.DROPPED: ReportState.DROPPED,
+}
+
+
+class Source(StrEnum):
+    TELEPHONE = "telephone"
+    ONLINE = "online"
+    VIDEO = "video"
+    VISIT = "visit"
+
+
+class Report(Base):
+    """A report about a problem in the city, or the draft it begins as (R 2.5). Ids rise with the time of creation."""
+
+    __tablename__ = "reports"
+    __table_args__ = (
+        Index("ix_reports_state_id", "state", "id"),
+        Index("ix_reports_category_id_id", "category_id", "id"),
+        Index("ix_reports_line_id_id", "line_id", "id"),
+        Index("ix_reports_created_at_id", "created_at", "id"),
+        Index("ix_reports_contact_number_id", "contact_number", "id"),
+        Index("ix_reports_street_id_id", "street_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str | None] = mapped_column(String(16), unique=True)  # "2026-0412", given on registration
+    state: Mapped[ReportState] = mapped_column(String(16), default=ReportState.DRAFT)
+    source: Mapped[Source] = mapped_column(String(16), default=Source.TELEPHONE)
+    call_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"), unique=True)
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("lines.id"))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who works on the draft
+    revision: Mapped[int] = mapped_column(default=0)  # raised by every save, so that two savers notice each other
+
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id"))
+    text: Mapped[str] = mapped_column(Text, default="")
+    street_id: Mapped[int | None] = mapped_column(ForeignKey("streets.id"))
+    building: Mapped[str] = mapped_column(String(16), default="")
+    flat: Mapped[str] = mapped_column(String(16), default="")
+    landmark: Mapped[str] = mapped_column(String(256), default="")
+    executor_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    emergency: Mapped[bool] = mapped_column(default=False)
+
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    applicant_name: Mapped[str] = mapped_column(String(128), default="")
+    contact_number: Mapped[str | None] = mapped_column(String(20))  # E.164; the caller's own unless another is given
+    other_phone: Mapped[str] = mapped_column(String(64), default="")
+
+    repeat_of_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+    attached_to_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    registered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    search_text: Mapped[str] = mapped_column(Text, default="")
+
+    call: Mapped[Call | None] = relationship()
+    line: Mapped[Line | None] = relationship()
+    owner: Mapped[User | None] = relationship()
+    category: Mapped[Category | None] = relationship()
+    street: Mapped[Street | None] = relationship()
+    executor: Mapped[Organisation | None] = relationship()
+    person: Mapped[Person | None] = relationship()
+    repeat_of: Mapped["Report | None"] = relationship(foreign_keys=[repeat_of_id], remote_side=[id])
+    attached_to: Mapped["Report | None"] = relationship(foreign_keys=[attached_to_id], remote_side=[id])
+    history: Mapped[list["HistoryRow"]] = relationship(order_by="HistoryRow.id", back_populates="report")
+
+    @property
+    def place(self) -> str:
+        """Where it is, in one line: street, building, flat, landmark."""
+        street = self.street.name if self.street else ""
+        flat = f"кв. {self.flat}" if self.flat else ""
+        return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
+
+
+class HistoryRow(Base):
+    """One move of a report: who, when, why, from which state to which (W1). Rows are only ever added."""
+
+    __tablename__ = "report_history"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: the system
+    event: Mapped[str] = mapped_column(String(32))
+    from_state: Mapped[str] = mapped_column(String(16), default="")
+    to_state: Mapped[str] = mapped_column(String(16), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+
+    report: Mapped[Report] = relationship(back_populates="history")
+    user: Mapped[User | None] = relationship()
+
+
+class ReportCounter(Base):
+    """The last report number given in a year."""
+
+    __tablename__ = "report_counters"
+
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(default=0)
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """A field of the form that cannot stay as it is; ``message`` is a gettext id."""
+
+    field: str
+    message: str
+
+
+class RegistrationRefused(Exception):
+    """The draft lacks what registering needs (I5)."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = errors
+
+
+class TakenByAnother(Exception):
+    """Somebody else has this draft; ``owner`` is who."""
+
+    def __init__(self, owner: User) -> None:
+        super().__init__(owner.name)
+        self.owner = owner
+
+
+class SavedMeanwhile(Exception):
+    """The draft was saved by somebody else (or in another tab) since it was loaded."""
+
+
+DRAFT_FIELDS = (
+    "category_id",
+    "text",
+    "street_id",
+    "building",
+    "flat",
+    "landmark",
+    "executor_id",
+    "emergency",
+    "applicant_name",
+    "other_phone",
+)
+
+
+def move(
+    session: Session,
+    report: Report,
+    event: ReportEvent,
+    user: User | None,
+    note: str = "",
+    at: datetime | None = None,
+) -> None:
+    """Move the report by the table and write its history row (W1).
+
+    The update is guarded by the present state: when another session moved the report meanwhile, `IllegalMove`
+    is raised, as it is for a move that the table does not list.
+    """
+    before = ReportState(report.state)
+    after = next_state("report", REPORT_TABLE, before, event)
+    moved = session.execute(update(Report).where(Report.id == report.id, Report.state == before).values(state=after))
+    if moved.rowcount != 1:
+        raise IllegalMove("report", before, event)
+    session.refresh(report, ["state"])
+    session.add(
+        HistoryRow(
+            report_id=report.id,
+            at=at or now(),
+            user_id=user.id if user else None,
+            event=event,
+            from_state=before,
+            to_state=after,
+            note=note,
+        )
+    )
+    session.flush()
+    announce(session, "report", report.id)
+    if report.call_id is not None:
+        announce(session, "call", report.call_id)
+
+
+def open_draft(session: Session, call: Call) -> Report:
+    """The call's draft, made when it is not there yet: one draft a call, whoever asks first (I1)."""
+    draft = session.scalar(select(Report).where(Report.call_id == call.id))
+    if draft is None:
+        draft = Report(
+            call_id=call.id,
+            line_id=call.line_id,
+            contact_number=call.number,
+            applicant_name="",
+            created_at=call.started_at,
+        )
+        draft.search_text = search_text(draft)
+        session.add(draft)
+        session.flush()
+        session.add(
+            HistoryRow(report_id=draft.id, at=call.started_at, event=ReportEvent.CREATED, to_state=ReportState.DRAFT)
+        )
+        announce(session, "call", call.id)
+    return draft
+
+
+def claim_draft(session: Session, draft: Report, user: User) -> None:
+    """Make ``user`` the one who works on the draft; raises `TakenByAnother` when somebody else already does.
+
+    Decided by one conditional update, so of two who claim at once exactly one gets it.
+    """
+    claimed = session.execute(
+        update(Report)
+        .where(Report.id == draft.id, (Report.owner_id.is_(None)) | (Report.owner_id == user.id))
+        .values(owner_id=user.id)
+    )
+    session.refresh(draft, ["owner_id"])
+    if claimed.rowcount != 1:
+        raise TakenByAnother(session.get_one(User, draft.owner_id))
+    if draft.call_id is not None:
+        announce(session, "call", draft.call_id)
+
+
+def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
+    """Give the draft to a colleague (``to``); raises `TakenByAnother` when it is not ``user``'s to give."""
+    claim_draft(session, draft, user)
+    draft.owner_id = to.id
+    session.add(
+        HistoryRow(
+            report_id=draft.id,
+            user_id=user.id,
+            event="handed_over",
+            from_state=draft.state,
+            to_state=draft.state,
+            note=to.name,
+        )
+    )
+    session.flush()
+    if draft.call_id is not None:
+        announce(session, "call", draft.call_id)
+
+
+def save_draft(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
+    """Save what was typed so far. ``values`` holds some of `DRAFT_FIELDS`.
+
+    Raises `TakenByAnother`, `SavedMeanwhile` when ``revision`` is not the stored one, and `IllegalMove` when the
+    draft is a draft no longer.
+    """
+    if draft.state != ReportState.DRAFT:
+        raise IllegalMove("report", draft.state, "saved")
+    claim_draft(session, draft, user)
+    saved = session.execute(
+        update(Report).where(Report.id == draft.id, Report.revision == revision).values(revision=revision + 1)
+    )
+    if saved.rowcount != 1:
+        raise SavedMeanwhile()
+    session.refresh(draft, ["revision"])
+    for name in DRAFT_FIELDS:
+        if name in values:
+            setattr(draft, name, values[name])
+    draft.search_text = search_text(draft)
+    session.flush()
+
+
+def registration_errors(draft: Report) -> list[FieldError]:
+    """What is missing before this draft can be registered (I5); empty when nothing is."""
+    errors = []
+    if draft.category_id is None:
+        errors.append(FieldError("category_id", "Choose what kind of problem it is."))
+    if not draft.text.strip():
+        errors.append(FieldError("text", "Write what happened, in the applicant's words."))
+    if draft.street_id is None and not draft.landmark.strip():
+        errors.append(FieldError("street_id", "Choose the street, or write a landmark."))
+    if draft.executor_id is None:
+        errors.append(FieldError("executor_id", "Choose who is to solve it."))
+    return errors
+
+
+def register_draft(session: Session, draft: Report, user: User, due_at: datetime) -> None:
+    """Turn a draft into a report: number, deadline, history (I5).
+
+    ``due_at`` is worked out by the caller (`models.workdays`). Raises `RegistrationRefused` with the fields to mend,
+    `TakenByAnother`, `IllegalMove`.
+    """
+    next_state("report", REPORT_TABLE, ReportState(draft.state), ReportEvent.REGISTERED)
+    claim_draft(session, draft, user)
+    errors = registration_errors(draft)
+    if errors:
+        raise RegistrationRefused(errors)
+    at = now()
+    draft.registered_at, draft.due_at = at, due_at
+    draft.number = next_number(session, at.astimezone(KYIV).year)
+    repeated = find_repeated(session, draft)
+    draft.repeat_of_id = repeated.id if repeated else None
+    draft.search_text = search_text(draft)
+    session.flush()
+    move(session, draft, ReportEvent.REGISTERED, user)
+
+
+def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, note: str = "") -> None:
+    """End a draft without a report (I6): one of `ENDINGS`. Raises `TakenByAnother`, `IllegalMove`."""
+    claim_draft(session, draft, user)
+    move(session, draft, event, user, note)
+
+
+def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
+    """The call was about a report that is already there: add it, with what was typed as a note (I6, I10)."""
+    claim_draft(session, draft, user)
+    draft.attached_to_id = report.id
+    session.flush()
+    move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
+    session.add(
+        HistoryRow(
+            report_id=report.id,
+            user_id=user.id,
+            event="applicant_called",
+            from_state=report.state,
+            to_state=report.state,
+            note=draft.text,
+        )
+    )
+    announce(session, "report", report.id)
+
+
+def reopen_draft(session: Session, draft: Report, user: User) -> None:
+    """Undo an ending: the draft is a draft again, with all that was typed."""
+    claim_draft(session, draft, user)
+    draft.attached_to_id = None
+    move(session, draft, ReportEvent.REOPENED, user)
+
+
+def next_number(session: Session, year: int) -> str:
+    """The next report number of the year, ``2026-0412``; never given twice."""
+    counted = session.execute(
+        update(ReportCounter).where(ReportCounter.year == year).values(last=ReportCounter.last + 1)
+    )
+    if counted.rowcount == 0:
+        session.add(ReportCounter(year=year, last=1))
+        session.flush()
+    return f"{year}-{session.get_one(ReportCounter, year, populate_existing=True).last:04d}"
+
+
+def find_repeated(session: Session, draft: Report) -> Report | None:
+    """The open report that this draft repeats: the same number and category, and the same place (I10)."""
+    if draft.contact_number is None or draft.category_id is None:
+        return None
+    query = (
+        select(Report)
+        .where(
+            Report.id != draft.id,
+            Report.contact_number == draft.contact_number,
+            Report.category_id == draft.category_id,
+            Report.state.in_(OPEN_STATES),
+        )
+        .order_by(Report.id.desc())
+        .limit(1)
+    )
+    if draft.street_id is not None:
+        query = query.where(Report.street_id == draft.street_id, Report.building == draft.building)
+    else:
+        query = query.where(Report.landmark == draft.landmark)
+    return session.scalar(query)

@@ -1,0 +1,38 @@
+"""Words for the full-text index, and the journal's query."""
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.reports import Report
+
+_APOSTROPHES = re.compile("['’ʼ`´]")
+_ENDING = re.compile("(ами|ями|ого|ому|ими|ій|ий|ою|ею|ів|їв|ах|ях|ам|ям|ом|ем|[аеиіїйоуюяь])$")
+
+
+def plain(text: str) -> str:
+    """Lower case, one form of every letter, no apostrophes: «Об’їзд» and «обʼїзд» become the same word."""
+    return _APOSTROPHES.sub("", unicodedata.normalize("NFC", text).lower())
+
+
+def search_text(report: "Report") -> str:
+    """All that a report is found by, in plain words: number, text, place, names."""
+    parts = (
+        report.number or "",
+        report.text or "",
+        report.street.name if report.street else "",
+        report.building or "",
+        report.landmark or "",
+        report.applicant_name or "",
+    )
+    return plain(" ".join(part for part in parts if part))
+
+
+def search_words(typed: str) -> list[str]:
+    """The beginnings of words to look for: «ліхтарі на Київській» → ``ліхтар``, ``на``, ``київськ``.
+
+    Ukrainian endings of long words are cut, so that one case of a noun finds the others.
+    """
+    words = re.findall(r"\w+", plain(typed))
+    return [_ENDING.sub("", word) if len(word) > 4 else word for word in words][:8]
