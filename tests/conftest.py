@@ -1,0 +1,62 @@
+"""What every test can ask for: settings on an empty folder, the application on a freshly migrated database."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy.orm import Session
+
+from jobs.app import bare_app
+from jobs.settings import Settings, load_settings
+from models.base import db
+
+
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database with all migrations applied, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    app = bare_app(load_settings({"CC_VAR": str(folder)}))
+    with app.app_context():
+        upgrade()
+        db.session.remove()
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return folder / "contact-center.sqlite3"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_database: Path) -> Settings:
+    """Settings of a site of its own: its folder, its database (migrated), free ports, no Redis running."""
+    shutil.copy(migrated_database, tmp_path / "contact-center.sqlite3")
+    environ = {"CC_VAR": str(tmp_path)}
+    for name in ("CC_WEB_PORT", "CC_AMI_PORT", "CC_AGI_PORT"):
+        environ[name] = str(free_port())
+    return load_settings(environ)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application without the web, inside its context."""
+    app = bare_app(settings)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Session:
+    """The database session of `app`."""
+    return db.session()
