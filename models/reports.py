@@ -114,6 +114,7 @@ class Report(Base):
     category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id"))
     text: Mapped[str] = mapped_column(Text, default="")
     street_id: Mapped[int | None] = mapped_column(ForeignKey("streets.id"))
+    street_typed: Mapped[str] = mapped_column(String(128), default="", server_default="")  # while no street matches
     building: Mapped[str] = mapped_column(String(16), default="")
     flat: Mapped[str] = mapped_column(String(16), default="")
     landmark: Mapped[str] = mapped_column(String(256), default="")
@@ -210,6 +211,7 @@ DRAFT_FIELDS = (
     "category_id",
     "text",
     "street_id",
+    "street_typed",
     "building",
     "flat",
     "landmark",
@@ -342,7 +344,9 @@ def registration_errors(draft: Report) -> list[FieldError]:
         errors.append(FieldError("category_id", "Choose what kind of problem it is."))
     if not draft.text.strip():
         errors.append(FieldError("text", "Write what happened, in the applicant's words."))
-    if draft.street_id is None and not draft.landmark.strip():
+    if draft.street_id is None and draft.street_typed:
+        errors.append(FieldError("street_id", "This street is not in the list: choose one, or write it as a landmark."))
+    elif draft.street_id is None and not draft.landmark.strip():
         errors.append(FieldError("street_id", "Choose the street, or write a landmark."))
     if draft.executor_id is None:
         errors.append(FieldError("executor_id", "Choose who is to solve it."))

@@ -204,6 +204,7 @@ def upgrade() -> None:
         sa.Column("category_id", sa.Integer(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("street_id", sa.Integer(), nullable=True),
+        sa.Column("street_typed", sa.String(length=128), server_default="", nullable=False),
         sa.Column("building", sa.String(length=16), nullable=False),
         sa.Column("flat", sa.String(length=16), nullable=False),
         sa.Column("landmark", sa.String(length=256), nullable=False),
