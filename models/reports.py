@@ -333,6 +333,8 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
     for name in DRAFT_FIELDS:
         if name in values:
             setattr(draft, name, values[name])
+    session.flush()
+    session.expire(draft, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
     draft.search_text = search_text(draft)
     session.flush()
 

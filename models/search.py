@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from models.reports import Report
 
 _APOSTROPHES = re.compile("['’ʼ`´]")
+_WORD = re.compile(r"[^\W_]+")
 _ENDING = re.compile("(ами|ями|ого|ому|ими|ій|ий|ою|ею|ів|їв|ах|ях|ам|ям|ом|ем|[аеиіїйоуюяь])$")
 
 
@@ -17,16 +18,20 @@ def plain(text: str) -> str:
 
 
 def search_text(report: "Report") -> str:
-    """All that a report is found by, in plain words: number, text, place, names."""
+    """All that a report is found by (W11): number, text, place, applicant, executor; plain words, one space between.
+
+    Only words, because the two databases cut punctuation in different ways («вул.Київська» is a host name to one).
+    """
     parts = (
-        report.number or "",
-        report.text or "",
+        report.number,
+        report.text,
         report.street.name if report.street else "",
-        report.building or "",
-        report.landmark or "",
-        report.applicant_name or "",
+        report.building,
+        report.landmark,
+        report.applicant_name,
+        report.executor.name if report.executor else "",
     )
-    return plain(" ".join(part for part in parts if part))
+    return " ".join(_WORD.findall(plain(" ".join(part for part in parts if part))))
 
 
 def search_words(typed: str) -> list[str]:
@@ -34,5 +39,5 @@ def search_words(typed: str) -> list[str]:
 
     Ukrainian endings of long words are cut, so that one case of a noun finds the others.
     """
-    words = re.findall(r"\w+", plain(typed))
+    words = _WORD.findall(plain(typed))
     return [_ENDING.sub("", word) if len(word) > 4 else word for word in words][:8]
