@@ -97,7 +97,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         rtp_end=_port(environ, "CC_RTP_END", 10999),
         ami_port=_port(environ, "CC_AMI_PORT", 5038),
         agi_port=_port(environ, "CC_AGI_PORT", 4573),
-        trunk_host=environ.get("CC_TRUNK_HOST", "127.0.0.1"),
+        trunk_host=environ.get("CC_TRUNK_HOST", "127.0.0.2"),
         database_url=environ.get("CC_DATABASE_URL") or f"sqlite:///{var / 'contact-center.sqlite3'}",
         redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
     )

@@ -1,0 +1,174 @@
+"""The files that Asterisk reads, written from the database; and how Asterisk is found and started."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs.settings import CHECKOUT, Settings, load_secrets
+from models.lines import Line, ring_order
+from models.people import Phone
+
+OLDEST = (22, 10, 1)  # twenty advisories were closed in it
+SERVICE_USER = "contact-center"  # the account Asterisk runs under when the service is started by root
+
+MODULES = (
+    # what others stand on
+    "res_timing_timerfd", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_cdrel_custom",
+    "res_pjproject", "res_speech",
+    # SIP
+    "res_pjsip", "res_pjsip_session", "res_pjsip_acl", "res_pjsip_authenticator_digest", "res_pjsip_caller_id",
+    "res_pjsip_diversion", "res_pjsip_dtmf_info", "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_endpoint_identifier_user", "res_pjsip_header_funcs", "res_pjsip_nat",
+    "res_pjsip_outbound_authenticator_digest", "res_pjsip_outbound_registration", "res_pjsip_pubsub",
+    "res_pjsip_refer",
+    "res_pjsip_registrar", "res_pjsip_rfc3326", "res_pjsip_sdp_rtp", "res_rtp_asterisk", "chan_pjsip",
+    # bridging, codecs, formats
+    "bridge_simple", "bridge_native_rtp", "bridge_softmix", "bridge_holding", "bridge_builtin_features",
+    "codec_alaw", "codec_ulaw", "codec_a_mu", "codec_gsm", "codec_resample",
+    "format_pcm", "format_wav", "format_sln", "format_gsm",
+    # dialplan
+    "pbx_config", "res_agi", "app_dial", "app_celgenuserevent", "app_directed_pickup", "app_playback", "app_stack",
+    "app_read", "app_verbose", "func_callerid", "func_channel", "func_global", "func_hangupcause", "func_logic",
+    "func_strings", "func_timeout",
+    # being heard from
+    "cel_custom", "res_manager_devicestate",
+)  # fmt: skip
+
+
+class PbxError(Exception):
+    """Asterisk cannot be used as it is; the message is a sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Asterisk:
+    """An Asterisk on this machine: ``root`` is "/" or the private Debian root it was unpacked into."""
+
+    root: Path
+
+    @property
+    def _loader(self) -> list[str]:
+        """How a program of the private root is run with the root's own libraries (empty for the system's)."""
+        if self.root == Path("/"):
+            return []
+        libraries = self.root / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+        return [str(self.root / "lib64" / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
+
+    def program(self, name: str) -> list[str]:
+        """The command line that runs ``name`` (``usr/sbin/asterisk``, ``usr/bin/sipp``) from this root."""
+        return [*self._loader, str(self.root / name)]
+
+    def command(self, settings: Settings, *arguments: str) -> list[str]:
+        """The command line that runs Asterisk on the site's configuration."""
+        return [*self.program("usr/sbin/asterisk"), "-C", str(settings.pbx_dir / "etc" / "asterisk.conf"), *arguments]
+
+    def version(self) -> tuple[int, ...]:
+        """Its version, such as ``(22, 10, 1)``; empty when it does not start."""
+        try:
+            said = subprocess.run(
+                [*self.program("usr/sbin/asterisk"), "-V"], capture_output=True, text=True, timeout=20, check=False
+            ).stdout
+        except OSError:
+            return ()
+        found = re.search(r"Asterisk (\d+)\.(\d+)\.(\d+)", said)
+        return tuple(int(part) for part in found.groups()) if found else ()
+
+
+def private_root() -> Path:
+    """Where the private Asterisk root is kept between checkouts: the user's cache, or ``CC_CACHE``."""
+    if chosen := os.environ.get("CC_CACHE"):
+        cache = Path(chosen)
+    elif os.geteuid() == 0:
+        cache = Path("/var/cache/contact-center")
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "contact-center"
+    return cache / "asterisk"
+
+
+def find_asterisk() -> Asterisk:
+    """The system's Asterisk when it is new enough, else the private root's. Raises `PbxError` when neither is."""
+    found = [Asterisk(root) for root in (Path("/"), private_root()) if (root / "usr/sbin/asterisk").exists()]
+    for asterisk in found:
+        if asterisk.version() >= OLDEST:
+            return asterisk
+    wanted = ".".join(map(str, OLDEST))
+    if found:
+        has = ".".join(map(str, found[-1].version())) or "one that does not start"
+        raise PbxError(
+            f"Asterisk {wanted} or later is needed, {has} was found in {found[-1].root}: "
+            "run script/setup, which fetches a private one."
+        )
+    raise PbxError(f"Asterisk {wanted} or later is not installed: run script/setup.")
+
+
+def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
+    """Write the site's Asterisk configuration from the database; returns the folder.
+
+    All files are made before the first is put in place, so a mistake leaves the present ones as they are.
+    """
+    phones = list(session.scalars(select(Phone).order_by(Phone.extension)))
+    everybody = "&".join(f"PJSIP/{phone.name}" for phone in phones)
+    secrets = load_secrets(settings)
+    values = {
+        "pbx_dir": settings.pbx_dir,
+        "root": str(asterisk.root).rstrip("/"),
+        "machine": platform.machine(),
+        "systemname": settings.profile.systemname,
+        "modules": MODULES,
+        "bind": settings.bind,
+        "sip_port": settings.sip_port,
+        "rtp_start": settings.rtp_start,
+        "rtp_end": settings.rtp_end,
+        "ami_port": settings.ami_port,
+        "agi_port": settings.agi_port,
+        "trunk_host": settings.trunk_host,
+        "ami_listen_secret": secrets["ami_listen"],
+        "ami_dial_secret": secrets["ami_dial"],
+        "phones": phones,
+        "lines": [_line_values(line) for line in session.scalars(select(Line).order_by(Line.number))],
+        "everybody": everybody,
+    }
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(CHECKOUT / "asterisk_conf"),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    rendered = {name: templates.get_template(name).render(values) for name in templates.list_templates()}
+    return _install(settings, rendered)
+
+
+def _line_values(line: Line) -> dict[str, object]:
+    """A line for the dialplan: under which numbers the trunk may deliver it, and who rings."""
+    national = line.e164.removeprefix("+38")
+    return {
+        "digits": line.digits,
+        "dids": [line.digits, national, line.e164.lstrip("+"), line.e164],
+        "steps": [
+            ("&".join(f"PJSIP/{phone.name}" for phone in phones), seconds) for phones, seconds in ring_order(line)[:3]
+        ],
+    }
+
+
+def _install(settings: Settings, rendered: dict[str, str]) -> Path:
+    folders = ("etc", "lib/agi-bin", "spool", "run", "log/cel-custom")
+    for name in folders:
+        (settings.pbx_dir / name).mkdir(parents=True, exist_ok=True)
+    etc = settings.pbx_dir / "etc"
+    for name, text in rendered.items():
+        draft = etc / f"{name}.new"
+        draft.touch(mode=0o640)
+        draft.write_text(text)
+    for name in rendered:
+        (etc / f"{name}.new").replace(etc / name)
+    if os.geteuid() == 0:
+        for path in (settings.pbx_dir, *settings.pbx_dir.rglob("*")):
+            shutil.chown(path, SERVICE_USER, SERVICE_USER)
+    return etc
