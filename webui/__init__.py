@@ -1,1 +1,94 @@
-"""What people see."""
+"""What people see: the Flask application, put together in `create_app`."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask, g, request
+from flask_babel import Babel, get_locale
+from flask_wtf import CSRFProtect
+
+from jobs.app import bare_app
+from jobs.settings import Settings
+from webui import access, auth, errors, static_files, text
+
+LANGUAGES = ("uk", "en")
+BLUEPRINTS = ("auth", "desk", "events", "drafts", "journal", "reports", "health")
+
+_CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": _CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole web application. Connects to nothing before the first request.
+
+    In production cookies are `Secure`: people reach it by https, or on the machine itself.
+    """
+    app = bare_app(settings)
+    settings = app.config["SETTINGS"]
+    app.config.update(
+        SESSION_COOKIE_NAME=f"cc_{settings.web_port}",  # cookies ignore ports: two copies must not share one
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.env == "production",
+        PERMANENT_SESSION_LIFETIME=12 * 3600,  # one long shift
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        TEMPLATES_AUTO_RELOAD=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        BABEL_DEFAULT_LOCALE="uk",
+        BABEL_DEFAULT_TIMEZONE="Europe/Kyiv",
+    )
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    auth.login_manager.init_app(app)
+    access.guard(app)  # before CSRF: who is not logged in is told so first
+    CSRFProtect(app)
+    Babel(app, locale_selector=choose_language)
+    auth.limit_logins(app)
+    text.add_filters(app)
+    errors.handle(app)
+    static_files.serve(app)
+    app.jinja_env.globals.update(
+        town=settings.profile.town,
+        desk_roles=access.DESK_ROLES,
+        get_locale=get_locale,
+        hidden_fields=text.hidden_fields,
+    )
+    for name in BLUEPRINTS:
+        if find_spec(f"webui.{name}"):
+            app.register_blueprint(import_module(f"webui.{name}").bp)
+
+    @app.after_request
+    def add_headers(response):
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return app
+
+
+def choose_language() -> str:
+    """The user's language, else the one chosen on the login page, else Ukrainian."""
+    wanted = g.get("language") or request.cookies.get("language")
+    return wanted if wanted in LANGUAGES else LANGUAGES[0]

@@ -1,0 +1,88 @@
+"""Who may do what: every view says which roles it serves, and a view that says nothing serves nobody."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from flask import Flask, abort, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import select
+
+from models.base import db, now, transaction
+from models.people import AccessLog, Role
+
+EVERYBODY = frozenset(Role)
+DESK_ROLES = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
+_PUBLIC = frozenset({"public"})
+_LOOK_COUNTS_FOR = timedelta(minutes=5)
+
+log = logging.getLogger(__name__)
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def allow(*roles: Role) -> Callable[[View], View]:
+    """Declare that the view serves these roles: ``@allow(Role.ADMINISTRATOR)`` or ``@allow(*EVERYBODY)``."""
+
+    def declare(view: View) -> View:
+        view.roles = frozenset(roles)  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def public(view: View) -> View:
+    """Declare that the view serves people who are not logged in."""
+    view.roles = _PUBLIC  # type: ignore[attr-defined]
+    return view
+
+
+def declared_roles(app: Flask, endpoint: str) -> frozenset[str] | None:
+    """What the endpoint's view declares: its roles, ``{"public"}``, or None when it declares nothing."""
+    if endpoint == "static":
+        return _PUBLIC
+    return getattr(app.view_functions[endpoint], "roles", None)
+
+
+def guard(app: Flask) -> None:
+    """Refuse every request whose view does not declare the user's role (fails closed)."""
+
+    @app.before_request
+    def refuse_unless_allowed() -> ResponseReturnValue | None:
+        if request.endpoint is None:  # no such page: the router answers
+            return None
+        roles = declared_roles(app, request.endpoint)
+        if roles is _PUBLIC:
+            return None
+        if roles is None:
+            log.error("the view %s declares no roles and is refused", request.endpoint)
+            abort(403)
+        if not current_user.is_authenticated:
+            return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        g.language = current_user.language
+        if current_user.role not in roles:
+            abort(403)
+        return None
+
+
+def log_look(subject: str, subject_id: int, reason: str) -> None:
+    """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
+
+    ``subject`` is "call", "report" or "person". Writes a transaction of its own: call it outside of any other.
+    """
+    user_id = current_user.id
+    seen = db.session.scalar(
+        select(AccessLog.id)
+        .where(
+            AccessLog.at > now() - _LOOK_COUNTS_FOR,
+            AccessLog.user_id == user_id,
+            AccessLog.subject == subject,
+            AccessLog.subject_id == subject_id,
+            AccessLog.reason == reason,
+        )
+        .limit(1)
+    )
+    if seen is None:
+        with transaction() as session:
+            session.add(AccessLog(user_id=user_id, subject=subject, subject_id=subject_id, reason=reason))

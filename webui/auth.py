@@ -1,0 +1,218 @@
+"""Logging in and out, and what each person sets for themselves: password, language, colours, sound."""
+
+import hashlib
+import hmac
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from flask import Blueprint, Flask, current_app, flash, jsonify, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, current_user, login_user, logout_user
+from sqlalchemy import select, update
+
+from models.base import db, transaction
+from models.people import User
+from webui.access import DESK_ROLES, EVERYBODY, allow, public
+from webui.errors import wants_page
+
+bp = Blueprint("auth", __name__)
+login_manager = LoginManager()
+limiter = Limiter(get_remote_address, default_limits=[], headers_enabled=False)
+hasher = PasswordHasher()
+_NOBODYS_HASH = hasher.hash("nobody has this password")  # an unknown login costs as much time as a known one
+SHORTEST_PASSWORD = 10
+THEMES = ("auto", "light", "dark")
+_YEAR = 365 * 24 * 3600
+
+
+def limit_logins(app: Flask) -> None:
+    """Count wrong passwords in Redis, so that all web processes count together; in memory while Redis is away."""
+    url = app.config["SETTINGS"].redis_url
+    app.config.update(
+        RATELIMIT_STORAGE_URI=url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
+        RATELIMIT_STORAGE_OPTIONS={"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_STRATEGY="fixed-window",
+        RATELIMIT_KEY_PREFIX="cc",
+    )
+    limiter.init_app(app)
+
+
+def login_key() -> str:
+    """Which login is tried, as a keyed hash: no name reaches Redis."""
+    typed = request.form.get("login", "").strip().lower()
+    return hmac.new(current_app.secret_key.encode(), typed.encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def was_wrong(response) -> bool:
+    """Only wrong passwords count: people who log in often are never locked out."""
+    return response.status_code == 401
+
+
+@login_manager.user_loader
+def load_user(mark: str) -> User | None:
+    """The user of this session, unless switched off or the session was ended by raising `User.session_mark`."""
+    user_id, _sep, session_mark = mark.partition(":")
+    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    return user if user and user.active and str(user.session_mark) == session_mark else None
+
+
+@login_manager.unauthorized_handler
+def ask_to_log_in() -> ResponseReturnValue:
+    """Nobody is logged in: a person is sent to the login page, a script gets 401."""
+    if not wants_page():
+        return jsonify(error="login", message=_("You are not logged in any more."), login=url_for("auth.login")), 401
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("auth.login", next=back if back != "/" else None))
+
+
+@bp.get("/login")
+@public
+def login() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(home(current_user))
+    return _login_page()
+
+
+@bp.post("/login")
+@public
+@limiter.limit("30/5minutes", deduct_when=was_wrong)
+@limiter.limit("10/5minutes", key_func=login_key, deduct_when=was_wrong)
+def log_in() -> ResponseReturnValue:
+    """Log in. An unknown login, a wrong password and a user switched off get the same answer, in the same time."""
+    typed = request.form.get("login", "").strip()
+    user = db.session.scalar(select(User).where(User.login == typed.lower()))
+    right = _password_is_right(user, request.form.get("password", ""))
+    if not right or not user.active:
+        return _login_page(_("Wrong login or password. Check the keyboard's language and Caps Lock."), typed), 401
+    if hasher.check_needs_rehash(user.password_hash):
+        with transaction() as db_session:
+            db_session.get_one(User, user.id).password_hash = hasher.hash(request.form["password"])
+    session.clear()
+    session.permanent = True
+    login_user(user)
+    response = redirect(safe_next(request.args.get("next")) or home(user))
+    _remember(response, "language", user.language)
+    return response
+
+
+@bp.post("/logout")
+@allow(*EVERYBODY)
+def logout() -> ResponseReturnValue:
+    logout_user()
+    session.clear()
+    flash(_("You are logged out."), "ok")
+    return redirect(url_for("auth.login"))
+
+
+@bp.get("/me")
+@allow(*EVERYBODY)
+def me() -> ResponseReturnValue:
+    return render_template("auth/me.html", errors={}, shortest=SHORTEST_PASSWORD)
+
+
+@bp.post("/me/password")
+@allow(*EVERYBODY)
+@limiter.limit("10/5minutes", deduct_when=was_wrong)
+def change_password() -> ResponseReturnValue:
+    """Change one's own password; all other sessions of this person end."""
+    new, again = request.form.get("new", ""), request.form.get("again", "")
+    errors = {}
+    if not _password_is_right(current_user, request.form.get("old", "")):
+        errors["old"] = _("This is not your present password.")
+    if len(new) < SHORTEST_PASSWORD:
+        errors["new"] = _("Write at least %(num)d characters; three words are easy to remember.", num=SHORTEST_PASSWORD)
+    elif new != again:
+        errors["again"] = _("The two new passwords differ. Type the second one again.")
+    if errors:
+        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), 401
+    password_hash, user_id = hasher.hash(new), current_user.id
+    with transaction() as db_session:
+        user = db_session.get_one(User, user_id)
+        user.password_hash = password_hash
+        user.session_mark += 1
+    login_user(user)
+    flash(_("The password is changed. Your other sessions have ended."), "ok")
+    return redirect(url_for("auth.me"))
+
+
+@bp.post("/language")
+@public
+def set_language() -> ResponseReturnValue:
+    """Switch the language: for the person when logged in, and for this browser's login page."""
+    wanted = request.form.get("language")
+    response = redirect(_back())
+    if wanted in ("uk", "en"):
+        _set_own(language=wanted)
+        _remember(response, "language", wanted)
+    return response
+
+
+@bp.post("/theme")
+@public
+def set_theme() -> ResponseReturnValue:
+    """Light, dark, or as the system says; kept in this browser."""
+    wanted = request.form.get("theme")
+    response = redirect(_back())
+    if wanted in THEMES:
+        _remember(response, "theme", wanted)
+    return response
+
+
+@bp.post("/sound")
+@allow(*EVERYBODY)
+def set_sound() -> ResponseReturnValue:
+    """The sound of a call in the page, on or off."""
+    _set_own(sound=request.form.get("sound") == "on")
+    return redirect(_back())
+
+
+def home(user: User) -> str:
+    """Where this person's work is: the desk, or for the technical administrator the state of the system."""
+    return "/" if user.role in DESK_ROLES else url_for("health.status")
+
+
+def safe_next(target: str | None) -> str | None:
+    """``target`` when it is a page of ours (a path of this site), else None."""
+    if not target or not target.startswith("/") or any(ord(char) < 33 or char == "\\" for char in target):
+        return None
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or target.startswith("//"):
+        return None
+    return target
+
+
+def _back() -> str:
+    return safe_next(request.form.get("back")) or "/"
+
+
+def _remember(response, name: str, value: str) -> None:
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    response.set_cookie(name, value, max_age=_YEAR, secure=secure, httponly=True, samesite="Lax")
+
+
+def _set_own(**values: object) -> None:
+    if current_user.is_authenticated:
+        user_id = current_user.id
+        with transaction() as db_session:
+            db_session.execute(update(User).where(User.id == user_id).values(**values))
+
+
+def _password_is_right(user: User | None, password: str) -> bool:
+    try:
+        return hasher.verify(user.password_hash if user else _NOBODYS_HASH, password) and user is not None
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _login_page(error: str = "", typed: str = "") -> str:
+    demo_users = []
+    if current_app.config["SETTINGS"].env == "demo":
+        from jobs.demo_town import DEMO_USERS  # the demo town is not loaded in production
+
+        demo_users = DEMO_USERS
+    return render_template("auth/login.html", error=error, typed=typed, demo_users=demo_users)

@@ -1,0 +1,115 @@
+"""Error answers: a page that says what to do, or JSON for a script that asked."""
+
+import logging
+
+from flask import Flask, current_app, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError, generate_csrf
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from models.base import db
+
+log = logging.getLogger(__name__)
+
+
+def wants_page() -> bool:
+    """Whether a person opened this address (and not a script of the page: that gets JSON)."""
+    goal = request.headers.get("Sec-Fetch-Dest")
+    if goal:
+        return goal == "document"
+    accepts = request.accept_mimetypes
+    return "X-CSRFToken" not in request.headers and not request.is_json and (not accepts or accepts.accept_html)
+
+
+def handle(app: Flask) -> None:
+    """Register the answers for everything that can go wrong."""
+    app.register_error_handler(CSRFError, page_is_old)
+    app.register_error_handler(HTTPException, refused)
+    app.register_error_handler(DBAPIError, database_away)
+    app.register_error_handler(PoolTimeout, database_away)
+    app.register_error_handler(Exception, broken)
+
+
+def explanation(code: int) -> tuple[str, str]:
+    """For a status code: what happened, and what to do."""
+    known = {
+        400: (
+            _("The request could not be understood"),
+            _("Go back, reload the page and try again. Nothing was changed."),
+        ),
+        403: (
+            _("This page is not for your role"),
+            _("If you need it for your work, ask the technical administrator to change your role."),
+        ),
+        404: (
+            _("There is no such page"),
+            _("Check the address, or go to the desk and find it from there."),
+        ),
+        405: (
+            _("This address is for buttons only"),
+            _("Go back and use the button on the page."),
+        ),
+        413: (_("Too much text at once"), _("Shorten it and send it again.")),
+        429: (
+            _("Too many tries"),
+            _("Wait a few minutes and try again. Calls go on ringing meanwhile."),
+        ),
+    }
+    return known.get(code, (_("The request was refused"), _("Go back and try again.")))
+
+
+def refused(error: HTTPException) -> ResponseReturnValue:
+    """Any refusal with a status code. Redirects pass through."""
+    if error.code is None or error.code < 400:
+        return error
+    if error.code >= 500:
+        return broken(error)
+    if not wants_page():
+        return jsonify(error=error.name.lower(), message=explanation(error.code)[0]), error.code
+    title, advice = explanation(error.code)
+    return render_template("errors/error.html", code=error.code, title=title, advice=advice), error.code
+
+
+def page_is_old(error: CSRFError) -> ResponseReturnValue:
+    """The form's token is not this session's: logged in anew meanwhile, or a foreign page sent it.
+
+    A script of ours gets the session's token and may send once more; a foreign page cannot read the answer.
+    """
+    title = _("This page was opened before you logged in")
+    advice = _("Go back, reload the page and send it again. If it happens again, allow cookies for this site.")
+    if wants_page():
+        return render_template("errors/error.html", code=400, title=title, advice=advice), 400
+    user_id = current_user.id if current_user.is_authenticated else None
+    return jsonify(error="csrf", message=title, csrf_token=generate_csrf(), user=user_id), 400
+
+
+def database_away(error: Exception) -> ResponseReturnValue:
+    """The database does not answer or is locked: nothing was saved, and it may pass by itself."""
+    log.warning("database: %s", type(error).__name__)
+    title = _("The database does not answer")
+    advice = _(
+        "Nothing was saved just now. Wait a minute and try again; calls ring meanwhile. "
+        "If it lasts, tell the technical administrator."
+    )
+    return _bare(503, "database", title, advice)
+
+
+def broken(error: Exception) -> ResponseReturnValue:
+    """A fault of ours: recorded in the log, with nothing of it on the screen."""
+    log.error("a request to %s failed", request.endpoint, exc_info=error)
+    title = _("Something broke on our side")
+    advice = _("It is in the log. Try again; if it happens again, tell the technical administrator when it was.")
+    return _bare(500, "internal", title, advice)
+
+
+def _bare(code: int, word: str, title: str, advice: str) -> ResponseReturnValue:
+    """An answer that needs neither the database nor the user."""
+    db.session.rollback()
+    if not wants_page():
+        return jsonify(error=word, message=title), code
+    template = current_app.jinja_env.get_template("errors/bare.html")
+    return template.render(code=code, title=title, advice=advice), code

@@ -1,0 +1,125 @@
+"""How things read on the screen: times, numbers, states. The template filters and the words for states live here."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Flask, current_app, request
+from flask_babel import format_datetime, lazy_gettext, ngettext
+from flask_babel import gettext as _
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+
+from models import numbers
+from models.base import now
+from models.calls import CallState
+from models.people import Role
+from models.reports import ReportState, Source
+from models.workdays import KYIV
+
+NBSP = "\u00a0"
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How a state looks: a word, a shape that tells it apart without colour, and a colour's name."""
+
+    word: str
+    shape: str
+    tone: str
+
+
+REPORT_BADGES = {
+    ReportState.DRAFT: Badge(lazy_gettext("Draft"), "◌", "quiet"),
+    ReportState.NEW: Badge(lazy_gettext("New"), "●", "new"),
+    ReportState.IN_PROGRESS: Badge(lazy_gettext("In progress"), "◐", "work"),
+    ReportState.DONE: Badge(lazy_gettext("Done"), "✓", "done"),
+    ReportState.CLOSED: Badge(lazy_gettext("Closed"), "■", "closed"),
+    ReportState.CONSULTATION: Badge(lazy_gettext("Consultation"), "?", "quiet"),
+    ReportState.ATTACHED: Badge(lazy_gettext("Added to a report"), "+", "quiet"),
+    ReportState.REDIRECTED: Badge(lazy_gettext("Another body's matter"), "→", "quiet"),
+    ReportState.WRONG_NUMBER: Badge(lazy_gettext("Wrong number"), "×", "quiet"),
+    ReportState.NUISANCE: Badge(lazy_gettext("Nuisance call"), "!", "quiet"),
+    ReportState.DROPPED: Badge(lazy_gettext("Call dropped"), "–", "quiet"),
+}
+CALL_BADGES = {
+    CallState.RINGING: Badge(lazy_gettext("Ringing"), "☎", "new"),
+    CallState.TALKING: Badge(lazy_gettext("Talking"), "◐", "work"),
+    CallState.ENDED: Badge(lazy_gettext("Ended"), "■", "closed"),
+    CallState.MISSED: Badge(lazy_gettext("Missed"), "✕", "late"),
+}
+ROLE_NAMES = {
+    Role.ADMINISTRATOR: lazy_gettext("administrator"),
+    Role.DISPATCHER: lazy_gettext("dispatcher"),
+    Role.TECHNICAL_ADMINISTRATOR: lazy_gettext("technical administrator"),
+    Role.SUPERVISOR: lazy_gettext("head of the contact centre"),
+}
+SOURCE_NAMES = {
+    Source.TELEPHONE: lazy_gettext("by telephone"),
+    Source.ONLINE: lazy_gettext("online"),
+    Source.VIDEO: lazy_gettext("video surveillance"),
+    Source.VISIT: lazy_gettext("at a visit"),
+}
+
+
+def add_filters(app: Flask) -> None:
+    """Give the templates their filters and words."""
+    app.jinja_env.filters.update(kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=numbers.masked)
+    app.jinja_env.globals.update(
+        report_badges=REPORT_BADGES, call_badges=CALL_BADGES, role_names=ROLE_NAMES, source_names=SOURCE_NAMES, now=now
+    )
+
+
+def kyiv(at: datetime | None) -> str:
+    """A moment as people say it, in Kyiv time: «сьогодні, 14:05», «22 листопада, 14:05», with the year when another."""
+    if at is None:
+        return ""
+    local, today = at.astimezone(KYIV), now().astimezone(KYIV)
+    if local.date() == today.date():
+        return _("today, %(time)s", time=local.strftime("%H:%M"))
+    return format_datetime(at, f"d'{NBSP}'MMMM, HH:mm" if local.year == today.year else f"d'{NBSP}'MMMM y, HH:mm")
+
+
+def day(at: datetime | None) -> str:
+    """The day alone: «22 листопада»."""
+    return format_datetime(at, f"d'{NBSP}'MMMM") if at else ""
+
+
+def left(due: datetime | None, at: datetime | None = None) -> str:
+    """What is left until the deadline, then by how much it is late: «лишилося 5 год», «прострочено на 2 дні»."""
+    if due is None:
+        return ""
+    span = due - (at or now())
+    if span >= timedelta(0):
+        return _("%(span)s left", span=length(span))
+    return _("%(span)s late", span=length(-span))
+
+
+def ago(at: datetime, moment: datetime | None = None) -> str:
+    """How long ago it was: «5 хв тому»."""
+    return _("%(span)s ago", span=length(max((moment or now()) - at, timedelta(0))))
+
+
+def length(span: timedelta) -> str:
+    """A length of time in its largest unit: minutes, hours, or days from two days on."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 1:
+        return _("less than a minute")
+    if minutes < 60:
+        return ngettext("%(num)d min", "%(num)d min", minutes).replace(" ", NBSP)
+    if minutes < 48 * 60:
+        return ngettext("%(num)d h", "%(num)d h", minutes // 60).replace(" ", NBSP)
+    return ngettext("%(num)d day", "%(num)d days", minutes // (24 * 60)).replace(" ", NBSP)
+
+
+def phone(number: str | None, received: str = "") -> str:
+    """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
+    area_code = current_app.config["SETTINGS"].profile.area_code
+    return numbers.readable(number, received, area_code).replace(" ", NBSP)
+
+
+def hidden_fields() -> Markup:
+    """For a small form in the frame: the CSRF token, and the page to come back to."""
+    back = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    return Markup(
+        '<input type="hidden" name="csrf_token" value="{}"><input type="hidden" name="back" value="{}">'
+    ).format(generate_csrf(), back)
