@@ -1,0 +1,230 @@
+"""Who is calling: known or perhaps, with the reason, and never a silent guess (I4).
+
+*Known* are the persons whom somebody confirmed to have this number; a family's landline has several. *Perhaps* are
+the names given in earlier reports from this number. Which of them it is today only a person can say.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from models.base import announce
+from models.calls import Call, CallState
+from models.people import Person, PersonNumber, User
+from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, claim_draft
+from models.search import plain, search_text
+
+IDENTIFIED = "identified"
+OTHER_PERSON = "other_person"
+_LOOKED_AT = 40  # the newest reports of a number that are asked for names
+
+
+@dataclass(frozen=True)
+class Perhaps:
+    """A name that ``reports`` earlier reports from this number gave; ``place`` is what the newest was about."""
+
+    name: str
+    reports: int
+    place: str
+
+
+@dataclass(frozen=True)
+class EarlierCall:
+    """An earlier call of the number, with the report or draft that came of it (None: there is none)."""
+
+    call: Call
+    report: Report | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """What is known about the one who calls.
+
+    ``person`` is set once somebody said who it is; ``other_person`` once somebody said that it is none of the
+    ``known`` and ``perhaps``. ``number`` is None when it is withheld or cannot be understood.
+    """
+
+    number: str | None
+    person: Person | None = None
+    other_person: bool = False
+    known: list[Person] = field(default_factory=list)
+    perhaps: list[Perhaps] = field(default_factory=list)
+
+
+def who_calls(session: Session, draft: Report) -> Caller:
+    """Who the caller of this draft may be: three queries, none of them for a withheld number."""
+    number = draft.call.number if draft.call else draft.contact_number
+    said = session.scalar(
+        select(HistoryRow.event)
+        .where(HistoryRow.report_id == draft.id, HistoryRow.event.in_((IDENTIFIED, OTHER_PERSON)))
+        .order_by(HistoryRow.id.desc())
+        .limit(1)
+    )
+    if number is None:
+        return Caller(None, draft.person, said == OTHER_PERSON)
+    known = known_persons(session, number)
+    perhaps = perhaps_persons(session, number, known, draft.id)
+    return Caller(number, draft.person, said == OTHER_PERSON, known, perhaps)
+
+
+def known_persons(session: Session, number: str) -> list[Person]:
+    """The persons whom somebody confirmed to have this number, by name."""
+    return list(
+        session.scalars(
+            select(Person).join(PersonNumber).where(PersonNumber.number == number).order_by(Person.name, Person.id)
+        )
+    )
+
+
+def perhaps_persons(session: Session, number: str, known: list[Person], but_not: int) -> list[Perhaps]:
+    """The names that earlier reports from this number gave, the most frequent first; without the known ones."""
+    rows = session.scalars(
+        select(Report)
+        .where(
+            _of_number(number),
+            Report.state.in_((*REGISTERED_STATES, ReportState.ATTACHED, ReportState.CONSULTATION)),
+            Report.applicant_name != "",
+            Report.id != but_not,
+        )
+        .options(joinedload(Report.street))
+        .order_by(Report.id.desc())
+        .limit(_LOOKED_AT)
+    )
+    known_names = {_same(person.name) for person in known}
+    found: dict[str, list[Report]] = {}
+    for report in rows:
+        name = _same(report.applicant_name)
+        if name not in known_names:
+            found.setdefault(name, []).append(report)
+    by_frequency = sorted(found.values(), key=len, reverse=True)
+    return [Perhaps(reports[0].applicant_name, len(reports), reports[0].place) for reports in by_frequency]
+
+
+def open_reports(session: Session, number: str | None, limit: int = 12) -> list[Report]:
+    """The reports of this number that are still being worked on, newest first: "is it about this one?"."""
+    if number is None:
+        return []
+    return list(
+        session.scalars(
+            select(Report)
+            .where(_of_number(number), Report.state.in_(OPEN_STATES))
+            .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
+            .order_by(Report.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def earlier_calls(session: Session, draft: Report, limit: int = 8) -> list[EarlierCall]:
+    """The number's earlier calls and what came of each, newest first."""
+    if draft.call is None or draft.call.number is None:
+        return []
+    rows = session.execute(
+        select(Call, Report)
+        .outerjoin(Report, Report.call_id == Call.id)
+        .where(Call.number == draft.call.number, Call.started_at <= draft.call.started_at, Call.id != draft.call.id)
+        .options(joinedload(Report.attached_to), joinedload(Report.category))
+        .order_by(Call.started_at.desc())
+        .limit(limit)
+    )
+    return [EarlierCall(call, report) for call, report in rows]
+
+
+def identify_caller(session: Session, draft: Report, user: User, *, person_id: int | None, name: str) -> Person:
+    """Somebody said who calls: remember it in the draft, and that this number is that person's.
+
+    Either a known person (``person_id``) or a ``name``, for whom a person is made when none of that name has the
+    number. Raises `TakenByAnother`, and LookupError when there is no such person and no name.
+    """
+    claim_draft(session, draft, user)
+    number = draft.call.number if draft.call else draft.contact_number
+    person = session.get(Person, person_id) if person_id else None
+    if person is None and number is not None:
+        person = next((one for one in known_persons(session, number) if _same(one.name) == _same(name)), None)
+    if person is None:
+        if not name.strip():
+            raise LookupError("no such person, and no name to make one of")
+        person = Person(name=name.strip())
+        session.add(person)
+        session.flush()
+    if number is not None:
+        link = session.scalar(
+            select(PersonNumber).where(PersonNumber.number == number, PersonNumber.person_id == person.id)
+        )
+        if link is None:
+            session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=user.id))
+    draft.person_id, draft.applicant_name = person.id, person.name
+    _note(session, draft, user, IDENTIFIED)
+    return person
+
+
+def deny_caller(session: Session, draft: Report, user: User) -> None:
+    """It is somebody else: the draft forgets the person, and their name where nobody typed another.
+
+    What was confirmed about the number in other calls stays. Raises `TakenByAnother`.
+    """
+    claim_draft(session, draft, user)
+    if draft.person is not None and draft.applicant_name == draft.person.name:
+        draft.applicant_name = ""
+    draft.person_id = None
+    _note(session, draft, user, OTHER_PERSON)
+
+
+def missed_calls(session: Session, limit: int = 30) -> list["Missed"]:
+    """The missed calls that nobody has settled yet, one row a number, the latest first (C1).
+
+    A missed call is settled by a later talk with the number, or by ending its draft.
+    """
+    newest_first = (Call.started_at.desc(), Call.id.desc())
+    query = _missed(select(Call, Report)).options(joinedload(Call.line)).order_by(*newest_first)
+    rows = session.execute(query.limit(limit * 5))
+    found: dict[str, Missed] = {}
+    for call, draft in rows:
+        key = call.number or call.number_received or f"call {call.id}"
+        if key in found:
+            found[key].times += 1
+        elif len(found) < limit:
+            found[key] = Missed(call, draft)
+    return list(found.values())
+
+
+def count_missed(session: Session) -> int:
+    """How many numbers wait in `missed_calls`."""
+    caller = func.coalesce(Call.number, func.nullif(Call.number_received, ""), cast(Call.id, String))
+    return session.scalar(_missed(select(func.count(caller.distinct())))) or 0
+
+
+@dataclass
+class Missed:
+    """A number we did not speak with: its latest missed call, that call's draft, and how often it tried."""
+
+    call: Call
+    draft: Report
+    times: int = 1
+
+
+def _missed(query: Select) -> Select:
+    return query.join(Report, Report.call_id == Call.id).where(
+        Call.state == CallState.MISSED, Call.settled_by_id.is_(None), Report.state == ReportState.DRAFT
+    )
+
+
+def _of_number(number: str) -> ColumnElement[bool]:
+    """Reports whose applicant can be reached at this number, or that began with a call from it."""
+    return or_(Report.contact_number == number, Report.call_id.in_(select(Call.id).where(Call.number == number)))
+
+
+def _note(session: Session, draft: Report, user: User, event: str) -> None:
+    draft.revision += 1
+    draft.search_text = search_text(draft)
+    session.add(
+        HistoryRow(report_id=draft.id, user_id=user.id, event=event, from_state=draft.state, to_state=draft.state)
+    )
+    session.flush()
+    if draft.call_id is not None:
+        announce(session, "call", draft.call_id)
+
+
+def _same(name: str) -> str:
+    return " ".join(plain(name).split())

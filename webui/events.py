@@ -1,0 +1,296 @@
+"""What happens, told to the browsers as it happens: ``GET /events``, a stream of server-sent events.
+
+On every (re)connect the present state comes from the database first, so whatever was missed is in it; then the
+events as they come. Only ids and states travel, no number and no name: the page fetches what it shows.
+
+    event: state  {"user", "calls": [call, …], "missed", "drafts"}   on connect, and after Redis was away
+    event: call   {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line",
+                   "missed", "drafts"}
+    event: report {"report"}
+    event: beat   ten seconds after the last event: silence means that the connection is dead
+
+One thread a process reads the Redis stream, loads each changed call once, and puts it into a bounded queue per client.
+"""
+
+import json
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Response, current_app
+from flask_login import current_user
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from jobs.notify import RESYNC, newest_event_id, read_events
+from models.base import db
+from models.calls import Call, CallState
+from models.callers import count_missed
+from models.lines import Line
+from models.people import Phone, User
+from models.reports import Report, ReportState
+from webui.access import DESK_ROLES, EVERYBODY, allow
+
+BEAT_SECONDS = 10.0
+_QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
+
+log = logging.getLogger(__name__)
+bp = Blueprint("events", __name__)
+
+
+@dataclass(frozen=True)
+class CallNews:
+    """A call as far as screens need it, free of the database session."""
+
+    call: int
+    draft: int | None
+    draft_state: str | None
+    state: str
+    ringing: frozenset[int]  # phones that ring for it now
+    answered_by: int | None  # the phone that talks, or talked last
+    owner: int | None
+    line: str
+
+
+@dataclass(frozen=True)
+class News:
+    """One thing to tell all clients: a changed call, a changed report, or (neither) the present state."""
+
+    id: str
+    calls: tuple[CallNews, ...] = ()
+    report: int | None = None
+    missed: int = 0
+    drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
+    whole: bool = False  # ``calls`` are all live calls
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who listens: decides what is "mine"."""
+
+    user: int
+    phone: int | None
+
+
+def phones_ringing(call: Call) -> set[int]:
+    """The phones that ring for the call now; before the first is reported, those of the line's first step (I2)."""
+    if call.state != CallState.RINGING:
+        return set()
+    if call.legs:
+        return {leg.phone_id for leg in call.legs if leg.phone_id and leg.ended_at is None}
+    steps = call.line.ring_steps if call.line else []
+    first = min((ring.step for ring in steps), default=None)
+    return {ring.phone_id for ring in steps if ring.step == first}
+
+
+def with_ringing():
+    """Loading options for `phones_ringing` and the line: one query for each, however many calls."""
+    return (
+        joinedload(Call.line).selectinload(Line.ring_steps),
+        selectinload(Call.legs),
+    )
+
+
+def load_news(session: Session, *, call_id: int | None = None) -> tuple[CallNews, ...]:
+    """One call, or all live ones, as screens need them."""
+    query = select(Call, Report).outerjoin(Report, Report.call_id == Call.id).options(*with_ringing())
+    if call_id is None:
+        query = query.where(Call.state.in_((CallState.RINGING, CallState.TALKING))).order_by(Call.started_at)
+    else:
+        query = query.where(Call.id == call_id)
+    return tuple(
+        CallNews(
+            call=call.id,
+            draft=draft.id if draft else None,
+            draft_state=draft.state if draft else None,
+            state=call.state,
+            ringing=frozenset(phones_ringing(call)),
+            answered_by=call.talking_to_id,
+            owner=draft.owner_id if draft else None,
+            line=call.line.digits if call.line else "",
+        )
+        for call, draft in session.execute(query)
+    )
+
+
+def count_drafts(session: Session) -> tuple[tuple[int, int], ...]:
+    """How many open drafts each user has: ``((user, drafts), …)``."""
+    rows = session.execute(
+        select(Report.owner_id, func.count())
+        .where(Report.state == ReportState.DRAFT, Report.owner_id.is_not(None))
+        .group_by(Report.owner_id)
+    )
+    return tuple((owner, drafts) for owner, drafts in rows)
+
+
+def describe(news: CallNews, listener: Listener) -> dict[str, object]:
+    """The call as one listener sees it: ids and states, nothing else."""
+    return {
+        "call": news.call,
+        "draft": news.draft,
+        "draft_state": news.draft_state,
+        "state": news.state,
+        "mine": listener.phone is not None and listener.phone in news.ringing,
+        "answered_by_me": listener.phone is not None and listener.phone == news.answered_by,
+        "owner_is_me": news.owner == listener.user,
+        "owner": news.owner,
+        "line": news.line,
+    }
+
+
+class Hub:
+    """Reads the events once a process and hands them to every client's queue."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._url = app.config["SETTINGS"].redis_url
+        self._lock = threading.Lock()
+        self._clients: set[queue.Queue[News]] = set()
+        self._thread: threading.Thread | None = None
+        self.stop = threading.Event()
+
+    def subscribe(self) -> "queue.Queue[News]":
+        """A queue in which all news from now on arrive."""
+        client: queue.Queue[News] = queue.Queue(_QUEUED)
+        with self._lock:
+            self._clients.add(client)
+            if self._thread is None:
+                # the reader starts where we are now: an event that comes before it runs is not lost
+                start = self.newest() or "$"
+                self._thread = threading.Thread(target=self._read, args=(start,), name="events", daemon=True)
+                self._thread.start()
+        return client
+
+    def unsubscribe(self, client: "queue.Queue[News]") -> None:
+        with self._lock:
+            self._clients.discard(client)
+
+    def knows(self, client: "queue.Queue[News]") -> bool:
+        return client in self._clients
+
+    def newest(self) -> str:
+        return newest_event_id(self._url)
+
+    def whole(self, id: str) -> News:
+        """The present state, from the database. Needs an application context."""
+        session = db.session()
+        calls = load_news(session)
+        return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
+
+    def _read(self, start: str) -> None:
+        behind = False  # something could not be loaded: the present state makes up for it
+        for id, kind, row_id in read_events(self._url, self.stop, start):
+            try:
+                news = self._load(id, *(RESYNC if behind else (kind, row_id)))
+                behind = False
+            except SQLAlchemyError as error:
+                log.warning("events: the database does not answer (%s)", type(error).__name__)
+                behind = True
+                continue
+            self._tell(news)
+
+    def _load(self, id: str, kind: str, row_id: int) -> News:
+        with self._app.app_context():  # its end gives the database session back
+            if (kind, row_id) == RESYNC:
+                return self.whole(id)
+            if kind == "call":
+                session = db.session()
+                calls = load_news(session, call_id=row_id)
+                return News(id, calls, missed=count_missed(session), drafts=count_drafts(session))
+            return News(id, report=row_id)
+
+    def _tell(self, news: News) -> None:
+        with self._lock:
+            clients = list(self._clients)
+        for client in clients:
+            try:
+                client.put_nowait(news)
+            except queue.Full:
+                log.info("events: a client lags behind and is left to reconnect")
+                self.unsubscribe(client)
+
+
+def hub_of(app: Flask) -> Hub:
+    return app.extensions["events"]
+
+
+@bp.record_once
+def make_hub(state) -> None:
+    """One hub an application; it starts its thread with the first client."""
+    state.app.extensions["events"] = Hub(state.app)
+
+
+@bp.get("/events")
+@allow(*DESK_ROLES)
+def events() -> Response:
+    """The stream of server-sent events for the logged-in user."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    session_id = current_user.get_id()
+    db.session.remove()
+    answer = Response(_stream(app, session_id), mimetype="text/event-stream")
+    answer.headers["X-Accel-Buffering"] = "no"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@bp.get("/events/alive")
+@allow(*EVERYBODY)
+def alive() -> Response:
+    """204 for who is logged in: a browser whose stream failed asks whether it was the network or the session."""
+    return Response(status=204)
+
+
+def _stream(app: Flask, session_id: str) -> Iterator[str]:
+    hub = hub_of(app)
+    client = hub.subscribe()
+    told = ""  # the last state told, while nothing else was told since
+    try:
+        with app.app_context():
+            listener = _listener(session_id)
+            # the id first: what happens between the two is in the state and comes once more
+            news: News | None = hub.whole(hub.newest())
+        while listener is not None and hub.knows(client):
+            if news is None:
+                yield "event: beat\ndata: {}\n\n"
+            else:
+                text = _data(news, listener)
+                if not (news.whole and text == told):
+                    kind = "state" if news.whole else "report" if news.report else "call"
+                    yield (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {text}\n\n"
+                told = text if news.whole else ""
+            try:
+                news = client.get(timeout=BEAT_SECONDS)
+            except queue.Empty:
+                news = None
+                with app.app_context():
+                    listener = _listener(session_id)
+    except SQLAlchemyError as error:  # the browser comes again by itself
+        log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
+    finally:
+        hub.unsubscribe(client)
+
+
+def _data(news: News, listener: Listener) -> str:
+    if news.report is not None:
+        return json.dumps({"report": news.report})
+    counts = {"missed": news.missed, "drafts": dict(news.drafts).get(listener.user, 0)}
+    calls = [describe(call, listener) for call in news.calls]
+    if news.whole:
+        return json.dumps({"user": listener.user, "calls": calls, **counts})
+    return json.dumps((calls[0] if calls else {}) | counts)
+
+
+def _listener(session_id: str) -> Listener | None:
+    """The user of this session with their phone, or None once they are switched off or their sessions were ended."""
+    user_id = int(session_id.split(":")[0])
+    row = db.session.execute(
+        select(User.active, User.session_mark, User.role, Phone.id)
+        .outerjoin(Phone, Phone.user_id == User.id)
+        .where(User.id == user_id)
+    ).first()
+    if row is None or not row.active or row.role not in DESK_ROLES or session_id != f"{user_id}:{row.session_mark}":
+        return None
+    return Listener(user_id, row.id)
