@@ -1,0 +1,101 @@
+"""Real SIP peers for the demo town and for trying lines: SIPp as a desk phone and as a citizen."""
+
+import hashlib
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import jinja2
+
+from jobs.pbx import Asterisk, private_root
+from jobs.settings import CHECKOUT, Settings
+
+CITIZEN_HOST = "127.0.0.2"  # the demo trunk's address: citizens are told from phones by it
+
+
+class SipError(Exception):
+    """A simulated phone or citizen could not do its part; the message says why and what to do."""
+
+
+def free_udp_port(host: str = "127.0.0.1") -> int:
+    """An even UDP port that nobody uses (media goes to even ports, RFC 3550)."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+            port = probe.getsockname()[1]
+        if port % 2 == 0:
+            return port
+
+
+def scenario(kind: str, /, **values: object) -> str:
+    """The SIPp scenario ``jobs/sipp/<kind>.xml`` with its values filled in."""
+    folder = jinja2.FileSystemLoader(CHECKOUT / "jobs" / "sipp")
+    templates = jinja2.Environment(loader=folder, undefined=jinja2.StrictUndefined, autoescape=False)
+    return templates.get_template(f"{kind}.xml").render(values)
+
+
+def sipp_program() -> list[str]:
+    """How SIPp is run here: the private root's, else the system's. Raises `SipError` when there is none."""
+    if (private_root() / "usr/bin/sipp").exists():
+        return Asterisk(private_root()).program("usr/bin/sipp")
+    if found := shutil.which("sipp"):
+        return [found]
+    raise SipError("SIPp is not installed: run script/setup.")
+
+
+def start_sipp(settings: Settings, text: str, folder: Path, *arguments: str, host: str, port: int) -> subprocess.Popen:
+    """Start SIPp on a scenario. Its files (logs, errors, message traces) go to ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = text.encode("utf-8", "surrogateescape")  # a test may send bytes that are no UTF-8
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.xml"
+    path.write_bytes(content)
+    command = [
+        *sipp_program(), f"127.0.0.1:{settings.sip_port}", "-sf", str(path), "-i", host, "-p", str(port),
+        "-mi", host, "-mp", str(free_udp_port(host)), "-nostdin", "-nd", *arguments,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+
+
+def register_phone(
+    settings: Settings, name: str, secret: str, contact_port: int, folder: Path, expires: int = 3600
+) -> None:
+    """Register desk phone ``name`` with the exchange, reachable at ``contact_port``. Raises `SipError`."""
+    text = scenario("register", name=name, secret=secret, contact_port=contact_port, expires=expires)
+    process = start_sipp(
+        settings, text, folder, "-m", "1", "-timeout", "5", "-timeout_error", host="127.0.0.1", port=free_udp_port()
+    )
+    try:
+        code = process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    if code != 0:
+        raise SipError(f"phone {name} could not register: is the exchange running on port {settings.sip_port}?")
+
+
+def start_phone(
+    settings: Settings, port: int, folder: Path, *arguments: str, ring_ms: int, talk_ms: int
+) -> subprocess.Popen:
+    """A desk phone at ``port`` that answers after ``ring_ms`` and hangs up after ``talk_ms`` more, call after call."""
+    text = scenario("phone", ring_ms=ring_ms, talk_ms=talk_ms)
+    return start_sipp(settings, text, folder, *arguments, host="127.0.0.1", port=port)
+
+
+def start_citizen(
+    settings: Settings,
+    folder: Path,
+    *arguments: str,
+    caller: str,
+    line: str,
+    patience_ms: int = 60_000,
+    talk_ms: int = 20_000,
+) -> subprocess.Popen:
+    """A citizen calls ``line`` (digits); ``caller`` is the whole From address, ``<sip:0671234567@town>``.
+
+    Gives up after ``patience_ms`` of ringing, hangs up after ``talk_ms`` of talk. One call unless arguments say more.
+    """
+    text = scenario("citizen", caller=caller, line=line, patience_ms=patience_ms, talk_ms=talk_ms)
+    return start_sipp(settings, text, folder, *arguments, host=CITIZEN_HOST, port=free_udp_port(CITIZEN_HOST))
