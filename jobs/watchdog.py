@@ -1,0 +1,171 @@
+"""Kills the parts that hang; supervisord starts them again. A part that died is supervisord's own business.
+
+Promise 1 of the design rests on this: a FastAGI server that accepts and stays silent holds every caller for ever,
+and only its end frees them. So it is asked several times a second, and killed when it does not answer in time.
+Imports no database and no web: it must start at once and stay small.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from jobs.heartbeat import Heart, read_beat
+from jobs.settings import Settings, load_settings
+
+AGI_SECONDS = 0.7  # how long the AGI server may be silent; a caller waits at most this, a round and the kill
+AGI_ROUND_SECONDS = 0.3
+
+log = logging.getLogger("watchdog")
+
+
+class Silent(Exception):
+    """The part accepted the question and did not answer in time."""
+
+
+def probe_agi(port: int, seconds: float) -> None:
+    """Ask the AGI server for a sign of life. Raises `Silent` when it took the question and said nothing.
+
+    A refused connection is no silence: the server is not there, and supervisord starts it.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), seconds) as connection:
+            connection.settimeout(seconds)
+            connection.sendall(b"agi_network_script: ping\n\n")
+            if connection.recv(16) == b"":
+                return  # it closed: busy, or on its way out
+    except TimeoutError:
+        raise Silent(f"no answer for {seconds} s") from None
+    except OSError:
+        return
+
+
+def probe_web(bind: str, port: int, seconds: float) -> None:
+    """Ask the web server for a page that costs nothing. Raises `Silent` like `probe_agi`."""
+    connection = HTTPConnection(bind, port, timeout=seconds)
+    try:
+        connection.request("GET", "/health/live")
+        connection.getresponse().read()
+    except TimeoutError:
+        raise Silent(f"no answer for {seconds} s") from None
+    except (OSError, HTTPException):
+        return
+    finally:
+        connection.close()
+
+
+def probe_redis(path: Path, seconds: float) -> None:
+    """Ask Redis for a PONG. Raises `Silent` like `probe_agi`."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            connection.recv(16)
+        except TimeoutError:
+            raise Silent(f"no answer for {seconds} s") from None
+        except OSError:
+            return
+
+
+def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
+    """Raise `Silent` when the part's last heartbeat is older than ``seconds``; one that never came is no silence."""
+    beat = read_beat(run_dir, part)
+    if beat is not None and beat.age > seconds:
+        raise Silent(f"no heartbeat for {beat.age:.0f} s")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One part to look after: asked every ``every`` seconds, killed after ``misses`` silences in a row."""
+
+    part: str
+    probe: Callable[[], None]
+    every: float
+    misses: int = 1
+    grace: float = 0.0  # seconds that a process just started is left alone
+
+
+def watches(settings: Settings) -> list[Watch]:
+    """What is watched, and how patiently."""
+    run = settings.run_dir
+    listed = [
+        Watch("agi", lambda: probe_agi(settings.agi_port, AGI_SECONDS), every=AGI_ROUND_SECONDS),
+        Watch("web", lambda: probe_web(settings.bind, settings.web_port, 2.0), every=3.0, misses=3, grace=20.0),
+        Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
+        Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
+    ]
+    if settings.private_redis:
+        listed.append(Watch("redis", lambda: probe_redis(settings.redis_socket, 1.0), every=2.0, misses=3))
+    return listed
+
+
+class Supervisor:
+    """What supervisord knows of its processes. One connection a thread."""
+
+    def __init__(self, socket_path: Path) -> None:
+        transport = SupervisorTransport(None, None, f"unix://{socket_path}")
+        self._server = ServerProxy("http://127.0.0.1", transport=transport)
+
+    def process(self, part: str) -> tuple[int, float] | None:
+        """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer)."""
+        try:
+            told = self._server.supervisor.getProcessInfo(part)
+        except (OSError, HTTPException, Fault):
+            return None
+        return (told["pid"], told["now"] - told["start"]) if told["pid"] else None
+
+
+def keep_watch(watch: Watch, supervisor: Supervisor) -> None:
+    """Ask the part for ever; kill its process, by the pid that supervisord gives, when it hangs."""
+    missed = 0
+    while True:
+        try:
+            watch.probe()
+            missed = 0
+        except Silent as silence:
+            missed += 1
+            process = supervisor.process(watch.part) if missed >= watch.misses else None
+            if process is not None and process[1] >= watch.grace:
+                log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], silence)
+                _kill(process[0])
+                missed = 0
+        time.sleep(watch.every)
+
+
+def run(settings: Settings) -> None:
+    """Watch until supervisord ends this process; each part has a thread, so that one's silence delays no other."""
+    for watch in watches(settings):
+        supervisor = Supervisor(settings.supervisor_socket)
+        threading.Thread(target=keep_watch, args=(watch, supervisor), name=watch.part, daemon=True).start()
+    heart = Heart(settings.run_dir, "watchdog")
+    while True:
+        heart.beat()
+        time.sleep(1.0)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    run(load_settings())
+
+
+if __name__ == "__main__":
+    main()
