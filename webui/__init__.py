@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-from flask import Flask, g, request
+from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
 from flask_wtf import CSRFProtect
 
@@ -89,6 +89,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def choose_language() -> str:
-    """The user's language, else the one chosen on the login page, else Ukrainian."""
-    wanted = g.get("language") or request.cookies.get("language")
+    """The user's language, else the one chosen on the login page, else (and on the command line) Ukrainian."""
+    wanted = g.get("language") or (request.cookies.get("language") if has_request_context() else None)
     return wanted if wanted in LANGUAGES else LANGUAGES[0]

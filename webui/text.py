@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from models import numbers
 from models.base import now
+from models.callers import IDENTIFIED, OTHER_PERSON
 from models.calls import CallState
 from models.people import Role
-from models.reports import ReportState, Source
+from models.reports import OPEN_STATES, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -59,13 +60,39 @@ SOURCE_NAMES = {
     Source.VIDEO: lazy_gettext("video surveillance"),
     Source.VISIT: lazy_gettext("at a visit"),
 }
+EVENT_WORDS = {
+    ReportEvent.CREATED: lazy_gettext("the call opened a draft"),
+    ReportEvent.REGISTERED: lazy_gettext("registered"),
+    ReportEvent.ACCEPTED: lazy_gettext("taken to work"),
+    ReportEvent.COMPLETED: lazy_gettext("marked as done"),
+    ReportEvent.CONFIRMED: lazy_gettext("the applicant confirmed it"),
+    ReportEvent.REFUTED: lazy_gettext("the applicant says it is not done"),
+    ReportEvent.CLOSED: lazy_gettext("closed"),
+    ReportEvent.CONSULTED: lazy_gettext("consultation given"),
+    ReportEvent.ATTACHED: lazy_gettext("added to a report"),
+    ReportEvent.REDIRECTED: lazy_gettext("another body's matter, explained"),
+    ReportEvent.WRONG_NUMBER: lazy_gettext("wrong number"),
+    ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
+    ReportEvent.DROPPED: lazy_gettext("the call dropped"),
+    ReportEvent.REOPENED: lazy_gettext("the ending undone"),
+    "handed_over": lazy_gettext("handed over"),
+    "applicant_called": lazy_gettext("the applicant called about it"),
+    IDENTIFIED: lazy_gettext("the caller was recognised"),
+    OTHER_PERSON: lazy_gettext("the caller is another person"),
+}
 
 
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and words."""
     app.jinja_env.filters.update(kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=numbers.masked)
     app.jinja_env.globals.update(
-        report_badges=REPORT_BADGES, call_badges=CALL_BADGES, role_names=ROLE_NAMES, source_names=SOURCE_NAMES, now=now
+        report_badges=REPORT_BADGES,
+        call_badges=CALL_BADGES,
+        role_names=ROLE_NAMES,
+        source_names=SOURCE_NAMES,
+        event_word=lambda event: EVENT_WORDS.get(event, event),
+        open_states=OPEN_STATES,
+        now=now,
     )
 
 

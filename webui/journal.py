@@ -1,0 +1,139 @@
+"""The journal: registered reports by period, type, status and line, with one search box (R 2.1, W11).
+
+The filters are in the address, so a list can be kept and sent to a colleague. What was typed into the search box is
+not: it may be a telephone number or a name. It stays in the session of the one who typed it, and the address holds
+only a random word for it. An address with somebody else's word, or an old one, asks to search again.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import date
+
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from models.base import db
+from models.journal import JournalFilter, find_reports
+from models.lines import Line
+from models.places import Category
+from models.reports import ENDINGS, REGISTERED_STATES, ReportState
+from webui.access import DESK_ROLES, allow
+
+bp = Blueprint("journal", __name__)
+STATES = (*REGISTERED_STATES, *ENDINGS.values(), ReportState.ATTACHED)
+LONGEST_SEARCH = 100  # characters
+SEARCHES_KEPT = 5
+PAGE = 50
+_FIELDS = ("date_from", "date_to", "category", "state", "line")
+
+
+@dataclass
+class Question:
+    """What was asked: the raw values for the form, the filter they mean, and what is wrong with them."""
+
+    values: dict[str, str]
+    token: str = ""
+    text: str = ""
+    wanted: JournalFilter = field(default_factory=JournalFilter)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def address(self, **more: int) -> str:
+        """The journal's address with these filters."""
+        given = {name: value for name, value in self.values.items() if value}
+        return url_for("journal.journal", **given, **({"q": self.token} if self.token else {}), **more)
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.text or any(self.values.values()))
+
+
+@bp.get("/journal")
+@allow(*DESK_ROLES)
+def journal() -> ResponseReturnValue:
+    asked = read_question()
+    page = None
+    if not asked.errors:
+        page = find_reports(
+            db.session(),
+            asked.wanted,
+            before=request.args.get("before", type=int),
+            after=request.args.get("after", type=int),
+            limit=PAGE,
+            area_code=current_app.config["SETTINGS"].profile.area_code,
+        )
+    return render_template(
+        "journal/list.html",
+        asked=asked,
+        page=page,
+        categories=db.session.scalars(select(Category).order_by(Category.position, Category.name)).all(),
+        lines=db.session.scalars(select(Line).order_by(Line.number)).all(),
+        registered_states=REGISTERED_STATES,
+        ended_states=STATES[len(REGISTERED_STATES) :],
+        longest=LONGEST_SEARCH,
+    )
+
+
+@bp.post("/journal")
+@allow(*DESK_ROLES)
+def search() -> ResponseReturnValue:
+    """Keep the text in the session, and show the list under an address without it."""
+    given = {name: request.form.get(name, "").strip()[:10] for name in _FIELDS}
+    text = " ".join(request.form.get("text", "").split())[:LONGEST_SEARCH]
+    token = keep_search(text) if text else None
+    return redirect(url_for("journal.journal", **{name: value for name, value in given.items() if value}, q=token))
+
+
+def keep_search(text: str) -> str:
+    """Remember the text in this session under a short random word; the oldest are forgotten."""
+    kept = session.get("searches", [])
+    for token, known in kept:
+        if known == text:
+            return token
+    token = secrets.token_urlsafe(6)
+    session["searches"] = [*kept, [token, text]][-SEARCHES_KEPT:]
+    return token
+
+
+def read_question() -> Question:
+    """What the address asks for. A value that cannot be meant becomes an error with the field's name."""
+    asked = Question({name: request.args.get(name, "").strip() for name in _FIELDS}, request.args.get("q", ""))
+    asked.text = dict(session.get("searches", [])).get(asked.token, "")
+    if asked.token and not asked.text:
+        asked.errors["text"] = _("What was searched for is kept only where it was typed. Type it again.")
+    values, errors = asked.values, asked.errors
+    date_from, date_to = (_day(values, name, errors) for name in ("date_from", "date_to"))
+    if date_from and date_to and date_from > date_to:
+        errors["date_to"] = _("The period ends before it begins. Swap the two days.")
+    if values["state"] not in ("", *STATES):
+        errors["state"] = _("There is no such status. Choose one from the list.")
+    if not errors:
+        asked.wanted = JournalFilter(
+            text=asked.text,
+            date_from=date_from,
+            date_to=date_to,
+            state=ReportState(values["state"]) if values["state"] else None,
+            category_id=_number(values, "category", errors),
+            line_id=_number(values, "line", errors),
+        )
+    return asked
+
+
+def _day(values: dict[str, str], name: str, errors: dict[str, str]) -> date | None:
+    if not values[name]:
+        return None
+    try:
+        return date.fromisoformat(values[name])
+    except ValueError:
+        errors[name] = _("This is not a day. Write it as 2026-11-22 or choose it in the calendar.")
+        return None
+
+
+def _number(values: dict[str, str], name: str, errors: dict[str, str]) -> int | None:
+    if not values[name]:
+        return None
+    if not values[name].isdecimal() or len(values[name]) > 9:
+        errors[name] = _("There is no such entry. Choose one from the list.")
+        return None
+    return int(values[name])
