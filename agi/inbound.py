@@ -1,0 +1,140 @@
+"""A citizen calls a line: whose phones ring, and a draft that already waits (I1, I2).
+
+Contract with the dialplan (``agi://127.0.0.1:PORT/inbound``, the line's digits as the first argument): it has
+defaults for all variables named here and uses ours only if `DONE` is 1, which is set last. So a script that was cut
+off anywhere changes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from agi.channel import Channel
+from agi.work import Work, reason
+from models.base import db, now, transaction
+from models.intake import find_line, record_inbound
+from models.lines import Line, ring_order
+
+DIAL = ("CC_DIAL1", "CC_DIAL2", "CC_DIAL3")  # dial strings, "PJSIP/admin1&PJSIP/admin2"; empty: no such step
+SECONDS = ("CC_SECONDS1", "CC_SECONDS2", "CC_SECONDS3")  # how long each step rings
+DONE = "CC_DONE"
+
+COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the variables
+DRAFT_WAIT = 0.15  # seconds for which the phone waits for the draft
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What the exchange says of a call that has just come in; ``at`` is when we heard of it."""
+
+    uniqueid: str
+    dialled: str
+    number: str
+    caller_name: str
+    at: datetime
+
+
+def inbound(channel: Channel, work: Work) -> None:
+    """Record the call with its draft, and tell the dialplan the line's ring order.
+
+    The draft is handed over before the first command, so it is kept whenever the caller hangs up. It is waited for
+    a moment, so that it is there before a phone rings; a database that is slower than that holds up no call.
+    """
+    arrival = read_arrival(channel.env)
+    draft = work.write(lambda: record(arrival, work.area_code)) if arrival.uniqueid else None
+    steps = work.read(lambda: dial_steps(arrival.dialled), channel.deadline - COMMAND_TIME)
+    if not steps:
+        return
+    for step in range(len(DIAL)):
+        dial, seconds = steps[step] if step < len(steps) else ("", "")
+        channel.set_variable(DIAL[step], dial)
+        channel.set_variable(SECONDS[step], seconds)
+    if draft is not None:
+        with suppress(TimeoutError):
+            draft.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
+    channel.set_variable(DONE, "1")
+
+
+def read_arrival(env: Mapping[str, str]) -> Arrival:
+    """The call as the AGI environment describes it; Asterisk writes "unknown" for what it does not know."""
+
+    def known(key: str) -> str:
+        value = env.get(key, "")
+        return "" if value == "unknown" else value
+
+    return Arrival(
+        uniqueid=known("agi_uniqueid"),
+        dialled=known("agi_arg_1"),
+        number=known("agi_callerid"),
+        caller_name=known("agi_calleridname"),
+        at=now(),
+    )
+
+
+def dial_steps(dialled: str) -> list[tuple[str, str]]:
+    """The line's ring order as dial strings and seconds; empty for a line that is not ours or has no phones."""
+    line = find_line(db.session(), dialled)
+    if line is None:
+        return []
+    return [
+        ("&".join(f"PJSIP/{phone.name}" for phone in phones), str(seconds))
+        for phones, seconds in ring_order(line)[: len(DIAL)]
+    ]
+
+
+def record(arrival: Arrival, area_code: str) -> None:
+    """Make the call and its draft, unless the listener or the reconciler was first."""
+    with transaction() as session:
+        record_inbound(
+            session,
+            uniqueid=arrival.uniqueid,
+            dialled=arrival.dialled,
+            number_received=arrival.number,
+            caller_name=arrival.caller_name,
+            at=arrival.at,
+            area_code=area_code,
+        )
+
+
+def rehearse(app: Flask) -> None:
+    """Go through a whole call and keep nothing of it, so that the first real one is as quick as the others."""
+    with app.app_context():
+        try:
+            line = db.session.scalar(select(Line).limit(1))
+            dialled = line.digits if line else ""
+            dial_steps(dialled)
+            with transaction() as session:
+                record_inbound(
+                    session,
+                    uniqueid="rehearsal",
+                    dialled=dialled,
+                    number_received="0671234567",
+                    caller_name="",
+                    at=now(),
+                    area_code=app.config["SETTINGS"].profile.area_code,
+                )
+                session.rollback()
+        except SQLAlchemyError as error:
+            log.warning("Started without a database (%s): the dialplan's own ring order is used.", reason(error))
+
+
+def try_database(work: Work) -> None:
+    """Find out whether a database that failed answers again, when no call comes to show it."""
+    work.read(lambda: dial_steps("0"), time.monotonic() + 0.3)
+    if not work.unwritten:
+        work.write(take_lock)
+
+
+def take_lock() -> None:
+    """Begin to write, and leave it at that."""
+    with transaction():
+        pass

@@ -1,0 +1,104 @@
+"""The Asterisk side of an AGI conversation over a real socket, and a town with lines and phones for it to call."""
+
+import re
+import socket
+import time
+from collections.abc import Callable
+
+from models.base import db, transaction
+from models.lines import Line, RingStep
+from models.people import Phone
+
+PATIENCE = 15.0  # seconds a test waits for something before it fails
+COMMAND = re.compile(r'SET VARIABLE "(\w+)" "(.*)"')
+LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition holds; fails with ``what`` when it never does."""
+    until = time.monotonic() + PATIENCE
+    pause = 0.002
+    while not condition():
+        assert time.monotonic() < until, f"never happened: {what}"
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
+
+
+def fill_town() -> None:
+    """Three lines and three phones: each line rings its own administrator first, then both others at once."""
+    with transaction() as session:
+        phones = [Phone(name=f"admin{n}", extension=f"10{n}", secret="s" * 24) for n in (1, 2, 3)]
+        lines = [Line(number=number, e164=f"+3805448{digits}") for digits, number in LINES.items()]
+        session.add_all([*phones, *lines])
+        session.flush()
+        for own, line in enumerate(lines):
+            session.add(RingStep(line_id=line.id, step=1, phone_id=phones[own].id, seconds=20))
+            for other in {0, 1, 2} - {own}:
+                session.add(RingStep(line_id=line.id, step=2, phone_id=phones[other].id, seconds=25))
+    db.session.remove()
+
+
+def environment(
+    uniqueid: str = "romny-1795447350.7",
+    number: str | bytes = "0671234567",
+    name: str | bytes = "unknown",
+    line: str = "53273",
+    script: str = "inbound",
+) -> bytes:
+    """What Asterisk sends first, in its order."""
+
+    def raw(text: str | bytes) -> bytes:
+        return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+    return (
+        b"agi_network: yes\n"
+        + f"agi_network_script: {script}\nagi_request: agi://127.0.0.1:4573/{script}\n".encode()
+        + f"agi_channel: PJSIP/trunk-00000007\nagi_language: uk\nagi_type: PJSIP\nagi_uniqueid: {uniqueid}\n".encode()
+        + b"agi_version: 22.10.1\nagi_callerid: "
+        + raw(number)
+        + b"\nagi_calleridname: "
+        + raw(name)
+        + b"\nagi_context: inbound\nagi_extension: "
+        + line.encode()
+        + b"\nagi_priority: 4\nagi_threadid: 140\nagi_arg_1: "
+        + line.encode()
+        + b"\n\n"
+    )
+
+
+class Asterisk:
+    """One AGI connection, as Asterisk holds it."""
+
+    def __init__(self, port: int, said: bytes = b"") -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._lines = self.socket.makefile("rb")
+        self.say(said)
+
+    def say(self, said: bytes) -> None:
+        self.socket.sendall(said)
+
+    def command(self) -> str:
+        """The next command, without its line end; empty when the server closed the connection."""
+        try:
+            return self._lines.readline().decode().rstrip("\n")
+        except ConnectionResetError:
+            return ""
+
+    def converse(self) -> dict[str, str]:
+        """Obey every command until the server closes; the channel variables that were set, in order."""
+        variables: dict[str, str] = {}
+        while command := self.command():
+            name, value = COMMAND.fullmatch(command).groups()
+            variables[name] = value
+            self.say(b"200 result=1\n")
+        self.close()
+        return variables
+
+    def close(self) -> None:
+        self._lines.close()
+        self.socket.close()
+
+
+def call(port: int, **about: str | bytes) -> dict[str, str]:
+    """One whole call; the channel variables that the script set."""
+    return Asterisk(port, environment(**about)).converse()
