@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xmlrpc.client import Fault, ServerProxy
 
+import pytest
 from sqlalchemy import create_engine, text
 from supervisor.xmlrpc import SupervisorTransport
 
 from jobs.pbx import find_asterisk
+from jobs.serve import health
 from jobs.settings import CHECKOUT, Settings, load_settings
 from jobs.sipp import free_udp_port, register_phone, start_citizen, start_phone
 from tests.conftest import free_port
@@ -142,6 +144,9 @@ class Town:
         found = re.search(r"(\d+) active channels?", self.asterisk("core show channels count"))
         return int(found.group(1)) if found else -1
 
+    def health_ok(self) -> bool:
+        return health(self.settings).get("ok", False)
+
     # ---- the database, read from outside
 
     def rows(self, query: str, **values: object) -> list[dict]:
@@ -211,6 +216,29 @@ class Town:
                 if message.method == b"INVITE" and not message.sent:
                     heard.setdefault(message.caller, []).append((message.at, phone))
         return heard
+
+
+@dataclass
+class Table:
+    """Measured rows, printed below the test results."""
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, **row: object) -> None:
+        self.rows.append(row)
+
+    def print(self, config: pytest.Config, title: str) -> None:
+        """Write the table to the terminal."""
+        if not self.rows:
+            return
+        cells = [list(self.rows[0]), *([str(value) for value in row.values()] for row in self.rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        reporter.ensure_newline()
+        reporter.write_line(title)
+        for line in lines:
+            reporter.write_line(f"  {line}")
 
 
 def invites(folder: Path) -> dict[str, float]:

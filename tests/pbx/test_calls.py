@@ -1,0 +1,133 @@
+"""Two hundred citizens call: two hundred drafts, each right, each on the right screen; nothing is left behind."""
+
+import os
+import re
+from collections import Counter
+from contextlib import ExitStack, closing
+
+import psutil
+import pytest
+
+from jobs.demo_town import DEMO_USERS
+from tests.pbx.screen import Screen
+from tests.pbx.town import Town, invites, wait_for
+
+pytestmark = pytest.mark.pbx
+
+CALLS = 200
+RATE = 5
+LINES = ("53273", "53275", "54286")
+ADMINISTRATORS = [user for user in DEMO_USERS if user[3] == "administrator"]
+
+
+def usual_forms(number: int) -> tuple[str, str]:
+    """The ``number``-th caller: as some exchange would give the number, and its E.164 form (I1)."""
+    mobile = f"67{4_000_000 + number:07d}"
+    local = f"{2}{1000 + number}"
+    forms = (
+        (f"+380{mobile}", f"+380{mobile}"),
+        (f"380{mobile}", f"+380{mobile}"),
+        (f"0{mobile}", f"+380{mobile}"),
+        (f"80{mobile}", f"+380{mobile}"),
+        (mobile, f"+380{mobile}"),
+        (local, f"+3805448{local}"),
+        (f"05448{local}", f"+3805448{local}"),
+        (f"00380{mobile}", f"+380{mobile}"),
+        (f"+4930{10_000_000 + number}", f"+4930{10_000_000 + number}"),
+    )
+    return forms[number % len(forms)]
+
+
+def footprint(town: Town) -> dict[str, int]:
+    """What must be as before once all calls are over: channels, threads, open files, task processors."""
+    counted = {"channels": town.channels()}
+    for part in ("asterisk", "agi", "listener"):
+        process = psutil.Process(town.pid(part))
+        counted[f"{part} files"] = process.num_fds()
+        counted[f"{part} threads"] = process.num_threads()
+    processors = town.asterisk("core show taskprocessors")
+    counted["task processors"] = int(re.search(r"(\d+) taskprocessors", processors).group(1))
+    counted["pbx tasks waiting"] = sum(int(row.split()[2]) for row in processors.splitlines() if "pjsip" in row)
+    return counted
+
+
+def run_calls(town: Town, first: int, calls: int) -> tuple[list[tuple[str, str]], list[str], dict[str, float]]:
+    numbers = [usual_forms(first + position) for position in range(calls)]
+    callers = [(received, LINES[position % 3]) for position, (received, _) in enumerate(numbers)]
+    citizens, folder = town.call(callers, rate=RATE, talk_ms=500)
+    assert citizens.wait(calls / RATE + 60) == 0, "a citizen's call failed"
+    return callers, [e164 for _, e164 in numbers], invites(folder)
+
+
+def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
+    """I1, I2, I3: line, number and screen of 200 calls at 5/s; channels, threads, files, task processors as before."""
+    phones = town.start_phones(ring_ms=300, talk_ms=400)
+    run_calls(town, first=900, calls=30)  # pools and caches are filled before the first count
+    wait_for(lambda: town.channels() == 0, 20, "channels gone")
+    before = footprint(town)
+    known = town.value("SELECT max(id) FROM calls")
+    with ExitStack() as stack:
+        screens = {}
+        for login, password, _name, _role in ADMINISTRATORS:
+            screen = Screen(f"http://127.0.0.1:{town.settings.web_port}", login, password)
+            screens[login] = stack.enter_context(closing(screen.log_in().listen()))
+        callers, numbers, _sent = run_calls(town, first=0, calls=CALLS)
+        wait_for(
+            lambda: (
+                town.value("SELECT count(*) FROM calls WHERE id > :known AND state = 'ended'", known=known) == CALLS
+            ),
+            20,
+            "every call ended",
+        )
+        rows = town.rows(
+            "SELECT calls.id, number_received, number, lines.number AS line, calls.state, recovered,"
+            " phones.name AS phone, users.login AS answered_by, owners.login AS owner,"
+            " (SELECT count(*) FROM reports WHERE call_id = calls.id) AS drafts"
+            " FROM calls LEFT JOIN lines ON lines.id = line_id LEFT JOIN phones ON phones.id = answered_by_id"
+            " LEFT JOIN users ON users.id = phones.user_id LEFT JOIN reports ON call_id = calls.id"
+            " LEFT JOIN users owners ON owners.id = owner_id WHERE calls.id > :known",
+            known=known,
+        )
+        shown = {login: screen.rang_here() for login, screen in screens.items()}
+    assert len(rows) == CALLS
+    assert Counter(row["drafts"] for row in rows) == {1: CALLS}
+    expected = {received: (line, e164) for (received, line), e164 in zip(callers, numbers, strict=True)}
+    first_phone = {
+        row["line"].replace("-", ""): (row["phone"], row["login"])
+        for row in town.rows(
+            "SELECT lines.number AS line, phones.name AS phone, users.login FROM ring_steps"
+            " JOIN lines ON lines.id = line_id JOIN phones ON phones.id = phone_id JOIN users ON users.id = user_id"
+            " WHERE step = 1"
+        )
+    }
+    for row in rows:
+        line, e164 = expected[row["number_received"]]
+        phone, login = first_phone[line]
+        assert (row["line"].replace("-", ""), row["number"]) == (line, e164)
+        assert (row["phone"], row["answered_by"], row["owner"]) == (phone, login, login)
+        assert not row["recovered"]
+        assert [who for who, calls in shown.items() if row["id"] in calls] == [login]
+    assert {e for row in town.rings(phones).values() for _, e in row} == set(phones)
+    wait_for(lambda: town.channels() == 0, 20, "channels gone")
+    tolerance = {"asterisk threads": 6, "agi threads": 4, "asterisk files": 4, "agi files": 6, "listener files": 3}
+
+    def as_before() -> bool:
+        after = footprint(town)
+        return all(after[name] <= count + tolerance.get(name, 0) for name, count in before.items())
+
+    wait_for(as_before, 60, f"before {before}, after {footprint(town)}")
+
+
+def test_asterisk_runs_without_rights(town: Town) -> None:
+    """The exchange is not root, even when the service was started by root."""
+    process = psutil.Process(town.pid("asterisk"))
+    assert os.geteuid() != 0 or process.uids().effective != 0
+
+
+def test_the_trunk_has_no_way_out(town: Town) -> None:
+    """From the inbound contexts nobody can dial out, and what is not a line rings the desks."""
+    dialplan = town.asterisk("dialplan show inbound") + town.asterisk("dialplan show from-trunk")
+    dialled = set(re.findall(r"Dial\(([^,]*),", dialplan))
+    assert dialled == {"${CC_DIAL1}", "${CC_DIAL2}", "${CC_DIAL3}"}
+    assert "PJSIP/trunk" not in dialplan
+    assert "include" not in dialplan.lower().replace("-= 0 included", "")
