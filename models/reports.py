@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text, select, update
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, now
@@ -89,14 +90,23 @@ class Source(StrEnum):
     VISIT = "visit"
 
 
+_REGISTERED = {"sqlite_where": sql("number IS NOT NULL"), "postgresql_where": sql("number IS NOT NULL")}
+
+
 class Report(Base):
     """A report about a problem in the city, or the draft it begins as (R 2.5). Ids rise with the time of creation."""
 
     __tablename__ = "reports"
     __table_args__ = (
+        # The journal: each set of filters has the index that gives its reports in the order of their ids.
         Index("ix_reports_state_id", "state", "id"),
-        Index("ix_reports_category_id_id", "category_id", "id"),
-        Index("ix_reports_line_id_id", "line_id", "id"),
+        Index("ix_reports_state_category_id_id", "state", "category_id", "id"),
+        Index("ix_reports_state_line_id_id", "state", "line_id", "id"),
+        Index("ix_reports_state_category_id_line_id_id", "state", "category_id", "line_id", "id"),
+        Index("ix_reports_registered_id", "id", **_REGISTERED),
+        Index("ix_reports_registered_category_id_id", "category_id", "id", **_REGISTERED),
+        Index("ix_reports_registered_line_id_id", "line_id", "id", **_REGISTERED),
+        Index("ix_reports_registered_category_id_line_id_id", "category_id", "line_id", "id", **_REGISTERED),
         Index("ix_reports_created_at_id", "created_at", "id"),
         Index("ix_reports_contact_number_id", "contact_number", "id"),
         Index("ix_reports_street_id_id", "street_id", "id"),

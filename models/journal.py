@@ -1,0 +1,213 @@
+"""The journal: registered reports by period, type, state and line; one search box; pages by keyset (W11).
+
+Everything is a stream of report ids in their order: each set of filters has an index of its own that gives one, the
+full-text index gives another, and a page is the first ids that are in both. No count over everything and no offset:
+the last page of a million reports costs as much as the first.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Subquery,
+    column,
+    func,
+    intersect,
+    literal,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.orm import Session, joinedload
+
+from models.numbers import to_e164
+from models.reports import Report, ReportCounter, ReportState
+from models.search import search_words
+from models.workdays import KYIV
+
+_NUMBER = re.compile(r"(?:№\s*)?(?:(\d{4})\s*[-–]\s*)?(\d{1,6})")
+_LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
+_READ_THROUGH = 10_000  # reports
+_BEYOND = 2**31 - 1  # above every id
+_WORDS = table("report_words", column("rowid"))
+
+
+@dataclass(frozen=True)
+class JournalFilter:
+    """What to list. Dates are days in Kyiv, both included; ``text`` is whatever was typed into the search box.
+
+    Without ``state`` only registered reports are listed; with the state of a draft's other ending, those drafts.
+    """
+
+    text: str = ""
+    date_from: date | None = None
+    date_to: date | None = None
+    state: ReportState | None = None
+    category_id: int | None = None
+    line_id: int | None = None
+
+
+@dataclass(frozen=True)
+class JournalPage:
+    """Reports, newest first. ``older`` is the ``before``, ``newer`` the ``after`` of the next page, or None."""
+
+    rows: Sequence[Report]
+    older: int | None
+    newer: int | None
+
+
+def find_reports(
+    session: Session,
+    wanted: JournalFilter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
+    area_code: str,
+) -> JournalPage:
+    """One page of the journal: the newest, or those ``before`` a report id, or the nearest ``after`` one.
+
+    ``area_code`` (national, without the leading zero) makes a local telephone number understood. Line, category,
+    street and executor come loaded with each report.
+    """
+    ids = _ids(session, wanted, area_code, before, after, limit + 1)
+    more, ids = len(ids) > limit, ids[:limit]
+    found = session.scalars(
+        select(Report)
+        .where(Report.id.in_(ids))
+        .options(*(joinedload(part) for part in (Report.line, Report.category, Report.street, Report.executor)))
+    )
+    rows = sorted(found, key=lambda report: report.id, reverse=True)
+    if after is not None:
+        newest, oldest = (rows[0].id, rows[-1].id) if rows else (None, after + 1)
+        return JournalPage(rows, older=oldest, newer=newest if more else None)
+    newest, oldest = (rows[0].id, rows[-1].id) if rows else (None if before is None else before - 1, None)
+    return JournalPage(rows, older=oldest if more else None, newer=None if before is None else newest)
+
+
+def _ids(
+    session: Session, wanted: JournalFilter, area_code: str, before: int | None, after: int | None, count: int
+) -> list[int]:
+    """The first ``count`` ids of the page, in the order in which they are walked."""
+    lowest = [after + 1] if after is not None else []
+    highest = [before - 1] if before is not None else []
+    filtered, index = _filtered(wanted)
+    if wanted.date_from is not None:
+        low, misplaced = _period_start(session, wanted.date_from)
+        lowest.append(low)
+        filtered = filtered.where(Report.id.not_in(misplaced)) if misplaced else filtered
+    if wanted.date_to is not None:
+        high, misplaced = _period_end(session, wanted.date_to)
+        highest.append(high)
+        filtered = filtered.where(Report.id.not_in(misplaced)) if misplaced else filtered
+
+    def bounded(query: Select, key: ColumnElement[int]) -> Select:
+        query = query.where(key >= max(lowest)) if lowest else query
+        return query.where(key <= min(highest)) if highest else query
+
+    filtered = bounded(filtered.with_hint(Report, index, "sqlite"), Report.id)
+
+    def first(query: Select | CompoundSelect) -> list[int]:
+        key = query.selected_columns[0]
+        return list(session.scalars(query.order_by(key.desc() if after is None else key.asc()).limit(count)))
+
+    typed = wanted.text.strip()
+    if not typed:
+        return first(filtered)
+    found = _by_number(session, typed, area_code)
+    if found is not None:
+        return first(filtered.where(Report.id.in_(found)))
+    words = search_words(typed)
+    if not words:
+        return []
+    if session.get_bind().dialect.name == "sqlite":
+        return first(intersect(filtered, bounded(_hits_sqlite(words), _WORDS.c.rowid)))
+    # PostgreSQL's full-text index knows no order: fetching all hits of a common word takes seconds. So the first
+    # reports are read through; where they do not fill the page, the hits are few enough to be fetched,
+    # with memory for them all, for otherwise whole pages of the table are parsed again.
+    order = Report.id.desc() if after is None else Report.id.asc()
+    nearest = filtered.add_columns(Report.search_text).order_by(order).limit(_READ_THROUGH).subquery()
+    ids = first(select(nearest.c.id).where(*(_has_word(nearest.c.search_text, word) for word in words)))
+    if len(ids) < count:
+        session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
+        hits = filtered.where(_match_postgresql(words)).cte("hits").prefix_with("MATERIALIZED")
+        ids = first(select(hits.c.id))
+    return ids
+
+
+def _filtered(wanted: JournalFilter) -> tuple[Select, str]:
+    """The reports of one state, category and line; and SQLite's hint for the one index that gives their ids in order.
+
+    Left alone, SQLite may take an index that fits less well and sort what it found.
+    """
+    query, names = select(Report.id), []
+    for name in ("state", "category_id", "line_id"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query, names = query.where(getattr(Report, name) == value), [*names, name]
+    if wanted.state is None:  # a report has its number from registration on
+        query, names = query.where(Report.number.is_not(None)), ["registered", *names]
+    return query, f"INDEXED BY ix_reports_{'_'.join(names)}_id"
+
+
+def _by_number(session: Session, typed: str, area_code: str) -> Select | None:
+    """The ids of what a report number (``2026-0412``, ``412`` in any year) or a telephone number finds."""
+    found = []
+    if matched := _NUMBER.fullmatch(typed):
+        years = [int(matched[1])] if matched[1] else session.scalars(select(ReportCounter.year)).all()
+        found.append(Report.number.in_([f"{year}-{int(matched[2]):04d}" for year in years]))
+    if telephone := to_e164(typed, area_code):
+        found.append(Report.contact_number == telephone)
+    return select(Report.id).where(or_(*found)) if found else None
+
+
+def _hits_sqlite(words: list[str]) -> Select:
+    """The full-text index's ids; a word of one letter stands for itself, every other for all that begin with it."""
+    match = " ".join(f'"{word}"' if len(word) == 1 else f'"{word}"*' for word in words)
+    return select(_WORDS.c.rowid).where(column("report_words").op("MATCH")(match))
+
+
+def _has_word(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """What the full-text index would say of this text, which is words with one space between them."""
+    return (" " + text + " ").like(f"% {word} %" if len(word) == 1 else f"% {word}%")
+
+
+def _match_postgresql(words: list[str]) -> ColumnElement[bool]:
+    match = " & ".join(f"'{word}'" if len(word) == 1 else f"'{word}':*" for word in words)
+    vector = func.to_tsvector(literal("simple", literal_execute=True), Report.search_text)
+    return vector.op("@@")(func.to_tsquery(literal("simple", literal_execute=True), match))
+
+
+def _period_start(session: Session, day: date) -> tuple[int, list[int]]:
+    """The lowest id of the period that begins with ``day``, and which ids above it are of an earlier time.
+
+    Ids rise with the times, except for calls that were recovered after a trouble; so both sides of the border are
+    looked at.
+    """
+    earlier, later = _around(datetime.combine(day, time(), KYIV))
+    low = session.scalar(select(func.min(later.c.id)))
+    if low is None:
+        return _BEYOND, []
+    return low, list(session.scalars(select(earlier.c.id).where(earlier.c.id > low)))
+
+
+def _period_end(session: Session, day: date) -> tuple[int, list[int]]:
+    """The highest id of the period that ends with ``day``, and which ids below it are of a later time."""
+    earlier, later = _around(datetime.combine(day + timedelta(days=1), time(), KYIV))
+    high = session.scalar(select(func.max(earlier.c.id))) or 0
+    return high, list(session.scalars(select(later.c.id).where(later.c.id < high)))
+
+
+def _around(border: datetime) -> tuple[Subquery, Subquery]:
+    """The ids of the last reports before the moment, and of the first from it on."""
+    earlier = select(Report.id).where(Report.created_at < border)
+    later = select(Report.id).where(Report.created_at >= border)
+    return (
+        earlier.order_by(Report.created_at.desc(), Report.id.desc()).limit(_LATE).subquery(),
+        later.order_by(Report.created_at, Report.id).limit(_LATE).subquery(),
+    )
