@@ -27,8 +27,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from jobs.notify import RESYNC, newest_event_id, read_events
 from models.base import db
-from models.calls import Call, CallState
 from models.callers import count_missed
+from models.calls import Call, CallState
 from models.lines import Line
 from models.people import Phone, User
 from models.reports import Report, ReportState

@@ -1,0 +1,274 @@
+"""The administrator's desk: live calls on top, the form on the left, what is known about the caller on the right.
+
+One page (``/``; ``/drafts/<id>`` is the same page with that draft open, so that a reload and a second tab show the
+same), and parts of it that the page fetches when an event says that they changed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, abort, after_this_request, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from models.base import db
+from models.callers import Caller, count_missed, earlier_calls, missed_calls, open_reports, who_calls
+from models.calls import Call, CallState
+from models.lines import Line
+from models.people import Organisation, Phone, Role, User
+from models.places import Category, Street
+from models.reports import Report, ReportState, find_repeated
+from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
+from webui.errors import wants_page
+from webui.events import phones_ringing, with_ringing
+
+bp = Blueprint("desk", __name__)
+LIVE = (CallState.RINGING, CallState.TALKING)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One live call on top of the desk."""
+
+    call: Call
+    draft: Report | None
+    mine: bool  # it rings on my phone
+    answered_by_me: bool
+    caller: Caller | None
+
+
+@bp.get("/")
+@allow(*EVERYBODY)
+def desk() -> ResponseReturnValue:
+    """The desk without an open draft; who has no desk is sent to the state of the system."""
+    if current_user.role == Role.TECHNICAL_ADMINISTRATOR:
+        return redirect(url_for("health.status"))
+    return render_desk()
+
+
+@bp.get("/drafts/<int:draft_id>")
+@allow(*DESK_ROLES)
+def draft(draft_id: int) -> ResponseReturnValue:
+    """The desk with this draft open (a page), or the open draft alone (for the page's script)."""
+    return show(find_draft(draft_id))
+
+
+@bp.get("/desk/live")
+@allow(*DESK_ROLES)
+def live() -> str:
+    """The bars of my live calls."""
+    return render_template("desk/live.html", **live_parts())
+
+
+@bp.get("/desk/lists")
+@allow(*DESK_ROLES)
+def lists() -> str:
+    """My open drafts and the missed calls."""
+    return render_template("desk/lists.html", **list_parts())
+
+
+@bp.get("/desk/side/<int:draft_id>")
+@allow(*DESK_ROLES)
+def side(draft_id: int) -> str:
+    """Who calls, their open reports and earlier calls."""
+    found = find_draft(draft_id)
+    return render_template("desk/side.html", draft=found, **side_parts(found))
+
+
+@bp.get("/desk/frame")
+@allow(*DESK_ROLES)
+def frame() -> dict[str, object]:
+    """What the script on every page needs: the lines with their states, the counts, the sound, the words."""
+    session = db.session()
+    busy: dict[int | None, str] = {}
+    for line_id, state in session.execute(select(Call.line_id, Call.state).where(Call.state.in_(LIVE))):
+        if busy.get(line_id) != CallState.RINGING:
+            busy[line_id] = state
+    numbers = session.scalars(select(Line).order_by(Line.id)).all()
+    drafts = session.scalars(select(Report.id).where(*_my_drafts())).all()
+    return {
+        "lines": render_template("desk/lines.html", lines=numbers, busy=busy),
+        "counts": render_template("desk/counts.html", missed=count_missed(session), drafts=len(drafts)),
+        "sound": current_user.sound,
+        "words": {
+            "away": _("No connection; calls ring all the same. Catching up as soon as it is back…"),
+            "login": _("You are not logged in any more. What you typed is kept."),
+            "to_login": _("Log in (in a new tab)"),
+            "other": _("Somebody else is logged in in this browser now."),
+            "reload": _("Reload this page"),
+            "rings": _("☎ Your telephone rings."),
+            "to_desk": _("Open the draft"),
+        },
+    }
+
+
+@bp.get("/desk/calls/<int:call_id>")
+@allow(*DESK_ROLES)
+def call_note(call_id: int) -> dict[str, object]:
+    """One sentence about what became of a call: who answered, or that nobody did."""
+    call = db.session.get(Call, call_id) or abort(404)
+    return {"note": note_of(call)}
+
+
+def note_of(call: Call) -> str:
+    """Who answered, in words; a missed call says so."""
+    if call.state == CallState.MISSED:
+        return _("The call was missed: nobody answered.")
+    user = call.talking_to.user if call.talking_to else None
+    if user is not None:
+        return _("Answered by: %(name)s", name=user.name)
+    if call.state == CallState.RINGING:
+        return _("The call rings at a colleague's now.")
+    return _("The call was answered at another phone.") if call.answered_at else _("The call is over.")
+
+
+def find_draft(draft_id: int) -> Report:
+    """The draft (or what became of it) with all that the page shows, or 404."""
+    loading = (
+        joinedload(Report.call).options(*with_ringing(), joinedload(Call.talking_to).joinedload(Phone.user)),
+        joinedload(Report.category),
+        joinedload(Report.street),
+        joinedload(Report.owner),
+        joinedload(Report.person),
+        joinedload(Report.attached_to),
+    )
+    query = select(Report).where(Report.id == draft_id).options(*loading)
+    return db.session.scalar(query.execution_options(populate_existing=True)) or abort(404)
+
+
+def show(
+    found: Report,
+    status: int = 200,
+    *,
+    typed: dict[str, object] | None = None,
+    errors: dict[str, str] | None = None,
+    notice: str = "",
+) -> ResponseReturnValue:
+    """The draft on the desk, or alone for a script. ``typed`` wins over what is stored; ``errors`` name fields."""
+    parts = draft_parts(found, typed or {}, errors or {}, notice)
+    if not wants_page():
+        return render_template("desk/draft.html", **parts), status
+    return render_desk(**parts), status
+
+
+def render_desk(**parts: object) -> str:
+    """The whole page."""
+    return render_template("desk/desk.html", **{"draft": None} | live_parts() | list_parts() | parts)
+
+
+def live_parts() -> dict[str, object]:
+    """Ringing for me, talking with me, or with a draft of mine: one bar each, the oldest call first."""
+    session = db.session()
+    me: User = current_user
+    phone = me.phone
+    rows = session.execute(
+        select(Call, Report)
+        .outerjoin(Report, Report.call_id == Call.id)
+        .where(Call.state.in_(LIVE))
+        .options(*with_ringing(), joinedload(Call.talking_to).joinedload(Phone.user), joinedload(Report.owner))
+        .order_by(Call.started_at, Call.id)
+    ).unique()
+    bars = []
+    for call, found in rows:
+        mine = phone is not None and phone.id in phones_ringing(call)
+        by_me = phone is not None and call.talking_to_id == phone.id
+        if mine or by_me or (found is not None and found.owner_id == me.id):
+            bars.append(Bar(call, found, mine, by_me, who_calls(session, found) if found else None))
+    _log_looks(bar.call for bar in bars)
+    return {"bars": bars, "colleagues": colleagues(session) if bars else []}
+
+
+def list_parts() -> dict[str, object]:
+    session = db.session()
+    drafts = session.scalars(
+        select(Report)
+        .where(*_my_drafts())
+        .options(joinedload(Report.call), joinedload(Report.category), joinedload(Report.street))
+        .order_by(Report.id.desc())
+        .limit(30)
+    ).all()
+    return {"my_drafts": drafts, "missed": missed_calls(session)}
+
+
+def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str], notice: str) -> dict[str, object]:
+    """Everything that the open draft shows: the form's choices and values, and its side."""
+    session = db.session()
+    parts: dict[str, object] = {"draft": found, "errors": errors, "notice": notice}
+    stored = form_values(found)
+    parts |= {"fields": stored | typed, "mine": found.owner_id in (None, current_user.id)}
+    # a page that could not save shows what is stored beside what was typed
+    parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
+    if found.state == ReportState.DRAFT:
+        parts |= {
+            "categories": session.scalars(
+                select(Category)
+                .where(or_(Category.active, Category.id == found.category_id))
+                .order_by(Category.position, Category.name)
+            ).all(),
+            "streets": session.scalars(select(Street).where(Street.active).order_by(Street.name)).all(),
+            "organisations": session.scalars(
+                select(Organisation)
+                .where(or_(Organisation.active, Organisation.id == found.executor_id))
+                .order_by(Organisation.name)
+            ).all(),
+            "repeat": find_repeated(session, found),
+            "colleagues": colleagues(session),
+            "call_note": note_of(found.call) if found.call else "",
+        }
+    parts |= side_parts(found)
+    return parts
+
+
+def side_parts(found: Report) -> dict[str, object]:
+    session = db.session()
+    if found.call is not None:
+        _log_looks([found.call])
+    number = found.call.number if found.call else found.contact_number
+    return {
+        "caller": who_calls(session, found),
+        "open_reports": [report for report in open_reports(session, number) if report.id != found.id],
+        "earlier": earlier_calls(session, found),
+    }
+
+
+def form_values(found: Report) -> dict[str, object]:
+    """What the form's fields hold: texts, and True or False for the tick."""
+    return {
+        "category_id": str(found.category_id or ""),
+        "street": found.street.name if found.street else found.street_typed,
+        "building": found.building,
+        "flat": found.flat,
+        "landmark": found.landmark,
+        "text": found.text,
+        "executor_id": str(found.executor_id or ""),
+        "emergency": bool(found.emergency),
+        "applicant_name": found.applicant_name,
+        "other_phone": found.other_phone,
+    }
+
+
+def colleagues(session: Session) -> list[User]:
+    """To whom I can hand a draft over."""
+    query = select(User).where(User.active, User.role.in_(DESK_ROLES), User.id != current_user.id)
+    return list(session.scalars(query.options(selectinload(User.phone)).order_by(User.name)))
+
+
+def _my_drafts() -> tuple[ColumnElement[bool], ...]:
+    return (Report.owner_id == current_user.id, Report.state == ReportState.DRAFT)
+
+
+def _log_looks(calls: Iterable[Call]) -> None:
+    """A number stands on the screen in full: leave a trace (A3), once the answer is made.
+
+    Not before: the trace is a transaction, after which all that was loaded would be loaded again.
+    """
+    shown = [call.id for call in calls if call.number_received or call.number]
+
+    @after_this_request
+    def log(response: Response) -> Response:
+        for call_id in shown:
+            log_look("call", call_id, "desk")
+        return response

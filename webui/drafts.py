@@ -1,0 +1,336 @@
+"""What people do with a draft: take it, type into it, register it, or end it otherwise (I5, I6).
+
+The page's script saves as people type and gets JSON; the buttons work without the script too. Whoever takes or
+types into a draft first has it; everybody else is told who. Nothing typed is thrown away: a refused form comes
+back with what was typed, and a save that meets another gets that other's text to choose from.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.base import now, transaction
+from models.callers import deny_caller, identify_caller
+from models.intake import printable
+from models.machine import IllegalMove
+from models.numbers import to_e164
+from models.people import Organisation, User
+from models.places import Category, Street
+from models.reports import (
+    ENDINGS,
+    REGISTERED_STATES,
+    RegistrationRefused,
+    Report,
+    ReportState,
+    SavedMeanwhile,
+    TakenByAnother,
+    attach_draft,
+    claim_draft,
+    end_draft,
+    find_repeated,
+    hand_over_draft,
+    register_draft,
+    reopen_draft,
+    save_draft,
+)
+from models.search import plain
+from models.workdays import add_working_days
+from webui import desk
+from webui.access import DESK_ROLES, allow
+from webui.errors import wants_page
+
+bp = Blueprint("drafts", __name__)
+
+LENGTHS = {
+    "street": 128,
+    "building": 16,
+    "flat": 16,
+    "landmark": 256,
+    "text": 10_000,
+    "applicant_name": 128,
+    "other_phone": 64,
+}
+_TYPE = re.compile(r"^(вул(иця)?|просп(ект)?|пров(улок)?|пл(оща)?|бульв(ар)?|б-р|пр-т|узвіз)\b\.?\s*")
+Act = Callable[[Session, Report, User], None]
+
+
+@bp.post("/drafts/<int:draft_id>/claim")
+@allow(*DESK_ROLES)
+def claim(draft_id: int) -> ResponseReturnValue:
+    """Take the draft. Of two who take it at once one gets it; the other is told who (409)."""
+
+    def take(session: Session, draft: Report, user: User) -> None:
+        if draft.state == ReportState.DRAFT:
+            claim_draft(session, draft, user)
+
+    return act(draft_id, take)
+
+
+@bp.post("/drafts/<int:draft_id>/save")
+@allow(*DESK_ROLES)
+def save(draft_id: int) -> ResponseReturnValue:
+    """Save what was typed so far: ``{"revision": 3, "fields": {"text": "…"}}``, only the fields that changed.
+
+    Answers ``{"revision", "errors", "repeat"}``; 409 with ``error`` "taken" (and ``owner``), "saved_meanwhile" (with
+    the stored ``revision`` and ``fields``) or "not_a_draft"; 401 when the session is over. ``errors`` names fields
+    that were not saved because they cannot be.
+    """
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict) or not isinstance(body.get("fields"), dict):
+        abort(400)
+    try:
+        with transaction() as session:
+            draft = session.get(Report, draft_id) or abort(404)
+            values, errors = read_fields(session, body["fields"])
+            store(session, draft, _me(session), values, _revision(body.get("revision")))
+            repeat = find_repeated(session, draft)
+            answer = {"revision": draft.revision, "errors": errors, "repeat": _repeat(repeat)}
+        return answer
+    except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
+        return _conflict(draft_id, trouble)
+
+
+@bp.post("/drafts/<int:draft_id>/register")
+@allow(*DESK_ROLES)
+def register(draft_id: int) -> ResponseReturnValue:
+    """Save the form and register it: number, deadline, history (I5)."""
+
+    def register_it(session: Session, draft: Report, user: User) -> None:
+        if draft.executor_id is None and draft.category_id is not None:
+            draft.executor_id = session.get_one(Category, draft.category_id).organisation_id
+        days = session.get_one(Category, draft.category_id).working_days if draft.category_id else 0
+        register_draft(session, draft, user, add_working_days(now(), days))
+
+    return act(draft_id, register_it, with_form=True)
+
+
+@bp.post("/drafts/<int:draft_id>/end")
+@allow(*DESK_ROLES)
+def end(draft_id: int) -> ResponseReturnValue:
+    """Save the form and end the draft without a report: consultation, wrong number and so on (I6)."""
+    wanted = request.form.get("ending", "")
+    event = next((event for event in ENDINGS if event == wanted), None) or abort(400)
+    return act(draft_id, lambda session, draft, user: end_draft(session, draft, user, event), with_form=True)
+
+
+@bp.post("/drafts/<int:draft_id>/attach")
+@allow(*DESK_ROLES)
+def attach(draft_id: int) -> ResponseReturnValue:
+    """The call was about a report that is there already: ``attach_to`` is its number, ``2026-0412`` or ``412``."""
+    typed = (request.form.get("attach_to") or request.form.get("attach_typed", "")).strip()
+
+    def attach_it(session: Session, draft: Report, user: User) -> None:
+        report = find_by_number(session, typed)
+        if report is None:
+            raise NoSuchReport
+        attach_draft(session, draft, user, report)
+
+    try:
+        return act(draft_id, attach_it, with_form=True)
+    except NoSuchReport:
+        message = _("There is no report with the number «%(typed)s». Write it like 2026-0412, or 412.", typed=typed)
+        typed_form = _typed(request.form) | {"attach_typed": typed}
+        return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
+
+
+@bp.post("/drafts/<int:draft_id>/reopen")
+@allow(*DESK_ROLES)
+def reopen(draft_id: int) -> ResponseReturnValue:
+    """Undo an ending: a draft again, with all that was typed."""
+    return act(draft_id, reopen_draft)
+
+
+@bp.post("/drafts/<int:draft_id>/hand-over")
+@allow(*DESK_ROLES)
+def hand_over(draft_id: int) -> ResponseReturnValue:
+    """Give the draft to a colleague (``to``: user id)."""
+    wanted = request.form.get("to", "")
+
+    def give(session: Session, draft: Report, user: User) -> None:
+        to = session.get(User, int(wanted)) if wanted.isdecimal() else None
+        if to is None or not to.active or to.role not in DESK_ROLES:
+            abort(400)
+        if draft.state != ReportState.DRAFT:
+            raise IllegalMove("report", draft.state, "handed_over")
+        hand_over_draft(session, draft, user, to)
+
+    return act(draft_id, give, with_form="revision" in request.form)
+
+
+@bp.post("/drafts/<int:draft_id>/person")
+@allow(*DESK_ROLES)
+def person(draft_id: int) -> ResponseReturnValue:
+    """Say who calls: a known ``person``, a ``name``, or ``other`` for none of those on the screen (I4)."""
+    person_id, name = request.form.get("person", ""), printable(request.form.get("name", ""))[:128]
+
+    def say(session: Session, draft: Report, user: User) -> None:
+        if draft.state != ReportState.DRAFT:
+            raise IllegalMove("report", draft.state, "identified")
+        if "other" in request.form:
+            deny_caller(session, draft, user)
+        else:
+            identify_caller(
+                session, draft, user, person_id=int(person_id) if person_id.isdecimal() else None, name=name
+            )
+
+    def tell(draft: Report) -> ResponseReturnValue:
+        return {"revision": draft.revision, "fields": desk.form_values(draft)}
+
+    try:
+        return act(draft_id, say, with_form="revision" in request.form, show=tell)
+    except LookupError:
+        abort(400)
+
+
+class NoSuchReport(Exception):
+    """No registered report has the number that was typed."""
+
+
+def act(
+    draft_id: int,
+    do: Act,
+    *,
+    with_form: bool = False,
+    show: Callable[[Report], ResponseReturnValue] = desk.show,
+) -> ResponseReturnValue:
+    """Do one thing with the draft and ``show`` it; what stands in the way is said, and what was typed stays.
+
+    ``with_form`` saves the form's fields first, in a transaction of their own: what was typed is kept even when the
+    act is refused.
+    """
+    errors: dict[str, str] = {}
+    try:
+        if with_form:
+            with transaction() as session:
+                draft = session.get(Report, draft_id) or abort(404)
+                values, errors = read_fields(session, request.form, whole=True)
+                store(session, draft, _me(session), values, _revision(request.form.get("revision")))
+        if not errors:
+            with transaction() as session:
+                draft = session.get(Report, draft_id) or abort(404)
+                do(session, draft, _me(session))
+            if wants_page():
+                return redirect(url_for("desk.draft", draft_id=draft_id))
+            return show(desk.find_draft(draft_id))
+    except RegistrationRefused as refused:
+        errors = {_FORM_FIELD.get(error.field, error.field): _(error.message) for error in refused.errors}
+    except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
+        draft = desk.find_draft(draft_id)
+        typed = _typed(request.form) if with_form else {}
+        return desk.show(draft, 409, typed=typed, notice=explain(trouble))
+    return desk.show(desk.find_draft(draft_id), 422, typed=_typed(request.form), errors=errors)
+
+
+def store(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
+    """Save typed values into the draft; where the applicant can be reached follows from the other phone."""
+    save_draft(session, draft, user, values, revision)
+    if "other_phone" in values:
+        area_code = current_app.config["SETTINGS"].profile.area_code
+        own = draft.call.number if draft.call else None
+        draft.contact_number = to_e164(str(values["other_phone"]), area_code) or own
+
+
+def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:
+    """The form's fields as the draft stores them, and a sentence for each that cannot be stored.
+
+    ``whole`` is a form that was sent as one, where a tick that is not there means no.
+    """
+    values: dict[str, object] = {}
+    errors: dict[str, str] = {}
+    for name, longest in LENGTHS.items():
+        if name in typed:
+            text = str(typed[name] or "").replace("\r\n", "\n").replace("\0", "")
+            if len(text) > longest:
+                errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
+            elif name == "street":
+                street = find_street(session, text)
+                values["street_id"] = street.id if street else None
+                values["street_typed"] = "" if street else text.strip()
+            else:
+                values[name] = text if name == "text" else text.strip()
+    for name, table in (("category_id", Category), ("executor_id", Organisation)):
+        if name in typed:
+            wanted = str(typed[name] or "")
+            if not wanted:
+                values[name] = None
+            elif wanted.isdecimal() and len(wanted) < 10 and session.get(table, int(wanted)):
+                values[name] = int(wanted)
+            else:
+                errors[name] = _("Choose one from the list.")
+    if whole or "emergency" in typed:
+        values["emergency"] = typed.get("emergency") in (True, "true", "on", "1")
+    return values, errors
+
+
+def find_street(session: Session, typed: str) -> Street | None:
+    """The street of this name or former name, with or without «вул.»; None when there is none, or more than one."""
+    wanted = _street_key(typed)
+    if not wanted:
+        return None
+    streets = session.scalars(select(Street).where(Street.active)).all()
+    for names in (lambda street: [street.name], lambda street: re.split(r"[,;]", street.former_names)):
+        found = [street for street in streets if wanted in map(_street_key, names(street))]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def find_by_number(session: Session, typed: str) -> Report | None:
+    """The registered report with this number; the year may be left out and is then the present one."""
+    match = re.fullmatch(r"(?:№\s*)?(?:(\d{4})\s*[-–/]\s*)?(\d{1,6})", typed)
+    if match is None:
+        return None
+    number = f"{match[1] or now().year}-{int(match[2]):04d}"
+    return session.scalar(select(Report).where(Report.number == number, Report.state.in_(REGISTERED_STATES)))
+
+
+def explain(trouble: Exception) -> str:
+    """A sentence for the person whose save or click came second."""
+    if isinstance(trouble, TakenByAnother):
+        return _("%(name)s is working on this draft. What you typed is kept here.", name=str(trouble))
+    if isinstance(trouble, SavedMeanwhile):
+        return _("This draft was saved in another place meanwhile. Compare, and press the button again.")
+    return _("This draft is finished already. What you typed is kept here.")
+
+
+def _conflict(draft_id: int, trouble: Exception) -> ResponseReturnValue:
+    draft = desk.find_draft(draft_id)
+    message = explain(trouble)
+    if isinstance(trouble, TakenByAnother):
+        return {"error": "taken", "owner": str(trouble), "message": message}, 409
+    if isinstance(trouble, SavedMeanwhile):
+        fields = desk.form_values(draft)
+        return {"error": "saved_meanwhile", "revision": draft.revision, "fields": fields, "message": message}, 409
+    return {"error": "not_a_draft", "state": draft.state, "message": message}, 409
+
+
+def _typed(form: Mapping[str, str]) -> dict[str, object]:
+    """What stands in the form, to be shown again."""
+    typed: dict[str, object] = {name: form[name] for name in (*LENGTHS, "category_id", "executor_id") if name in form}
+    return typed | {"emergency": "emergency" in form}
+
+
+def _repeat(report: Report | None) -> dict[str, object] | None:
+    return None if report is None else {"number": report.number, "url": url_for("reports.show", report_id=report.id)}
+
+
+def _me(session: Session) -> User:
+    return session.get_one(User, current_user.id)
+
+
+def _revision(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) < 10 else -1
+
+
+def _street_key(name: str) -> str:
+    return " ".join(_TYPE.sub("", plain(name).strip()).split())
+
+
+_FORM_FIELD = {"street_id": "street"}

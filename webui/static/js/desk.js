@@ -1,0 +1,358 @@
+// The desk: bars of live calls, the draft that opens by itself, and the parts of the page that follow the events.
+import { bindKeys } from "./keys.js";
+import { DraftForm, sendUnsent, unsent } from "./draft.js";
+import { calls, listen } from "./events.js";
+import { Away, LoggedOut, html, post } from "./net.js";
+
+const words = JSON.parse(document.getElementById("desk").dataset.words);
+const pane = document.getElementById("pane");
+const live = document.getElementById("live");
+const lists = document.getElementById("lists");
+let form = null; // the open draft's form, while it is a draft
+let acting = false; // a button was pressed and the answer is not there yet
+let turn = 0; // counts openings: a slow answer must not replace a newer one
+
+// ---- the open draft
+
+const section = () => document.getElementById("draft");
+const openId = () => Number(section()?.dataset.draft ?? 0);
+
+function mount() {
+  const element = document.getElementById("draft-form");
+  form = element ? new DraftForm(element, notice) : null;
+}
+
+function replacePane(content, focus = "") {
+  form?.close();
+  pane.innerHTML = content;
+  mount();
+  showUnsent();
+  if (focus) pane.querySelector(focus)?.focus();
+}
+
+function notice(text) {
+  const place = document.getElementById("draft-notice");
+  if (!place || place.textContent.trim() === text) return;
+  const line = document.createElement("p");
+  line.className = "notice notice-wrong";
+  line.textContent = text;
+  place.replaceChildren(line);
+}
+
+// What nobody must disturb: a field with the focus, something typed, or the draft of the call that I am speaking on.
+function busy() {
+  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
+  const speaking = [...calls.values()].some((call) => call.draft === openId() && call.answered_by_me);
+  return acting || Boolean(field) || Boolean(form?.touched || form?.dirty) || speaking;
+}
+
+async function openDraft(id, { claim = false, focus = false, push = true } = {}) {
+  const mine = ++turn;
+  form?.flush(); // goes on by itself; what is not sent is in this browser's storage
+  let content;
+  try {
+    content = claim ? await (await post(`/drafts/${id}/claim`, new FormData())).text() : await html(`/drafts/${id}`);
+  } catch (error) {
+    if (error instanceof Away || error instanceof LoggedOut) return;
+    throw error;
+  }
+  if (mine !== turn) return;
+  if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
+  replacePane(content, focus ? "#category_id, [data-close]" : "");
+}
+
+function closePane(text = "") {
+  turn += 1;
+  form?.flush();
+  if (location.pathname !== "/") history.pushState(null, "", "/");
+  replacePane(document.getElementById("empty-pane").innerHTML);
+  if (text) {
+    const line = document.createElement("p");
+    line.className = "notice";
+    line.setAttribute("role", "status");
+    line.textContent = text;
+    pane.prepend(line);
+  }
+}
+
+function showUnsent() {
+  for (const link of lists.querySelectorAll("[data-draft-link]")) {
+    const waits = Boolean(unsent(Number(link.dataset.draftLink))) && Number(link.dataset.draftLink) !== openId();
+    let mark = link.querySelector(".unsent");
+    if (waits && !mark) {
+      mark = document.createElement("span");
+      mark.className = "unsent tone-late";
+      mark.textContent = `▲ ${words.unsent}`;
+      link.append(mark);
+    } else if (!waits) mark?.remove();
+  }
+}
+
+// ---- buttons
+
+document.addEventListener("submit", (event) => {
+  const target = event.target;
+  if (target.id === "draft-form") {
+    event.preventDefault();
+    if (event.submitter) pressed(event.submitter);
+  } else if (target.matches("[data-claim]")) {
+    event.preventDefault();
+    openDraft(Number(target.closest(".bar").dataset.draft), { claim: true, focus: true });
+  } else if (target.matches("[data-hand-over], [data-reopen]")) {
+    event.preventDefault();
+    const body = new FormData(target, event.submitter);
+    const draft = Number(target.action.match(/drafts\/(\d+)/)[1]);
+    act(target.action, body, target.matches("[data-reopen]") || draft === openId());
+  }
+});
+
+// A button of the form: first everything typed is saved, then the button's own errand is sent.
+async function pressed(button) {
+  if (acting || !form) return;
+  acting = true;
+  try {
+    await form.flush();
+    if (form.conflicts.size) return notice(words.compare);
+    if (form.stopped && form.dirty) return;
+    const body = new FormData(form.form, button);
+    const answer = await post(button.formAction, body);
+    const act = button.dataset.act;
+    if (act === "person" && answer.ok) {
+      const { fields, revision } = await answer.json();
+      form.meet(fields, revision);
+      refreshSide();
+    } else if (act === "hand_over" && answer.ok) {
+      closePane(words.left);
+    } else {
+      const content = await answer.text();
+      if (answer.ok) form.base = form.read(); // the errand carried all fields
+      form.remember();
+      replacePane(content, answer.ok ? "a[data-close], #category_id" : "[data-error-summary], .notice");
+    }
+  } catch (error) {
+    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
+    notice(words.no_link);
+  } finally {
+    acting = false;
+  }
+}
+
+async function act(url, body, replace) {
+  if (acting) return;
+  acting = true;
+  try {
+    const content = await (await post(url, body)).text();
+    if (replace) replacePane(content, "#text, [data-close]");
+    refreshLive();
+  } catch (error) {
+    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
+    notice(words.no_link);
+  } finally {
+    acting = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const draft = event.target.closest("[data-draft-link]");
+  const close = event.target.closest("[data-close]");
+  if (!draft && !close) return;
+  event.preventDefault();
+  if (draft) openDraft(Number(draft.dataset.draftLink), { focus: true });
+  else closePane();
+});
+
+addEventListener("popstate", () => {
+  const id = location.pathname.match(/^\/drafts\/(\d+)$/)?.[1];
+  if (id) openDraft(Number(id), { push: false });
+  else closePane();
+});
+
+// F2: the first call that rings for me, else the first bar; its draft becomes mine and the form gets the focus.
+function take() {
+  const bar = live.querySelector('.bar[data-ringing="true"][data-draft]') ?? live.querySelector(".bar[data-draft]");
+  const id = Number(bar?.dataset.draft ?? 0);
+  if (id && id === openId() && section().dataset.owned === "true") pane.querySelector("#category_id")?.focus();
+  else if (id) openDraft(id, { claim: true, focus: true });
+  else (pane.querySelector("#category_id") ?? lists.querySelector("a"))?.focus();
+}
+
+bindKeys({
+  take,
+  mayClose: () => Boolean(section()) && !document.activeElement?.closest("#pane :is(input, select, textarea)"),
+});
+
+// ---- parts that follow the events
+
+const fetching = new Map();
+
+// At most one request for a part at a time, and one more if something happened meanwhile.
+async function refresh(name, load) {
+  if (fetching.has(name)) {
+    fetching.set(name, true);
+    return;
+  }
+  fetching.set(name, false);
+  try {
+    await load();
+  } catch (error) {
+    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
+  } finally {
+    const again = fetching.get(name);
+    fetching.delete(name);
+    if (again) refresh(name, load);
+  }
+}
+
+const plainOf = (content) => content.replace(/name="csrf_token" value="[^"]*"/g, "");
+
+// Replaces an element only if it changed, and gives the focus back to the same button.
+function swap(old, fresh) {
+  if (plainOf(old.outerHTML.replace(/ open=""/g, "")) === plainOf(fresh.outerHTML)) return;
+  const focusable = "a, button, summary, input";
+  const at = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
+  old.replaceWith(fresh);
+  if (at >= 0) fresh.querySelectorAll(focusable)[at]?.focus();
+}
+
+function parse(content) {
+  const box = document.createElement("template");
+  box.innerHTML = content;
+  return box.content;
+}
+
+function refreshLive() {
+  return refresh("live", async () => {
+    const fresh = parse(await html("/desk/live"));
+    const known = new Map([...live.querySelectorAll(".bar")].map((bar) => [bar.dataset.call, bar]));
+    for (const bar of [...fresh.querySelectorAll(".bar")]) {
+      const old = known.get(bar.dataset.call);
+      known.delete(bar.dataset.call);
+      if (old) {
+        copyClock(old, bar);
+        swap(old, bar);
+      } else live.append(bar);
+    }
+    for (const gone of known.values()) gone.remove();
+    live.querySelector(".live-quiet")?.remove();
+    const quiet = fresh.querySelector(".live-quiet");
+    if (quiet) live.replaceChildren(quiet);
+    tick();
+  });
+}
+
+function copyClock(old, bar) {
+  if (old.querySelector(".bar-clock").dataset.since === bar.querySelector(".bar-clock").dataset.since) {
+    bar.querySelector(".bar-clock").textContent = old.querySelector(".bar-clock").textContent;
+  }
+}
+
+function refreshSide() {
+  const id = openId();
+  return refresh("side", async () => {
+    const fresh = parse(`<div id="side" class="side">${await html(`/desk/side/${id}`)}</div>`);
+    if (id === openId()) swap(document.getElementById("side"), fresh.firstElementChild);
+  });
+}
+
+function refreshHead() {
+  const id = openId();
+  return refresh("head", async () => {
+    const fresh = parse(await html(`/drafts/${id}`));
+    const head = document.getElementById("draft-head");
+    if (id !== openId() || !head) return;
+    const now = fresh.getElementById("draft-head");
+    if (now) head.replaceWith(now);
+    for (const name of ["owned", "mine"]) section().dataset[name] = fresh.getElementById("draft").dataset[name];
+  });
+}
+
+function refreshLists() {
+  clearTimeout(refreshLists.timer);
+  refreshLists.timer = setTimeout(
+    () =>
+      refresh("lists", async () => {
+        const fresh = document.createElement("aside");
+        fresh.innerHTML = await html("/desk/lists");
+        if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
+        showUnsent();
+      }),
+    250,
+  );
+}
+
+function tick() {
+  for (const clock of live.querySelectorAll(".bar-clock")) {
+    const seconds = Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.since)));
+    const two = (value) => String(value).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600);
+    clock.textContent = `${hours ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  }
+}
+
+// ---- news
+
+async function callNews(now, before, lead) {
+  const mine = (call) => Boolean(call && (call.mine || call.answered_by_me || call.owner_is_me));
+  if (mine(now) || mine(before)) refreshLive();
+  if (now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
+  if (now.draft && now.draft === openId()) await openDraftNews(now, before);
+  if (!lead) return;
+  const begins = now.mine && !before?.mine;
+  const lifted = now.answered_by_me && now.state === "talking" && !before?.answered_by_me;
+  if (begins && now.draft && now.draft !== openId() && !seen(now.call) && !busy()) await openDraft(now.draft);
+  if (lifted && now.draft) await lift(now);
+}
+
+// I lifted the receiver: the draft is mine, and if nothing has the focus the form gets it.
+async function lift(now) {
+  if (now.draft !== openId()) {
+    if (!busy()) await openDraft(now.draft, { claim: true, focus: document.activeElement === document.body });
+    return;
+  }
+  if (form?.touched || form?.dirty || !form) {
+    if (!now.owner_is_me) await post(`/drafts/${now.draft}/claim`, new FormData()).catch(() => {});
+    refreshHead();
+  } else await openDraft(now.draft, { claim: true, focus: document.activeElement === document.body });
+}
+
+async function openDraftNews(now, before) {
+  if (acting) return;
+  const elsewhere = now.state === "talking" && !now.answered_by_me && before?.state !== "talking";
+  if (now.draft_state && now.draft_state !== section().dataset.state) {
+    if (form?.dirty) notice(words.finished_elsewhere);
+    else await openDraft(now.draft, { push: false });
+  } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
+    const { note } = JSON.parse(await html(`/desk/calls/${now.call}`));
+    if (openId() === now.draft && !form?.touched) closePane(note);
+  } else if (elsewhere && form) {
+    notice(JSON.parse(await html(`/desk/calls/${now.call}`)).note);
+    refreshHead();
+  } else if (now.state !== before?.state || now.owner !== before?.owner) {
+    refreshHead();
+    refreshSide();
+  }
+}
+
+// A call opens its form once in this tab: closed ones do not come back.
+function seen(call) {
+  const known = JSON.parse(sessionStorage.getItem("cc-seen") ?? "[]");
+  if (known.includes(call)) return true;
+  sessionStorage.setItem("cc-seen", JSON.stringify([...known.slice(-50), call]));
+  return false;
+}
+
+listen((kind, ...news) => {
+  if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
+  if (kind === "counts") refreshLists();
+  if (kind === "report" && pane.querySelector(`[data-report="${news[0].report}"]`)) refreshSide();
+  if (kind === "state" || (kind === "link" && news[0] === "open")) {
+    form?.flush();
+    sendUnsent(openId()).then(showUnsent);
+  }
+});
+
+mount();
+showUnsent();
+tick();
+setInterval(tick, 1000);

@@ -1,0 +1,262 @@
+// The open draft's form: nothing typed is lost. Each change goes to this browser's storage at once and to the server
+// after a short pause; what the server has not confirmed stays in storage, under the user's and the draft's number.
+import { Away, LoggedOut, OtherUser, post } from "./net.js";
+
+const PAUSE = 600;
+const AGAIN = 3000; // between two tries while nobody answers
+const FIELDS = ["category_id", "street", "building", "flat", "landmark", "text", "executor_id", "emergency", "applicant_name", "other_phone"];
+const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
+const user = document.body.dataset.user;
+const channel = "BroadcastChannel" in self ? new BroadcastChannel("drafts") : null;
+
+export function storageKey(draft) {
+  return `cc-draft:${user}:${draft}`;
+}
+
+export function unsent(draft) {
+  try {
+    return JSON.parse(localStorage.getItem(storageKey(draft)));
+  } catch {
+    return null;
+  }
+}
+
+export class DraftForm {
+  constructor(form, say) {
+    this.form = form;
+    this.id = Number(form.dataset.draft);
+    this.say = say; // shows a notice above the form
+    this.base = this.read(); // what the server has
+    this.touched = Object.values(this.base).some((value) => value !== "" && value !== false);
+    this.conflicts = new Map(); // field → the server's text
+    this.sending = null;
+    this.stopped = form.querySelector("fieldset").disabled;
+    this.executorChosen = this.base.executor_id !== "";
+    this.typed = (event) => this.changed(event.target);
+    form.addEventListener("input", this.typed);
+    this.heard = ({ data }) => data.user === user && data.draft === this.id && this.meet(data.fields, data.revision);
+    channel?.addEventListener("message", this.heard);
+    this.flushSoon = () => document.hidden && this.flush();
+    document.addEventListener("visibilitychange", this.flushSoon);
+    this.takeBack();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.closed = true;
+    this.form.removeEventListener("input", this.typed);
+    channel?.removeEventListener("message", this.heard);
+    document.removeEventListener("visibilitychange", this.flushSoon);
+  }
+
+  field(name) {
+    return this.form.elements[name];
+  }
+
+  read() {
+    const value = (field) => (field.type === "checkbox" ? field.checked : field.value);
+    return Object.fromEntries(FIELDS.map((name) => [name, value(this.field(name))]));
+  }
+
+  write(name, value) {
+    const field = this.field(name);
+    if (field.type === "checkbox") field.checked = Boolean(value);
+    else field.value = value;
+  }
+
+  get revision() {
+    return Number(this.field("revision").value);
+  }
+
+  set revision(revision) {
+    this.field("revision").value = revision;
+  }
+
+  dirtyFields() {
+    const now = this.read();
+    return Object.fromEntries(FIELDS.filter((name) => now[name] !== this.base[name]).map((name) => [name, now[name]]));
+  }
+
+  get dirty() {
+    return Object.keys(this.dirtyFields()).length > 0;
+  }
+
+  changed(field) {
+    if (!FIELDS.includes(field.name)) return;
+    this.touched = true;
+    if (field.name === "executor_id") this.executorChosen = field.value !== "";
+    if (field.name === "category_id" && !this.executorChosen) {
+      this.write("executor_id", field.selectedOptions[0]?.dataset.executor ?? "");
+    }
+    this.remember();
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), PAUSE);
+  }
+
+  // Keep in this browser what the server does not have.
+  remember() {
+    const fields = this.dirtyFields();
+    if (!Object.keys(fields).length) {
+      localStorage.removeItem(storageKey(this.id));
+      return;
+    }
+    const base = Object.fromEntries(Object.keys(fields).map((name) => [name, this.base[name]]));
+    localStorage.setItem(storageKey(this.id), JSON.stringify({ fields, base, revision: this.revision }));
+    this.show("saving");
+  }
+
+  // What was typed here before a reload, a crash or a logout comes back into the form.
+  takeBack() {
+    const kept = unsent(this.id);
+    if (!kept) return;
+    const now = this.base;
+    this.base = { ...now, ...kept.base };
+    for (const [name, value] of Object.entries(kept.fields)) if (FIELDS.includes(name)) this.write(name, value);
+    this.touched = true;
+    this.meet(now, this.revision);
+    if (!this.stopped) this.flush();
+  }
+
+  // The server has `fields` at `revision`: take what was not changed here; where both changed, the person chooses.
+  meet(fields, revision) {
+    if (revision < this.revision) return;
+    const ours = this.read();
+    for (const name of FIELDS) {
+      if (!(name in fields) || fields[name] === this.base[name]) continue;
+      if (ours[name] === this.base[name]) this.write(name, fields[name]);
+      else if (ours[name] !== fields[name]) this.conflicts.set(name, fields[name]);
+      this.base[name] = fields[name];
+    }
+    this.revision = revision;
+    this.remember();
+    this.showConflicts();
+    if (!this.dirty) this.show("saved");
+  }
+
+  // Send what changed, and again what changed meanwhile; true when the server has it all.
+  async flush() {
+    clearTimeout(this.timer);
+    while (this.sending) await this.sending;
+    while (this.dirty && !this.stopped && !this.conflicts.size) {
+      this.sending = this.send().finally(() => (this.sending = null));
+      if (!(await this.sending)) break;
+    }
+    return !this.dirty;
+  }
+
+  async send() {
+    const fields = this.dirtyFields();
+    const revision = this.revision;
+    this.show("saving");
+    try {
+      const answer = await post(`/drafts/${this.id}/save`, { revision, fields });
+      const body = await answer.json();
+      if (answer.ok) return this.sent(fields, body);
+      if (body.error === "saved_meanwhile") {
+        this.meet(body.fields, body.revision);
+        return true;
+      }
+      this.refused(body);
+    } catch (error) {
+      this.keep(error);
+    }
+    return false;
+  }
+
+  sent(fields, { revision, errors, repeat }) {
+    for (const [name, value] of Object.entries(fields)) if (!errors[name]) this.base[name] = value;
+    this.revision = revision;
+    const wrong = Object.values(errors);
+    if (wrong.length) this.say(wrong.join(" "));
+    channel?.postMessage({ user, draft: this.id, revision, fields });
+    this.remember();
+    this.showRepeat(repeat);
+    if (!this.dirty) this.show("saved");
+    else if (wrong.length) this.show("kept");
+    return !wrong.length;
+  }
+
+  refused({ message, error }) {
+    if (error === "taken" || error === "not_a_draft") this.stopped = true;
+    if (message) this.say(message);
+    this.show("kept");
+  }
+
+  keep(error) {
+    this.show("kept");
+    if (error instanceof OtherUser) {
+      this.stopped = true;
+      this.say(words.other_user);
+    } else if (error instanceof Away || error instanceof LoggedOut) {
+      if (!this.closed) this.timer = setTimeout(() => this.flush(), AGAIN);
+    } else throw error;
+  }
+
+  show(state) {
+    const place = document.getElementById("save-state");
+    if (!place || this.closed || place.dataset.state === state) return;
+    place.dataset.state = state;
+    place.textContent = words[state];
+  }
+
+  showRepeat(repeat) {
+    const place = document.getElementById("repeat");
+    place.replaceChildren();
+    if (!repeat) return;
+    const link = document.createElement("a");
+    Object.assign(link, { href: repeat.url, target: "_blank", textContent: `№\u00a0${repeat.number}` });
+    place.append("↻ ", `${words.repeats} `, link);
+  }
+
+  showConflicts() {
+    const place = document.getElementById("conflicts");
+    if (!place) return;
+    place.replaceChildren();
+    for (const [name, theirs] of this.conflicts) {
+      const box = document.getElementById("conflict").content.cloneNode(true).firstElementChild;
+      box.querySelector("[data-field]").textContent = this.label(name);
+      box.querySelector("[data-theirs]").textContent = this.readable(name, theirs);
+      box.querySelector("[data-ours]").textContent = this.readable(name, this.read()[name]);
+      box.addEventListener("click", (event) => event.target.dataset.keep && this.choose(name, event.target.dataset.keep));
+      place.append(box);
+    }
+    if (this.conflicts.size) this.show("compare");
+  }
+
+  choose(name, whose) {
+    if (whose === "theirs") this.write(name, this.conflicts.get(name));
+    this.conflicts.delete(name);
+    this.showConflicts();
+    this.remember();
+    if (this.dirty) this.flush();
+    else this.show("saved");
+    this.field(name).focus();
+  }
+
+  label(name) {
+    return this.form.querySelector(`label[for="${name}"]`)?.textContent ?? this.field(name).closest("label").textContent;
+  }
+
+  readable(name, value) {
+    const field = this.field(name);
+    if (field.type === "checkbox") return value ? words.yes : words.no;
+    const option = field.options && [...field.options].find((one) => one.value === value);
+    return (option ? option.textContent.trim() : value) || words.empty;
+  }
+}
+
+// Drafts of this user that were typed into in this browser and never reached the server, except the open one.
+export async function sendUnsent(open) {
+  const prefix = storageKey("");
+  for (const key of Object.keys(localStorage).filter((one) => one.startsWith(prefix))) {
+    const id = Number(key.slice(prefix.length));
+    const kept = unsent(id);
+    if (!kept || id === open) continue;
+    try {
+      const answer = await post(`/drafts/${id}/save`, { revision: kept.revision, fields: kept.fields });
+      if (answer.ok && !Object.keys((await answer.json()).errors).length) localStorage.removeItem(key);
+    } catch {
+      return; // the next connection tries again
+    }
+  }
+}

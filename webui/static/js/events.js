@@ -1,0 +1,179 @@
+// On every page: the lines and counts in the top bar, the sound, the title, the strip below, and the link's state.
+// `listen` gives the desk what happens: ("call", now, before, lead), ("report", data), ("link", state).
+import { Stream } from "./stream.js";
+import { ask } from "./net.js";
+
+const user = document.body.dataset.user;
+const title = document.title;
+const listeners = [];
+export const calls = new Map();
+let frame = { words: {}, sound: false };
+let shown = { missed: null, drafts: null };
+let port = null;
+let audio = null;
+
+export function listen(listener) {
+  listeners.push(listener);
+}
+
+function tellAll(...news) {
+  for (const listener of listeners) listener(...news);
+}
+
+async function fillFrame() {
+  try {
+    frame = await (await ask("/desk/frame")).json();
+  } catch {
+    return; // comes again with the next state
+  }
+  document.getElementById("lines").innerHTML = frame.lines;
+  document.getElementById("counts").innerHTML = frame.counts;
+  showLines();
+  showCounts(shown);
+}
+
+function showLines() {
+  for (const dot of document.querySelectorAll("#lines [data-line]")) {
+    const states = [...calls.values()].filter((call) => call.line === dot.dataset.line).map((call) => call.state);
+    const state = states.includes("ringing") ? "ringing" : states.includes("talking") ? "talking" : "free";
+    if (dot.dataset.state === state) continue;
+    dot.dataset.state = state;
+    dot.querySelector(".line-word").textContent = JSON.parse(dot.dataset.words)[state];
+  }
+}
+
+function showCounts({ missed, drafts }) {
+  const changed = shown.missed !== null && (missed !== shown.missed || drafts !== shown.drafts);
+  shown = { missed, drafts };
+  for (const [name, value] of Object.entries(shown)) {
+    const place = document.querySelector(`#counts [data-count="${name}"]`);
+    if (place && value !== null) place.textContent = value;
+  }
+  if (changed) tellAll("counts");
+}
+
+function happened(now, lead) {
+  const before = calls.get(now.call);
+  if (now.state === "ringing" || now.state === "talking") calls.set(now.call, now);
+  else calls.delete(now.call);
+  if (now.mine && !before?.mine && lead) ring();
+  tellAll("call", now, before, lead);
+}
+
+function receive({ type, state, name, data, lead }) {
+  if (type === "link") return showLink(state);
+  if (name === "report") return tellAll("report", data);
+  if (name === "call") {
+    if (data.call) happened(data, lead);
+  } else {
+    if (String(data.user) !== user) return showLink("other");
+    const live = new Set(data.calls.map((call) => call.call));
+    for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "ended", mine: false }, lead);
+    for (const call of data.calls) happened(call, lead);
+    if (!frame.lines) fillFrame();
+    tellAll("state");
+  }
+  showCounts(data);
+  showLines();
+  showStrip();
+}
+
+// Ringing for me: one soft sound, and the title.
+function ring() {
+  if (!frame.sound || !audio) return;
+  const start = audio.currentTime;
+  for (const [pitch, at] of [[660, 0], [880, 0.18]]) {
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    tone.frequency.value = pitch;
+    volume.gain.setValueAtTime(0, start + at);
+    volume.gain.linearRampToValueAtTime(0.08, start + at + 0.03);
+    volume.gain.exponentialRampToValueAtTime(0.001, start + at + 0.5);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(start + at);
+    tone.stop(start + at + 0.55);
+  }
+}
+
+function allowSound() {
+  audio ??= new AudioContext(); // browsers give sound only after a key or a click
+  audio.resume();
+}
+
+setInterval(() => {
+  const rings = [...calls.values()].some((call) => call.mine);
+  document.title = rings && !document.title.startsWith("☎") ? `☎ ${title}` : title;
+}, 1000);
+
+// The strip below: it covers nothing that is being used and moves nothing.
+function showLink(state) {
+  document.documentElement.dataset.events = state; // "open", "away", "login", "other"
+  tellAll("link", state);
+  showStrip();
+}
+
+function showStrip() {
+  let strip = document.getElementById("strip");
+  if (!strip) {
+    strip = document.createElement("div");
+    strip.id = "strip";
+    strip.className = "strip";
+    strip.setAttribute("role", "status");
+    document.body.append(strip);
+  }
+  const { words } = frame;
+  const link = document.documentElement.dataset.events;
+  const ringing = document.getElementById("desk") ? null : [...calls.values()].find((call) => call.mine && call.draft);
+  strip.className = ringing ? "strip strip-call" : "strip";
+  strip.replaceChildren();
+  if (link === "away") strip.append(words.away ?? "…");
+  else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
+  else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
+  else if (ringing) strip.append(words.rings ?? "☎", " ", anchor(`/drafts/${ringing.draft}`, words.to_desk ?? "→"));
+  strip.hidden = !strip.hasChildNodes();
+}
+
+function anchor(href, text, elsewhere = false) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.textContent = text;
+  if (elsewhere) link.target = "_blank";
+  return link;
+}
+
+function say(message) {
+  port?.postMessage(message);
+}
+
+function start() {
+  if (typeof SharedWorker === "function") {
+    const address = new URL("./events-worker.js", import.meta.url);
+    const worker = new SharedWorker(address, { type: "module", name: `events-${user}` });
+    port = worker.port;
+    port.onmessage = ({ data }) => receive(data);
+    port.start();
+  } else {
+    const stream = new Stream((message) => receive({ ...message, lead: !document.hidden }));
+    port = {
+      postMessage(message) {
+        if (message === "logout") stream.close();
+        else if (message !== "bye") stream.wake();
+      },
+    };
+  }
+  if (!document.hidden) say("visible");
+  document.addEventListener("visibilitychange", () => !document.hidden && say("visible"));
+  addEventListener("focus", () => say("visible"));
+  addEventListener("online", () => say("again"));
+  addEventListener("pagehide", () => say("bye"));
+  addEventListener("pageshow", (event) => event.persisted && location.reload()); // from the back cache: all is old
+  addEventListener("keydown", allowSound, { once: true });
+  addEventListener("pointerdown", allowSound, { once: true });
+  document.addEventListener("cc:logged-out", () => showLink("login"));
+  document.addEventListener("submit", (event) => {
+    if (event.target.querySelector("[data-logout]")) say("logout");
+  });
+  fillFrame();
+}
+
+if (user && document.getElementById("lines")) start();

@@ -1,0 +1,51 @@
+// The keys of the desk. Each presses a button that is on the screen, so what a key does can be seen.
+const PLAIN = { F9: "register", F4: "consulted" };
+const WITH_ALT = { Digit5: "redirected", Digit6: "wrong_number", Digit7: "nuisance", Digit8: "dropped" };
+
+function press(selector) {
+  const button = document.querySelector(selector);
+  if (button && !button.disabled) button.click();
+}
+
+export function bindKeys({ take, mayClose }) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return;
+    const handled = event.altKey ? withAlt(event) : event.shiftKey ? false : plain(event, take, mayClose);
+    if (handled) event.preventDefault();
+  });
+  // Enter in a field goes on to the next one: it never presses a button by accident.
+  document.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (event.key !== "Enter" || event.isComposing || !field.matches?.("#draft-form input, #draft-form select")) return;
+    event.preventDefault();
+    if (field.id === "attach_typed") return press('[data-act="attach_typed"]');
+    const fields = [...document.querySelectorAll("#draft-form .draft-fields :is(input, select, textarea)")];
+    fields[fields.indexOf(field) + 1]?.focus();
+  });
+}
+
+function plain(event, take, mayClose) {
+  if (event.key === "F2") take();
+  else if (event.key === "F6") {
+    const card = document.activeElement?.closest(".open-report");
+    (card ?? document).querySelector('[data-act="attach"]')?.click();
+  } else if (event.key === "F8") toggleOther();
+  else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
+  else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]") && mayClose()) press("[data-close]");
+  else return false;
+  return true;
+}
+
+function withAlt(event) {
+  if (event.code in WITH_ALT) press(`[data-act="${WITH_ALT[event.code]}"]`);
+  else if (/^Digit[0-4]$/.test(event.code)) press(`[data-alt="${event.code.at(-1)}"]`);
+  else return false;
+  return true;
+}
+
+function toggleOther() {
+  const menu = document.getElementById("other-endings");
+  if (!menu) return;
+  menu.open = !menu.open;
+  (menu.open ? menu.querySelector("button:not([disabled])") : menu.querySelector("summary"))?.focus();
+}

@@ -1,0 +1,83 @@
+// One stream of server events that comes back by itself: after an error, after silence, after the machine slept.
+const SILENCE = 25_000; // the server says something every ten seconds
+const SLEPT = 5_000; // the clock jumped this far between two ticks of a second
+const PAUSES = [300, 1000, 2000, 3000];
+const NAMES = ["state", "call", "report", "beat"];
+
+export class Stream {
+  // `tell` gets {type: "event", name, data} and {type: "link", state: "open" | "away" | "login"}.
+  constructor(tell) {
+    this.tell = tell;
+    this.state = "";
+    this.failures = 0;
+    this.ticked = Date.now();
+    this.connect();
+    this.clock = setInterval(() => this.tick(), 1000);
+    self.addEventListener("online", () => this.wake());
+  }
+
+  connect() {
+    this.drop();
+    this.heard = Date.now();
+    this.retryAt = Infinity;
+    const source = new EventSource("/events");
+    this.source = source;
+    for (const name of NAMES) {
+      source.addEventListener(name, (event) => {
+        this.heard = Date.now();
+        this.failures = 0;
+        this.say("open");
+        if (name !== "beat") this.tell({ type: "event", name, data: JSON.parse(event.data) });
+      });
+    }
+    source.onerror = () => this.failed();
+  }
+
+  async failed() {
+    this.drop();
+    this.retryAt = Date.now() + PAUSES[Math.min(this.failures, PAUSES.length - 1)];
+    this.failures += 1;
+    let loggedOut = false;
+    try {
+      loggedOut = (await fetch("/events/alive")).status === 401;
+    } catch {
+      // nobody answers: it is the connection
+    }
+    if (loggedOut) this.say("login");
+    else if (this.failures > 1) this.say("away");
+    if (this.failures === 1) setTimeout(() => this.tick(), PAUSES[0]);
+  }
+
+  tick() {
+    const now = Date.now();
+    const slept = now - this.ticked > SLEPT;
+    this.ticked = now;
+    if (slept) this.wake();
+    else if (this.source && now - this.heard > SILENCE) {
+      this.say("away");
+      this.connect();
+    } else if (!this.source && now >= this.retryAt) this.connect();
+  }
+
+  // Somebody looks, or the network is back: do not wait for the next try, and trust no old connection.
+  wake() {
+    if (this.source && Date.now() - this.heard < 12_000 && this.state === "open") return;
+    this.connect();
+  }
+
+  drop() {
+    this.source?.close();
+    this.source = null;
+  }
+
+  close() {
+    this.drop();
+    clearInterval(this.clock);
+  }
+
+  say(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.tell({ type: "link", state });
+  }
+}
