@@ -16,11 +16,12 @@ def render_item(kind, item, autogen_context):
 
 def run() -> None:
     engine = current_app.extensions["migrate"].db.engine
-    with engine.connect() as connection:
+    with engine.connect().execution_options(immediate=True) as connection:
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             render_as_batch=True,
+            transactional_ddl=True,  # SQLite can, once the driver does not begin transactions by itself
             render_item=render_item,
             include_object=lambda obj, name, kind, reflected, other: not (name or "").startswith("report_words"),
         )
