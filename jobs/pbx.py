@@ -140,9 +140,19 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
+        finalize=_one_word_of_configuration,
     )
     rendered = {name: templates.get_template(name).render(values) for name in templates.list_templates()}
     return _install(settings, rendered)
+
+
+def _one_word_of_configuration(value: object) -> object:
+    """Let no value from the database become a line of configuration of its own. Raises `PbxError`."""
+    if isinstance(value, str) and re.search(r'[\x00-\x1f;"\\]', value):
+        raise PbxError(
+            f"{value!r} cannot stand in Asterisk's configuration: leave out quotes, semicolons and line breaks."
+        )
+    return value
 
 
 def _line_values(line: Line) -> dict[str, object]:

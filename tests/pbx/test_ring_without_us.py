@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.pbx.town import Table, Town, invites, running_town, wait_for
+from tests.pbx.town import Table, Town, invites, percentile, running_town, wait_for
 
 pytestmark = [pytest.mark.pbx, pytest.mark.long]
 
@@ -112,12 +112,6 @@ FAULTS: dict[str, tuple[Callable[[Town], AbstractContextManager], float]] = {
     "listener killed": (lambda town: signalled(town, "listener", signal.SIGKILL), LATEST_RING),
     "web killed": (lambda town: signalled(town, "web", signal.SIGKILL), LATEST_RING),
 }
-
-
-def percentile(values: list[float], part: float) -> float:
-    """The value below which ``part`` of all values lie."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
 def call_through(town: Town, table: Table, name: str, fault: AbstractContextManager, latest: float) -> None:

@@ -168,9 +168,12 @@ class Town:
         self._runs += 1
         return self.var / "sip" / f"{self._runs:03d}-{name}"
 
-    def start_phones(self, *, ring_ms: int, talk_ms: int, only: tuple[str, ...] = ()) -> dict[str, Path]:
+    def start_phones(
+        self, *, ring_ms: int, talk_ms: int, only: tuple[str, ...] = (), trace: bool = True
+    ) -> dict[str, Path]:
         """Let the desk phones ring and answer like this; returns each one's trace folder."""
         folders = {}
+        traced = ("-trace_msg",) if trace else ()
         for row in self.rows("SELECT name, secret FROM phones ORDER BY name"):
             name = row["name"]
             if only and name not in only:
@@ -180,9 +183,7 @@ class Town:
                 self.phones[name].wait()
             folder = self.folder(name)
             port = free_udp_port()
-            self.phones[name] = start_phone(
-                self.settings, port, folder, "-trace_msg", "-aa", ring_ms=ring_ms, talk_ms=talk_ms
-            )
+            self.phones[name] = start_phone(self.settings, port, folder, *traced, ring_ms=ring_ms, talk_ms=talk_ms)
             register_phone(self.settings, name, row["secret"], port, folder / "register")
             folders[name] = folder
         return folders
@@ -194,6 +195,7 @@ class Town:
         rate: float,
         talk_ms: int,
         patience_ms: int = 60_000,
+        trace: bool = True,
     ) -> tuple[subprocess.Popen, Path]:
         """Start citizens: ``callers`` are (number, line digits); returns the SIPp process and its trace folder."""
         folder = self.folder("citizens")
@@ -203,7 +205,7 @@ class Town:
         period = 1000 if rate >= 1 else int(1000 / rate)
         process = start_citizen(
             self.settings, folder, "-inf", str(listed), "-m", str(len(callers)), "-r", str(max(1, int(rate))),
-            "-rp", str(period), "-trace_msg", "-l", "1000",
+            "-rp", str(period), "-l", "1000", *(("-trace_msg",) if trace else ()),
             caller="<sip:[field0]@127.0.0.2>", line="[field1]", talk_ms=talk_ms, patience_ms=patience_ms,
         )  # fmt: skip
         return process, folder
@@ -216,6 +218,12 @@ class Town:
                 if message.method == b"INVITE" and not message.sent:
                     heard.setdefault(message.caller, []).append((message.at, phone))
         return heard
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value below which ``part`` of all values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
 @dataclass

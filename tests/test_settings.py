@@ -1,0 +1,76 @@
+"""Wrong settings: one clear sentence each, before anything starts."""
+
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from jobs.serve import check_ports_free
+from jobs.settings import SettingsError, load_secrets, load_settings
+from tests.conftest import free_port
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"CC_ENV": "test"}, "CC_ENV is 'test': write demo or production."),
+        ({"CC_PROFILE": "kyiv"}, "CC_PROFILE is 'kyiv': write one of romny, slavutych."),
+        ({"CC_WEB_PORT": "eighty"}, "CC_WEB_PORT is 'eighty': write a port number between 1 and 65535."),
+        ({"CC_AMI_PORT": "70000"}, "CC_AMI_PORT is '70000': write a port number between 1 and 65535."),
+        ({"CC_AMI_PORT": "8000"}, "CC_AMI_PORT and CC_WEB_PORT are both 8000: give each its own port."),
+        ({"CC_RTP_START": "10000", "CC_RTP_END": "10001"}, "CC_RTP_END must be at least 19 above CC_RTP_START"),
+        ({"CC_VAR": "/tmp/" + "x" * 90}, "is too long a path for sockets: choose a shorter folder."),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    assert sentence in str(caught.value)
+
+
+def test_defaults_stay_in_the_data_folder(tmp_path: Path) -> None:
+    settings = load_settings({"CC_VAR": str(tmp_path)})
+    assert settings.database_url == f"sqlite:///{tmp_path}/contact-center.sqlite3"
+    assert settings.private_redis
+    assert settings.bind == "127.0.0.1"
+    assert not load_settings({"CC_VAR": str(tmp_path), "CC_REDIS_URL": "redis://127.0.0.1:1"}).private_redis
+
+
+def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
+    settings = load_settings({"CC_VAR": str(tmp_path)})
+    made = load_secrets(settings)
+    assert load_secrets(settings) == made
+    assert len(set(made.values())) == len(made) == 3
+    assert min(len(secret) for secret in made.values()) >= 32
+    assert stat.S_IMODE(os.stat(tmp_path / "secrets.json").st_mode) == 0o600
+    assert json.loads((tmp_path / "secrets.json").read_text()) == made
+
+
+def test_damaged_secrets_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text("{")
+    with pytest.raises(SettingsError, match="is damaged: move it away"):
+        load_secrets(load_settings({"CC_VAR": str(tmp_path)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("CC_WEB_PORT", socket.SOCK_STREAM),
+        ("CC_AMI_PORT", socket.SOCK_STREAM),
+        ("CC_AGI_PORT", socket.SOCK_STREAM),
+        ("CC_SIP_PORT", socket.SOCK_DGRAM),
+    ],
+)
+def test_a_taken_port_is_named(tmp_path: Path, name: str, kind: socket.SocketKind) -> None:
+    environ = {"CC_VAR": str(tmp_path), "CC_SIP_PORT": str(free_port())}
+    environ |= {other: str(free_port()) for other in ("CC_WEB_PORT", "CC_AMI_PORT", "CC_AGI_PORT")}
+    check_ports_free(load_settings(environ))
+    with socket.socket(socket.AF_INET, kind) as taker:
+        taker.bind(("127.0.0.1", int(environ[name])))
+        if kind == socket.SOCK_STREAM:
+            taker.listen()
+        with pytest.raises(SettingsError, match=f"set {name} to another"):
+            check_ports_free(load_settings(environ))

@@ -1,0 +1,97 @@
+"""The watchdog tells silence from absence, and its patience is bounded."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from jobs.heartbeat import Heart
+from jobs.watchdog import (
+    AGI_ROUND_SECONDS,
+    AGI_SECONDS,
+    Silent,
+    Supervisor,
+    Watch,
+    keep_watch,
+    probe_agi,
+    probe_heartbeat,
+    probe_redis,
+    probe_web,
+)
+from tests.conftest import free_port
+
+
+@pytest.fixture
+def silent_port():
+    """A server that accepts (the kernel does) and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_silent_server_is_silent(silent_port: int) -> None:
+    with pytest.raises(Silent):
+        probe_agi(silent_port, 0.05)
+    with pytest.raises(Silent):
+        probe_web("127.0.0.1", silent_port, 0.05)
+
+
+def test_an_absent_server_is_not_silent(tmp_path: Path) -> None:
+    """Starting it is supervisord's work; there is nothing to kill."""
+    probe_agi(free_port(), 0.05)
+    probe_web("127.0.0.1", free_port(), 0.05)
+    probe_redis(tmp_path / "nothing.sock", 0.05)
+
+
+def test_an_old_heartbeat_is_silence(tmp_path: Path) -> None:
+    probe_heartbeat(tmp_path, "listener", 0.0)  # never came: still starting
+    Heart(tmp_path, "listener").beat()
+    probe_heartbeat(tmp_path, "listener", 60.0)
+    with pytest.raises(Silent):
+        probe_heartbeat(tmp_path, "listener", -1.0)
+
+
+class OneProcess(Supervisor):
+    """Knows one process, as supervisord would."""
+
+    def __init__(self, pid: int, age: float) -> None:
+        self.pid, self.age = pid, age
+
+    def process(self, part: str) -> tuple[int, float] | None:
+        return self.pid, self.age
+
+
+def test_a_stopped_process_is_killed(silent_port: int) -> None:
+    """A server under SIGSTOP holds every caller; only its end frees them."""
+    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    os.kill(process.pid, signal.SIGSTOP)
+    watch = Watch("agi", lambda: probe_agi(silent_port, 0.05), every=0.01, misses=2)
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process.pid, 5.0)), daemon=True).start()
+    assert process.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_just_started_is_left_alone() -> None:
+    """Within its grace a silent part is not killed, or it would never come up."""
+    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    asked = threading.Semaphore(0)
+
+    def silent() -> None:
+        asked.release()
+        raise Silent("no answer")
+
+    watch = Watch("web", silent, every=0.001, grace=10.0)
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process.pid, 1.0)), daemon=True).start()
+    for _ in range(50):
+        assert asked.acquire(timeout=10)
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+
+
+def test_the_slowest_rescue_fits_the_promise() -> None:
+    """A caller waits at most a probe, a pause and the kill: well below two seconds (design, promise 1)."""
+    assert AGI_SECONDS + AGI_ROUND_SECONDS <= 1.2
