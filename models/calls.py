@@ -132,8 +132,15 @@ def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone 
 
 
 def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) -> None:
-    """The citizen's channel is gone: the call is over, and was missed if no person spoke."""
-    call.ended_at = latest(call.ended_at, at)
+    """The citizen's channel is gone: the call is over, and was missed if no person spoke.
+
+    An end without a cause is a guess (`close_lost_calls`); it gives way to what the exchange says.
+    """
+    guessed_before = call.ended_at is not None and call.cause is None
+    if cause is not None and guessed_before:
+        call.ended_at = at
+    elif cause is not None or call.cause is None:
+        call.ended_at = latest(call.ended_at, at)
     call.cause = call.cause if cause is None else cause
     move_call(session, call, CallEvent.HUNG_UP)
     if call.state == CallState.MISSED and call.number is not None:

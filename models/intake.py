@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.base import announce
-from models.calls import Call, find_call
+from models.calls import Call, earliest, find_call
 from models.lines import Line
 from models.numbers import to_e164
 from models.reports import Report, open_draft
@@ -31,7 +31,7 @@ def record_inbound(
 
     ``dialled`` is the line as the dialplan knows it (digits); a line that is not ours leaves ``line_id`` empty. What
     the caller sent is kept as received, cut to the columns' widths and freed of control characters, and never
-    stops the call.
+    stops the call. A call that is there already gets what was not known of it before, and the earliest time.
     """
     call = find_call(session, uniqueid)
     if call is None:
@@ -51,7 +51,19 @@ def record_inbound(
         except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
             call = session.scalars(select(Call).where(Call.uniqueid == uniqueid)).one()
         announce(session, "call", call.id)
-    return call, open_draft(session, call)
+        return call, open_draft(session, call)
+    draft = open_draft(session, call)
+    if call.line_id is None and (line := find_line(session, dialled)) is not None:
+        call.line_id = draft.line_id = line.id
+    if not call.number_received:
+        call.number_received = printable(number_received)[:128]
+        call.number = draft.contact_number = to_e164(number_received, area_code)
+    call.caller_name = call.caller_name or printable(caller_name)[:128]
+    call.started_at = earliest(call.started_at, at)
+    if session.is_modified(call):
+        session.flush()
+        announce(session, "call", call.id)
+    return call, draft
 
 
 def find_line(session: Session, dialled: str) -> Line | None:

@@ -1,0 +1,337 @@
+"""``python -m jobs.listener``: hears over the manager interface what happens to calls, and writes it down.
+
+Two threads beside those of the connection: this one listens, translates and says that it lives; the writer puts the
+facts into the database, in order, and keeps them while the database is away.
+"""
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from jobs.ami import Event, Manager, ManagerException
+from jobs.app import bare_app
+from jobs.callfacts import (
+    TRUNK,
+    Answered,
+    Fact,
+    HungUp,
+    Rang,
+    StillLive,
+    Told,
+    Tracker,
+    apply,
+    citizen_began,
+    moment,
+    phone_of,
+)
+from jobs.heartbeat import Heart
+from jobs.settings import Settings, SettingsError, load_secrets
+from models.base import db, now, transaction
+
+HEARD = frozenset(
+    ("Newchannel", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Pickup", "AttendedTransfer", "Hangup")
+)
+FACTS_KEPT = 20_000  # while the database is away
+BATCH = 25  # facts in one transaction
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
+PHONES_EVERY = 15.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+def understand(event: Event, tracker: Tracker) -> list[Fact]:
+    """The facts in one event; most events hold none. Nothing that an event may contain raises."""
+    if event.name not in HEARD:
+        return []
+    said = {name: value for name, value in event.headers.items() if isinstance(value, str)}
+    channel, uniqueid, at = said.get("Channel", ""), said.get("Uniqueid", ""), moment(said.get("Timestamp", ""))
+    facts: list[Fact] = []
+    if (began := _citizen(said)) is not None:
+        facts += tracker.hear(began, tell=False)
+    if event.name in ("DialBegin", "DialEnd") and channel.startswith(TRUNK):
+        leg, phone = said.get("DestUniqueid", ""), phone_of(said.get("DestChannel", ""))
+        if leg and phone:
+            tracker.belongs(leg, uniqueid, at)
+            if event.name == "DialBegin":
+                facts += tracker.tell(Rang(uniqueid, leg, phone, at))
+            elif said.get("DialStatus") == "ANSWER":
+                facts += tracker.tell(Answered(uniqueid, leg, phone, at))
+    elif event.name in ("BridgeEnter", "BridgeLeave"):
+        call, phone = tracker.call_of(uniqueid, said.get("Linkedid", ""), at), phone_of(channel)
+        if phone and call != uniqueid:
+            facts += tracker.tell(Answered(call, uniqueid, phone, at))
+    elif event.name == "Pickup":
+        call = tracker.call_of(said.get("TargetUniqueid", ""), said.get("TargetLinkedid", ""), at)
+        if phone := phone_of(channel):
+            tracker.belongs(uniqueid, call, at)
+            facts += tracker.tell(Answered(call, uniqueid, phone, at))
+    elif event.name == "AttendedTransfer":
+        for citizen, colleague in (("Transferee", "TransferTarget"), ("TransferTarget", "Transferee")):
+            call, leg = said.get(f"{citizen}Uniqueid", ""), said.get(f"{colleague}Uniqueid", "")
+            phone = phone_of(said.get(f"{colleague}Channel", ""))
+            if said.get(f"{citizen}Channel", "").startswith(TRUNK) and phone:
+                tracker.belongs(leg, call, at)
+                facts += tracker.tell(Answered(call, leg, phone, at))
+    elif event.name == "Hangup" and channel.startswith(TRUNK):
+        cause = said.get("Cause", "")
+        facts += tracker.tell(HungUp(uniqueid, at, int(cause) if cause.isdecimal() else None))
+    return facts
+
+
+def _citizen(said: dict[str, str]):
+    return citizen_began(
+        channel=said.get("Channel", ""),
+        uniqueid=said.get("Uniqueid", ""),
+        linkedid=said.get("Linkedid", ""),
+        context=said.get("Context", ""),
+        exten=said.get("Exten", ""),
+        number=said.get("CallerIDNum", ""),
+        name=said.get("CallerIDName", ""),
+        at=moment(said.get("Timestamp", "")),
+    )
+
+
+def read_present(manager: Manager, tracker: Tracker) -> list[Told]:
+    """What the exchange says of the present moment (``CoreShowChannels``), as facts; after it events go on from here.
+
+    Calls that we believe live and that are not among its channels are over: their hang-up was missed.
+    """
+    asked = now()
+    channels = [
+        {name: value for name, value in event.headers.items() if isinstance(value, str)}
+        for event in manager.list_action({"Action": "CoreShowChannels"})
+    ]
+    facts: list[Told] = []
+    bridges: dict[str, str] = {}
+    for said in channels:
+        if said.get("Channel", "").startswith(TRUNK) and said.get("BridgeId"):
+            bridges[said["BridgeId"]] = said.get("Uniqueid", "")
+        began = _citizen({**said, "Timestamp": str((asked - _duration(said.get("Duration", ""))).timestamp())})
+        if began is not None:
+            facts += tracker.hear(began, tell=True)
+    for said in channels:
+        leg, phone = said.get("Uniqueid", ""), phone_of(said.get("Channel", ""))
+        call = bridges.get(said.get("BridgeId", "")) or tracker.call_of(leg, said.get("Linkedid", ""), asked)
+        if phone and call != leg:
+            tracker.belongs(leg, call, asked)
+            fact = Answered if said.get("BridgeId") else Rang
+            facts += tracker.tell(fact(call, leg, phone, asked))
+    return [*facts, StillLive(frozenset(said.get("Uniqueid", "") for said in channels), asked)]
+
+
+def _duration(text: str) -> timedelta:
+    """``00:01:05`` as a time span; none when it cannot be read."""
+    parts = text.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        return timedelta()
+    hours, minutes, seconds = (min(int(part), 100_000) for part in parts)
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+class Writer:
+    """Puts facts into the database, in order, from a thread of its own."""
+
+    def __init__(self, app: Flask, area_code: str, *, kept: int = FACTS_KEPT) -> None:
+        self._app, self._area_code, self._kept = app, area_code, kept
+        self._facts: deque[Told] = deque()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._busy_since: float | None = None
+        self._trouble = ""
+        self.refused = 0
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def put(self, facts: list[Told]) -> None:
+        """Take facts over. When the queue is full the older ones are kept; the reconciler finds the others."""
+        with self._changed:
+            room = max(0, self._kept - len(self._facts))
+            self._facts.extend(facts[:room])
+            if len(facts) > room:
+                if self.refused == 0:
+                    log.error("too many facts wait for the database: newer ones are left to the reconciler")
+                self.refused += len(facts) - room
+            self._changed.notify()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written at present; empty when all is well."""
+        since = self._busy_since
+        if not self._thread.is_alive():
+            return "the writer has ended"
+        if not self._trouble and since is not None and time.monotonic() - since > 3:
+            return "the database does not answer"
+        return self._trouble
+
+    @property
+    def waiting(self) -> int:
+        return len(self._facts)
+
+    def close(self, seconds: float = 3.0) -> None:
+        """Write what waits, for at most ``seconds``, and end."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._facts, seconds)
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        with self._app.app_context():
+            while not self._stop.is_set():
+                with self._changed:
+                    self._changed.wait_for(lambda: self._facts or self._stop.is_set())
+                    batch = [self._facts[place] for place in range(min(BATCH, len(self._facts)))]
+                if not batch:
+                    continue
+                self._busy_since = time.monotonic()
+                done = self._write(batch)
+                self._busy_since = None
+                if done:
+                    pause, self._trouble = FIRST_PAUSE, ""
+                    with self._changed:
+                        for _ in range(done):
+                            self._facts.popleft()
+                        self._changed.notify_all()
+                else:
+                    self._stop.wait(pause)
+                    pause = min(LONGEST_PAUSE, pause * 2)
+
+    def _write(self, batch: list[Told]) -> int:
+        """How many facts of the batch are done with: all, the first when it is to blame, none when to try again."""
+        try:
+            with transaction() as session:
+                for fact in batch:
+                    apply(session, fact, self._area_code)
+            return len(batch)
+        except Exception as error:
+            if database_is_away(error):
+                if not self._trouble:
+                    log.warning("the database cannot be written (%s): facts wait", type(error).__name__)
+                self._trouble = "the database cannot be written"
+                return 0
+            if len(batch) > 1:
+                return self._write(batch[:1])
+            log.error("a fact was left out: %s from %s", type(error).__name__, type(batch[0]).__name__)
+            return 1
+        finally:
+            db.session.remove()
+
+
+def database_is_away(error: Exception) -> bool:
+    """Whether trying again later can help; what the rules or the columns refuse stays refused."""
+    refused = (IntegrityError, DataError, ProgrammingError)
+    return isinstance(error, (DBAPIError, PoolTimeout)) and not isinstance(error, refused)
+
+
+class Listener:
+    """Keeps one connection to the exchange, and a new one when it breaks."""
+
+    def __init__(self, app: Flask, settings: Settings, *, connect: Callable[[Settings], Manager] | None = None) -> None:
+        self._settings = settings
+        self._connect = connect or log_in
+        self._heart = Heart(settings.run_dir, "listener")
+        self._tracker = Tracker()
+        self._writer = Writer(app, settings.profile.area_code)
+        self._next_beat = 0.0
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        """Listen until ``stop`` is set."""
+        pause = FIRST_PAUSE
+        while not self.stop.is_set():
+            try:
+                with closing(self._connect(self._settings)) as manager:
+                    self._writer.put(read_present(manager, self._tracker))
+                    log.info("listening")
+                    pause = FIRST_PAUSE
+                    self._follow(manager)
+            except ManagerException as error:
+                log.warning("no connection to the exchange: %s", error)
+                self._beat(f"Asterisk's manager interface is away ({error}): see whether Asterisk runs.")
+                self._wait(pause)
+                pause = min(LONGEST_PAUSE, pause * 2)
+        self._writer.close()
+
+    def _follow(self, manager: Manager) -> None:
+        phones_due = 0.0
+        while not self.stop.is_set():
+            event = manager.next_event(0.25)
+            if event is not None and (facts := understand(event, self._tracker)):
+                self._writer.put(facts)
+            if time.monotonic() >= self._next_beat:
+                self._beat("")
+            if time.monotonic() >= phones_due:
+                phones_due = time.monotonic() + PHONES_EVERY
+                write_phones(self._settings, manager)
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self.stop.wait(min(0.5, max(0.0, deadline - time.monotonic()))) and time.monotonic() < deadline:
+            if time.monotonic() >= self._next_beat:
+                self._heart.beat(False, "Asterisk's manager interface is away: see whether Asterisk runs.")
+                self._next_beat = time.monotonic() + 1
+
+    def _beat(self, away: str) -> None:
+        detail = away or self._writer.trouble
+        self._heart.beat(not detail, detail)
+        self._next_beat = time.monotonic() + 1
+
+
+def log_in(settings: Settings) -> Manager:
+    """A connection as the reading user. Raises `ManagerException`."""
+    manager = Manager(connect_seconds=2.0, action_seconds=2.0)
+    try:
+        manager.connect("127.0.0.1", settings.ami_port)
+        manager.login("listen", load_secrets(settings)["ami_listen"])
+    except BaseException:
+        manager.close()
+        raise
+    return manager
+
+
+def write_phones(settings: Settings, manager: Manager) -> None:
+    """Write the state of every desk phone to ``run_dir/phones.json``, for the health page.
+
+    ``{"at": seconds since the epoch, "phones": {"admin1": "NOT_INUSE", …}}``; a phone that is not registered is
+    ``UNAVAILABLE``.
+    """
+    phones = {}
+    for event in manager.list_action({"Action": "DeviceStateList"}):
+        technology, _, name = event.get_header("Device", "").partition("/")
+        if technology == "PJSIP" and name != "trunk":
+            phones[name] = event.get_header("State", "")
+    path = settings.run_dir / "phones.json"
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps({"at": time.time(), "phones": phones}))
+    draft.replace(path)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        app = bare_app()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    listener = Listener(app, app.config["SETTINGS"])
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, lambda *_: listener.stop.set())
+    listener.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

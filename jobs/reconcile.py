@@ -1,0 +1,327 @@
+"""``python -m jobs.reconcile [--once]``: finds in the CEL file what nobody wrote down, and writes it down (I1).
+
+Asterisk writes the file by itself, so it knows every call, whatever was dead meanwhile. Every 30 s the new lines are
+turned into the same facts as the listener's; the place up to which the file was read is kept in the database and
+moves in the same transaction as the facts.
+"""
+
+import argparse
+import csv
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+from zlib import crc32
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from jobs.app import bare_app
+from jobs.callfacts import (
+    TRUNK,
+    Answered,
+    Began,
+    Fact,
+    HungUp,
+    Rang,
+    Tracker,
+    apply,
+    citizen_began,
+    moment,
+    phone_of,
+)
+from jobs.heartbeat import Heart
+from jobs.listener import database_is_away
+from jobs.settings import Settings, SettingsError
+from models.base import db, transaction
+from models.calls import Call, CallLeg
+from models.marks import Mark
+
+EVERY = 30.0  # seconds
+SOON = 3.0  # seconds until the next try when the database was away
+FRESH = 3.0  # seconds that a line is left to the AGI script and the listener, which are faster
+AHEAD = 60.0  # seconds; a line from further in the future was written before the clock was put right
+HEAD = 64  # bytes
+CHUNK = 65536  # bytes read and written down at once
+MARK = "cel"
+# asterisk_conf/cel_custom.conf
+COLUMNS = (
+    "type", "time", "uniqueid", "linkedid", "channel", "context", "exten", "number", "name", "app", "data", "extra",
+    "peer", "user_type",
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a file was read: which file (inode and a sum over its first bytes) and the first byte not read."""
+
+    inode: int
+    head: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        return cls(*map(int, text.split(":")))
+
+    def __str__(self) -> str:
+        return f"{self.inode}:{self.head}:{self.offset}"
+
+    def is_in(self, path: Path) -> bool:
+        """Whether this file is the one that was read; an inode alone may have been given to another meanwhile."""
+        try:
+            with path.open("rb") as file:
+                return (os.fstat(file.fileno()).st_ino, _head(file)) == (self.inode, self.head)
+        except FileNotFoundError:
+            return False
+
+
+def _head(file: BinaryIO) -> int:
+    """A sum over the start of the first line, in which its time and unique id stand."""
+    file.seek(0)
+    return crc32(file.read(HEAD))
+
+
+def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
+    """The facts in one line of the file (most hold none), or None when the line is cut or garbled."""
+    row = parse(line)
+    if row is None:
+        return None
+    kind, channel, uniqueid, at = row["type"], row["channel"], row["uniqueid"], moment(row["time"])
+    extra = _json(row["extra"])
+    phone = phone_of(channel)
+    facts: list[Fact] = []
+    began = citizen_began(
+        channel=channel,
+        uniqueid=uniqueid,
+        linkedid=row["linkedid"],
+        context=row["context"],
+        exten=row["exten"],
+        number=row["number"],
+        name=row["name"],
+        at=at,
+    )
+    if began is not None:
+        facts.append(replace(began, recovered=True))
+    if channel.startswith(TRUNK) and kind in ("HANGUP", "CHAN_END"):
+        cause = extra.get("hangupcause")
+        facts.append(HungUp(uniqueid, at, cause if isinstance(cause, int) else None))
+    elif phone and kind in ("CHAN_START", "BRIDGE_ENTER", "BRIDGE_EXIT"):
+        call = tracker.call_of(uniqueid, row["linkedid"], at)
+        fact = Rang if kind == "CHAN_START" else Answered
+        if call != uniqueid:
+            facts.append(fact(call, uniqueid, phone, at))
+    elif kind == "PICKUP":
+        leg, by = extra.get("pickup_channel_uniqueid", ""), phone_of(str(extra.get("pickup_channel", "")))
+        if by:
+            facts.append(Answered(tracker.call_of(uniqueid, row["linkedid"], at), str(leg), by, at))
+    elif kind == "ATTENDEDTRANSFER":
+        for citizen, colleague in (("transferee", "transfer_target"), ("transfer_target", "transferee")):
+            to = phone_of(str(extra.get(f"{colleague}_channel_name", "")))
+            if to and str(extra.get(f"{citizen}_channel_name", "")).startswith(TRUNK):
+                call, leg = extra.get(f"{citizen}_channel_uniqueid"), extra.get(f"{colleague}_channel_uniqueid")
+                facts.append(Answered(str(call), str(leg), to, at))
+    for fact in facts:
+        if isinstance(fact, Answered) and kind in ("PICKUP", "ATTENDEDTRANSFER"):
+            tracker.belongs(fact.leg, fact.call, at)
+    return facts
+
+
+def parse(line: bytes) -> dict[str, str] | None:
+    """The columns of one line by name, or None when it is cut or garbled."""
+    try:
+        (values,) = csv.reader([line.decode("utf-8", "replace")], strict=True)
+        float(values[1])
+    except (csv.Error, ValueError, IndexError):
+        return None
+    return dict(zip(COLUMNS, values, strict=True)) if len(values) == len(COLUMNS) else None
+
+
+def _json(text: str) -> dict:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_lines(path: Path, place: Place | None, now: float) -> tuple[list[bytes], Place | None]:
+    """The next whole lines after ``place``, about `CHUNK` bytes of them, and the place after them.
+
+    A file that was rotated away is read to its end under its new name (beside the old one) before the new file is
+    begun; one that was cut short is read from its start. Half a last line and lines younger than `FRESH` stay.
+    """
+    source = path
+    if place is not None and not place.is_in(path):
+        rotated = (file for file in sorted(path.parent.glob(f"{path.name}?*")) if place.is_in(file))
+        source = next(rotated, path)
+        place = place if source != path else None  # another file, or one begun anew: from its start
+    try:
+        with source.open("rb") as file:
+            state, head = os.fstat(file.fileno()), _head(file)
+            offset = place.offset if place is not None and place.offset <= state.st_size else 0
+            file.seek(offset)
+            lines = file.readlines(CHUNK)
+    except FileNotFoundError:
+        return [], place
+    if source != path and not lines:
+        return read_lines(path, None, now)
+    taken = []
+    for line in lines:
+        row = parse(line)
+        if not line.endswith(b"\n") and source == path:
+            break
+        if row is not None and now - FRESH < float(row["time"]) < now + AHEAD:
+            break
+        taken.append(line)
+    if not taken and offset == 0:
+        return [], place
+    return taken, Place(state.st_ino, head, offset + sum(map(len, taken)))
+
+
+def missing(session: Session, facts: list[Fact]) -> list[Fact]:
+    """The facts that the database does not hold yet; two questions for any number of facts."""
+    names = {fact.call for fact in facts}
+    calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
+    legs = {
+        leg.uniqueid: leg
+        for leg in session.scalars(select(CallLeg).where(CallLeg.call_id.in_([call.id for call in calls.values()])))
+    }
+
+    def is_missing(fact: Fact) -> bool:
+        call = calls.get(fact.call)
+        if call is None:
+            return True
+        if isinstance(fact, Began):
+            return call.line_id is None
+        if isinstance(fact, Rang):
+            return fact.leg not in legs
+        if isinstance(fact, Answered):
+            return fact.leg not in legs or legs[fact.leg].answered_at is None
+        return call.ended_at is None or (call.cause is None and fact.cause is not None)
+
+    return [fact for fact in facts if is_missing(fact)]
+
+
+class Reconciler:
+    """Reads the file on and writes down what is missing."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        self._area_code = settings.profile.area_code
+        self._tracker = Tracker()
+
+    def read_on(self) -> bool:
+        """Take the next piece of the file in; returns whether there was one.
+
+        When the database is away its error is raised, and the next call reads the same piece again.
+        """
+        with self._app.app_context():
+            try:
+                return self._read_on()
+            finally:
+                db.session.remove()
+
+    def _read_on(self) -> bool:
+        session = db.session()
+        mark = session.get(Mark, MARK)
+        before = Place.parse(mark.value) if mark is not None else None
+        lines, after = read_lines(self._settings.cel_file, before, time.time())
+        if after is None or after == before:
+            return False
+        understood = [understand(line, self._tracker) for line in lines]
+        if garbled := understood.count(None):
+            log.warning("%d cut or garbled lines in the CEL file were left out", garbled)
+        facts = missing(session, [fact for found in understood if found for fact in found])
+        try:
+            self._write(facts, after)
+        except Exception as error:
+            if database_is_away(error):
+                raise
+            for fact in facts:  # one of them is to blame: the others shall not suffer
+                self._write_alone(fact)
+            self._write([], after)
+        return True
+
+    def _write(self, facts: list[Fact], after: Place) -> None:
+        with transaction() as session:
+            for fact in facts:
+                apply(session, fact, self._area_code)
+            session.merge(Mark(name=MARK, value=str(after)))
+
+    def _write_alone(self, fact: Fact) -> None:
+        try:
+            with transaction() as session:
+                apply(session, fact, self._area_code)
+        except Exception as error:
+            if database_is_away(error):
+                raise
+            log.error("a fact was left out: %s from %s", type(error).__name__, type(fact).__name__)
+
+
+def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> None:
+    """Read on every 30 s until ``stop`` is set, and say every second that we live."""
+    heart = Heart(settings.run_dir, "reconcile")
+    due, detail = time.monotonic(), ""
+    while not stop.is_set():
+        if time.monotonic() >= due:
+            try:
+                more = reconciler.read_on()
+                due, detail = (time.monotonic() if more else time.monotonic() + EVERY), ""
+            except OSError as error:
+                due, detail = (
+                    time.monotonic() + SOON,
+                    f"The CEL file cannot be read ({error.strerror}): see who owns it.",
+                )
+            except Exception as error:
+                if not database_is_away(error):
+                    raise  # the supervisor starts it anew; the mark has not moved
+                due, detail = time.monotonic() + SOON, "The database does not answer: lines of the CEL file wait."
+            if detail:
+                log.warning(detail)
+        heart.beat(not detail, detail)
+        stop.wait(max(0.0, min(1.0, due - time.monotonic())))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m jobs.reconcile", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="read on to the file's end, then leave")
+    wanted = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        app = bare_app(lock_seconds=2.0)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    settings = app.config["SETTINGS"]
+    reconciler = Reconciler(app, settings)
+    if wanted.once:
+        try:
+            while reconciler.read_on():
+                pass
+        except Exception as error:
+            if not (isinstance(error, OSError) or database_is_away(error)):
+                raise
+            print(
+                f"Not finished ({type(error).__name__}): see whether the database answers, then run it again.",
+                file=sys.stderr,
+            )
+            return 1
+        return 0
+    stop = threading.Event()
+    for signalled in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signalled, lambda *_: stop.set())
+    run(reconciler, settings, stop)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
