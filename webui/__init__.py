@@ -1,18 +1,14 @@
 """What people see: the Flask application, put together in `create_app`."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
 from flask_wtf import CSRFProtect
 
 from jobs.app import bare_app
 from jobs.settings import Settings
-from webui import access, auth, errors, static_files, text
+from webui import access, auth, desk, drafts, errors, events, health, journal, reports, static_files, text
 
 LANGUAGES = ("uk", "en")
-BLUEPRINTS = ("auth", "desk", "events", "drafts", "journal", "reports", "health")
 
 _CONTENT_POLICY = "; ".join(
     (
@@ -59,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="uk",
         BABEL_DEFAULT_TIMEZONE="Europe/Kyiv",
     )
+    app.json.ensure_ascii = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     auth.login_manager.init_app(app)
     access.guard(app)  # before CSRF: who is not logged in is told so first
@@ -74,9 +71,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for name in BLUEPRINTS:
-        if find_spec(f"webui.{name}"):
-            app.register_blueprint(import_module(f"webui.{name}").bp)
+    for part in (auth, desk, events, drafts, journal, reports, health):
+        app.register_blueprint(part.bp)
 
     @app.after_request
     def add_headers(response):

@@ -5,6 +5,7 @@ they are shown; none of them names an address, a path, a person or a version.
 """
 
 import json
+import logging
 import shutil
 import socket
 import threading
@@ -23,6 +24,7 @@ from sqlalchemy.orm import Session
 from jobs.heartbeat import read_beat
 from jobs.notify import connect
 from jobs.settings import Settings
+from models.base import db
 from models.lines import RingStep
 from models.people import Phone
 
@@ -33,6 +35,7 @@ CACHED_SECONDS = 1.0
 BEAT_SECONDS = 10.0  # parts beat every second: an older beat means that the part hangs
 PHONES_SECONDS = 60.0  # the listener tells the phones' states every 15 s
 FREE_BYTES = 500 * 1024 * 1024
+log = logging.getLogger(__name__)
 UNREACHABLE = ("UNAVAILABLE", "INVALID", "UNKNOWN")
 
 
@@ -142,7 +145,11 @@ def probe_watchdog(settings: Settings) -> Finding:
 
 def probe_disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.var).free
-    detail = _("%(size)s GB are free.", size=f"{free / 1024**3:.1f}")
+    megabytes = free // 1024**2
+    if megabytes < 10 * 1024:
+        detail = _("%(size)d MB are free.", size=megabytes)
+    else:
+        detail = _("%(size)d GB are free.", size=megabytes // 1024)
     return Finding(free >= FREE_BYTES, detail, "" if free >= FREE_BYTES else _("Free some space before it is full."))
 
 
@@ -155,10 +162,10 @@ def probe_phones(settings: Settings, app: Flask) -> Finding:
             _("It is not known which phones are connected."),
             _("See whether the exchange and the listener work; they tell it."),
         )
-    with app.app_context(), Session(app.extensions["sqlalchemy"].engine) as session:
-        names = dict(session.execute(select(Phone.id, Phone.name)).tuples())
+    with app.app_context(), Session(db.engine) as session:
+        names = dict(session.execute(select(Phone.id, Phone.name)).all())
         rings: dict[int, list[str]] = {}
-        for line_id, phone_id in session.execute(select(RingStep.line_id, RingStep.phone_id)).tuples():
+        for line_id, phone_id in session.execute(select(RingStep.line_id, RingStep.phone_id)):
             rings.setdefault(line_id, []).append(names[phone_id])
     here = {name for name in names.values() if reachable(states.get(name))}
     silent = [line for line, phones in rings.items() if not here.intersection(phones)]
@@ -231,8 +238,8 @@ class Watch:
         if self._running[part].done():
             try:
                 return self._running.pop(part).result()
-            except (OSError, SQLAlchemyError):
-                pass
+            except Exception:  # a probe that breaks must not hide the others
+                log.exception("the probe of %s broke", part)
         return Finding(False, _("It gives no answer."), _("Restart the service; calls ring while the exchange runs."))
 
     def _remember(self, part: str, finding: Finding) -> None:
