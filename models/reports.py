@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, TextClause, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -90,7 +90,12 @@ class Source(StrEnum):
     VISIT = "visit"
 
 
-_REGISTERED = {"sqlite_where": sql("number IS NOT NULL"), "postgresql_where": sql("number IS NOT NULL")}
+def _only(column: str) -> dict[str, TextClause]:
+    """For an index over the rows alone that have a value in this column."""
+    return {"sqlite_where": sql(f"{column} IS NOT NULL"), "postgresql_where": sql(f"{column} IS NOT NULL")}
+
+
+_REGISTERED = _only("number")
 
 
 class Report(Base):
@@ -110,6 +115,9 @@ class Report(Base):
         Index("ix_reports_created_at_id", "created_at", "id"),
         Index("ix_reports_contact_number_id", "contact_number", "id"),
         Index("ix_reports_street_id_id", "street_id", "id"),
+        # A report's page: the calls added to it, the reports that repeat it.
+        Index("ix_reports_attached_to_id", "attached_to_id", **_only("attached_to_id")),
+        Index("ix_reports_repeat_of_id", "repeat_of_id", **_only("repeat_of_id")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
