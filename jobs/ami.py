@@ -121,6 +121,7 @@ class Manager(pyst2.Manager):
             self._reason = str(error)
             self._closed.set()
             raise ManagerSocketException(f"cannot connect: {error}") from error
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.settimeout(1.0)
         threading.Thread(target=self._read, name="ami-reader", daemon=True).start()
         if not self._greeted.wait(self._connect_seconds):

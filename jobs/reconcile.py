@@ -190,6 +190,7 @@ def read_lines(path: Path, place: Place | None, now: float) -> tuple[list[bytes]
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
     """The facts that the database does not hold yet; two questions for any number of facts."""
     names = {fact.call for fact in facts}
+    begun = {fact.call for fact in facts if isinstance(fact, Began)}
     calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
     legs = {
         leg.uniqueid: leg
@@ -199,7 +200,7 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
     def is_missing(fact: Fact) -> bool:
         call = calls.get(fact.call)
         if call is None:
-            return True
+            return fact.call in begun  # the others are talks among colleagues
         if isinstance(fact, Began):
             return call.line_id is None
         if isinstance(fact, Rang):

@@ -76,6 +76,7 @@ class Exchange:
         self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)  # wakes who accepts
         self._server.close()
         if self._connection is not None:
             self._connection.close()
@@ -86,6 +87,7 @@ class Exchange:
                 connection, _ = self._server.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.sendall(GREETING)
             self._connection = connection
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()

@@ -1,0 +1,287 @@
+"""The listener in good and bad times: creation, ownership, a missing database, a missing exchange, its heartbeat."""
+
+import json
+import sqlite3
+import threading
+import time
+
+import pytest
+from ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded, until
+from sqlalchemy import select
+
+from jobs.app import bare_app
+from jobs.callfacts import Answered, Began, HungUp, Rang, Tracker, apply, citizen_began, phone_of
+from jobs.heartbeat import read_beat
+from jobs.listener import Listener, Writer
+from models.base import db, now, transaction
+from models.people import User
+from models.reports import Report, claim_draft
+
+
+@pytest.fixture
+def town(app):
+    fill_town(app)
+    return app
+
+
+@pytest.fixture
+def hasty_app(settings):
+    """An application that waits for the database's lock for a moment only."""
+    app = bare_app(settings, lock_seconds=0.1)
+    fill_town(app)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def draft_of(call: str) -> Report:
+    return db.session.scalars(select(Report).where(Report.call_id == find(call).id)).one()
+
+
+def test_a_call_is_made_when_its_first_phone_rings_and_not_before(town, settings):
+    """The AGI script makes it at the beginning; two writers at once would slow the ring down."""
+    events = recorded("answered", "first")
+    names = [event.split(b"\r\n")[0] for event in events]
+    rings = names.index(b"Event: DialBegin")
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events[:rings], *marker("between"))
+        until(lambda: find("between"), "the events before the ring")
+        assert find("first") is None
+        exchange.say(events[rings])
+        until(lambda: find("first"), "the call")
+        assert [leg.phone.name for leg in find("first").legs] == ["admin1"]
+        assert draft_of("first").line.number == "5-32-73"
+
+
+def test_a_caller_who_hangs_up_before_any_phone_rings_has_a_draft_too(town, settings):
+    events = [event for event in recorded("abandoned", "early") if b"admin1" not in event]
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events)
+        until(lambda: find("early"), "the call")
+        assert outcome("early") == ("missed", None, "5-32-73", "+380671234567", 1)
+
+
+def test_who_answers_owns_the_draft(town, settings):
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*recorded("transferred_attended", "own"))
+        until(lambda: find("own") and find("own").ended_at, "the call's end")
+        assert draft_of("own").owner.name == "Alice"
+
+
+def test_who_claimed_the_draft_before_keeps_it(town, settings):
+    events = recorded("answered", "kept")
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events[:5])
+        until(lambda: find("kept"), "the call")
+        with transaction() as session:
+            charlie = session.scalars(select(User).where(User.name == "Charlie")).one()
+            claim_draft(session, session.scalars(select(Report)).one(), charlie)
+        exchange.say(*events[5:])
+        until(lambda: find("kept").ended_at, "the call's end")
+        assert find("kept").answered_by.name == "admin1"
+        assert draft_of("kept").owner.name == "Charlie"
+
+
+def test_while_the_database_is_locked_facts_wait_and_the_listener_lives(hasty_app, settings):
+    with listening(hasty_app, settings) as (exchange, _):
+        locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
+        locker.execute("BEGIN IMMEDIATE")
+        for number in range(20):
+            exchange.say(*recorded("answered", f"wait{number}"))
+        beat = until(lambda: (b := read_beat(settings.run_dir, "listener")) and not b.ok and b, "the complaint")
+        assert "database" in beat.detail
+        until(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 1, "beats that go on")
+        locker.execute("COMMIT")
+        locker.close()
+        until(lambda: find("wait19") and find("wait19").ended_at, "what waited")
+        assert {outcome(f"wait{n}") for n in range(20)} == {("ended", "admin1", "5-32-73", "+380671234567", 1)}
+        until(lambda: read_beat(settings.run_dir, "listener").ok, "a beat that is well again")
+
+
+def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
+    locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    writer = Writer(hasty_app, "5448", kept=10)
+    writer.put([Began(f"full{number}", "53273", "0671234567", "", now()) for number in range(15)])
+    until(lambda: writer.trouble, "the complaint")
+    assert (writer.waiting, writer.refused) == (10, 5)
+    locker.execute("COMMIT")
+    locker.close()
+    until(lambda: writer.waiting == 0, "the facts")
+    writer.close()
+    assert [find(f"full{number}") is not None for number in range(15)] == [True] * 10 + [False] * 5
+
+
+def test_a_fact_that_cannot_be_written_is_left_out_and_the_others_are_not(town, settings):
+    bad = Began("x\0" * 10, "53273", "0671234567", object(), now())  # a name that is no text
+    writer = Writer(town, "5448")
+    writer.put([Began("good1", "53273", "", "", now()), bad, Began("good2", "53273", "", "", now())])
+    until(lambda: writer.waiting == 0, "the facts")
+    writer.close()
+    assert find("good1") is not None
+    assert find("good2") is not None
+
+
+def test_without_an_exchange_the_heart_beats_and_says_why(town, settings):
+    listener = Listener(town, settings)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    beat = until(lambda: read_beat(settings.run_dir, "listener"), "a beat")
+    assert not beat.ok
+    assert "Asterisk" in beat.detail
+    until(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 2, "beats that go on")
+    exchange = Exchange(settings.ami_port)
+    until(lambda: read_beat(settings.run_dir, "listener").ok, "the connection", 15)
+    listener.stop.set()
+    thread.join(10)
+    exchange.close()
+    assert not thread.is_alive()
+
+
+def test_after_a_cut_connection_lost_calls_end_and_living_ones_go_on(town, settings):
+    lost, kept = recorded("answered", "lost"), recorded("answered", "kept")
+    talking = next(place for place, event in enumerate(kept) if event.startswith(b"Event: HangupRequest"))
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*lost[:talking], *kept[:talking])
+        until(lambda: find("kept") and find("kept").answered_at, "both calls")
+        exchange.channels = [
+            b"Event: CoreShowChannel\r\nChannel: PJSIP/trunk-00000000\r\nContext: inbound\r\nExten: 53273\r\n"
+            b"Duration: 00:00:05\r\nUniqueid: " + find("kept").uniqueid.encode() + b"\r\n"
+        ]
+        exchange.drop()
+        until(lambda: find("lost").ended_at, "the end of the lost call")
+        assert find("lost").state == "ended"
+        assert find("kept").state == "talking"
+        exchange.say(*kept[talking:])
+        until(lambda: find("kept").ended_at, "the end of the other")
+        assert find("kept").cause == 16
+
+
+def test_calls_that_began_while_the_listener_was_away_are_found(town, settings):
+    """Ringing, talking, and picked up: the link ids tell less than the bridge."""
+    exchange = Exchange(settings.ami_port)
+
+    def channel(name: str, uniqueid: str, linkedid: str, bridge: str = "", context: str = "from-phones") -> bytes:
+        return (
+            f"Event: CoreShowChannel\r\nChannel: PJSIP/{name}\r\nContext: {context}\r\nExten: 53273\r\n"
+            f"CallerIDNum: 0671234567\r\nUniqueid: {uniqueid}\r\nLinkedid: {linkedid}\r\nBridgeId: {bridge}\r\n"
+            "Duration: 00:01:05\r\n"
+        ).encode()
+
+    exchange.channels = [
+        channel("admin1-00000002", "r-2", "r-1"),
+        channel("trunk-00000001", "r-1", "r-1", context="inbound"),
+        channel("trunk-00000003", "t-3", "t-3", "bridge-1", context="inbound"),
+        channel("admin2-00000004", "t-4", "t-4", "bridge-1"),
+        channel("admin3-00000005", "i-5", "i-5"),
+    ]
+    listener = Listener(town, settings)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    until(lambda: find("t-3") and find("t-3").answered_by, "the calls")
+    assert outcome("r-1") == ("ringing", None, "5-32-73", "+380671234567", 1)
+    assert [leg.phone.name for leg in find("r-1").legs] == ["admin1"]
+    assert outcome("t-3") == ("talking", "admin2", "5-32-73", "+380671234567", 1)
+    assert 60 < now().timestamp() - find("t-3").started_at.timestamp() < 90
+    listener.stop.set()
+    thread.join(10)
+    exchange.close()
+
+
+def test_a_call_transferred_before_the_listener_started_still_ends(town, settings):
+    """The citizen's channel is in another context by then; its row is there from before."""
+    events = recorded("transferred_blind", "old")
+    moved = next(place for place, event in enumerate(events) if event.startswith(b"Event: BlindTransfer")) + 3
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events[:moved])
+        until(lambda: find("old") and find("old").answered_at, "the first part")
+    settings.run_dir.joinpath("phones.json").unlink()
+    fresh = Exchange(settings.ami_port)
+    fresh.channels = [
+        b"Event: CoreShowChannel\r\nChannel: PJSIP/trunk-0000000a\r\nContext: from-phones\r\nExten: 102\r\nUniqueid: "
+        + find("old").uniqueid.encode()
+        + b"\r\n"
+    ]
+    listener = Listener(town, settings)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    until(lambda: "DeviceStateList" in fresh.actions, "the new listener")
+    assert find("old").state == "talking"
+    fresh.say(*events[moved:])
+    until(lambda: find("old").ended_at, "the end")
+    assert everything("old")[:6] == ("ended", "admin1", "5-32-73", "+380671234567", 1, "admin2")
+    listener.stop.set()
+    thread.join(10)
+    fresh.close()
+
+
+def test_the_phones_are_written_for_the_health_page(town, settings):
+    path = settings.run_dir / "phones.json"
+    with listening(town, settings):
+        until(path.exists, "the file")
+        said = json.loads(path.read_text())
+    assert said["phones"] == {"admin1": "NOT_INUSE"}
+    assert time.time() - said["at"] < 10
+
+
+def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
+    """Facts carry telephone numbers; what goes wrong with one is told without it."""
+    writer = Writer(hasty_app, "5448")
+    writer.put([Began("nolog", "53273", "0671234567", object(), now())])
+    until(lambda: writer.waiting == 0, "the fact")
+    writer.close()
+    assert "left out" in caplog.text
+    assert "671234567" not in caplog.text
+
+
+def test_facts_about_unknown_calls_change_nothing(town):
+    with transaction() as session:
+        for fact in (
+            Rang("no", "leg", "admin1", now()),
+            Answered("no", "leg", "admin1", now()),
+            HungUp("no", now(), 16),
+        ):
+            apply(session, fact, "5448")
+    assert find("no") is None
+
+
+def test_a_phone_that_is_not_ours_still_counts_as_a_person(town):
+    with transaction() as session:
+        apply(session, Began("who", "53273", "0671234567", "", now()), "5448")
+        apply(session, Answered("who", "leg", "stranger", now()), "5448")
+        apply(session, HungUp("who", now(), 16), "5448")
+    assert outcome("who") == ("ended", None, "5-32-73", "+380671234567", 1)
+
+
+@pytest.mark.parametrize(
+    ("channel", "phone"),
+    [
+        ("PJSIP/admin1-0000001c", "admin1"),
+        ("PJSIP/a-b-0000001c", "a-b"),
+        ("PJSIP/trunk-0000001c", None),
+        ("PJSIP/admin1-0000001c<ZOMBIE>", None),
+        ("Local/101@from-phones-00000001;1", None),
+        ("", None),
+    ],
+)
+def test_a_phones_name_is_read_from_its_channel(channel, phone):
+    assert phone_of(channel) == phone
+
+
+def test_a_call_that_goes_out_over_the_trunk_is_no_inbound_call():
+    values = {"channel": "PJSIP/trunk-00000001", "number": "1", "name": "", "at": now()}
+    leg = citizen_began(**values, uniqueid="2", linkedid="1", context="from-trunk", exten="0671234567")
+    originated = citizen_began(**values, uniqueid="2", linkedid="2", context="from-trunk", exten="s")
+    inbound = citizen_began(**values, uniqueid="2", linkedid="2", context="from-trunk", exten="53273")
+    assert (leg, originated, inbound.call) == (None, None, "2")
+
+
+def test_what_the_tracker_remembers_is_bounded():
+    tracker = Tracker()
+    for number in range(12_000):
+        tracker.hear(Began(str(number), "53273", "", "", now()), tell=True)
+        tracker.tell(HungUp(f"unknown{number}", now(), 16))
+        tracker.belongs(f"leg{number}", str(number), now())
+    sizes = [len(kept) for kept in (tracker._began, tracker._told, tracker._legs, tracker._waiting)]
+    assert sizes == [5000] * 4

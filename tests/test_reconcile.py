@@ -1,0 +1,266 @@
+"""Finding in the CEL file what nobody wrote down: real files, rotated, cut, garbled, read twice (I1)."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded, until
+from sqlalchemy import func, select
+from test_listener_streams import EXPECTED, expected
+
+from jobs.ami import Event, Message
+from jobs.app import bare_app
+from jobs.callfacts import Tracker, apply
+from jobs.heartbeat import read_beat
+from jobs.listener import understand
+from jobs.reconcile import MARK, Reconciler, parse, run
+from models.base import db, transaction
+from models.calls import Call, close_lost_calls
+from models.marks import Mark
+from models.reports import Report
+
+
+@pytest.fixture
+def cel(app, settings):
+    """The CEL file's path; lines, phones and people are there."""
+    fill_town(app)
+    settings.cel_file.parent.mkdir(parents=True)
+    return settings.cel_file
+
+
+@pytest.fixture
+def reconciler(app, settings):
+    return Reconciler(app, settings)
+
+
+def logged(name: str, call: str) -> bytes:
+    """What Asterisk logged of a scenario, its unique ids renamed so that it is a call of its own."""
+    return (STREAMS / f"{name}.cel").read_bytes().replace(b"romny-", f"{call}-".encode())
+
+
+def append(path, text: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(text)
+
+
+def read_all(reconciler: Reconciler) -> int:
+    pieces = 0
+    while reconciler.read_on():
+        pieces += 1
+    return pieces
+
+
+def counts() -> tuple[int, int]:
+    db.session.rollback()
+    return tuple(db.session.scalar(select(func.count()).select_from(table)) for table in (Call, Report))
+
+
+def listen_to(app, events: list[bytes]) -> None:
+    """Write down what the listener would."""
+    tracker = Tracker()
+    with transaction() as session:
+        for event in events:
+            message = Message(event.decode().strip().split("\r\n"))
+            for fact in understand(Event(message), tracker):
+                apply(session, fact, "5448")
+
+
+@pytest.mark.parametrize("scenario", EXPECTED)
+def test_a_call_that_nobody_heard_is_recovered(scenario, cel, reconciler):
+    append(cel, logged(scenario, "cel"))
+    read_all(reconciler)
+    assert outcome("cel") == expected(scenario)
+    assert everything("cel")[5] == EXPECTED[scenario][2]
+    assert find("cel").recovered
+    assert find("cel").caller_name == "Citizen"
+
+
+@pytest.mark.parametrize("scenario", EXPECTED)
+def test_a_call_that_was_heard_stays_as_it_is(scenario, app, cel, reconciler):
+    listen_to(app, recorded(scenario, "cel"))
+    before = everything("cel")
+    append(cel, logged(scenario, "cel"))
+    read_all(reconciler)
+    assert everything("cel") == before
+    assert not find("cel").recovered
+    assert counts() == (1, 1)
+
+
+@pytest.mark.parametrize("scenario", EXPECTED)
+def test_the_file_told_first_and_the_events_afterwards_end_the_same(scenario, app, cel, reconciler):
+    append(cel, logged(scenario, "cel"))
+    read_all(reconciler)
+    listen_to(app, recorded(scenario, "cel"))
+    assert outcome("cel") == expected(scenario)
+    assert counts() == (1, 1)
+
+
+def test_a_talk_among_colleagues_is_no_call(cel, reconciler):
+    append(cel, logged("among_colleagues", "cel"))
+    read_all(reconciler)
+    assert counts() == (0, 0)
+
+
+def test_reading_twice_changes_nothing(app, settings, cel, reconciler):
+    for scenario in EXPECTED:
+        append(cel, logged(scenario, scenario))
+    read_all(reconciler)
+    before = {scenario: everything(scenario) for scenario in EXPECTED}
+    with transaction() as session:
+        session.delete(session.get_one(Mark, MARK))
+    read_all(Reconciler(app, settings))
+    assert {scenario: everything(scenario) for scenario in EXPECTED} == before
+    assert counts() == (len(EXPECTED), len(EXPECTED))
+
+
+@pytest.mark.parametrize("scenario", ["answered", "three_at_once", "picked_up", "no_answer", "transferred_blind"])
+def test_each_line_missing_in_turn_leaves_one_draft_and_who_answered(scenario, cel, reconciler):
+    """The listener heard nothing at all: even then a garbled line costs nothing that matters."""
+    lines = logged(scenario, "x").splitlines(keepends=True)
+    for missing in range(len(lines)):
+        garbled = lines[:missing] + [b'"CHAN_ST\xff\n'] + lines[missing + 1 :]
+        append(cel, b"".join(garbled).replace(b"x-", f"without{missing}-".encode()))
+    read_all(reconciler)
+    assert {outcome(f"without{missing}") for missing in range(len(lines))} == {expected(scenario)}
+
+
+def test_garbled_lines_are_counted_and_left_out(cel, reconciler, caplog):
+    good = logged("answered", "cel")
+    append(cel, b'"HANGUP","17954\n\xff\xfe\x00\n\n"a"b"c"\n' + good.replace(b"\n", b"\n,,,\n", 2))
+    read_all(reconciler)
+    assert "6 cut or garbled lines" in caplog.text
+    assert "671234567" not in caplog.text
+    assert outcome("cel") == expected("answered")
+
+
+def test_half_a_last_line_waits_for_its_other_half(cel, reconciler):
+    whole = logged("abandoned", "cel")
+    append(cel, whole[:300])
+    read_all(reconciler)
+    assert outcome("cel")[0] == "ringing"
+    assert read_all(reconciler) == 0
+    append(cel, whole[300:])
+    read_all(reconciler)
+    assert outcome("cel") == expected("abandoned")
+
+
+def test_young_lines_are_left_to_those_who_are_faster(cel, reconciler):
+    young = f'"CHAN_START","{time.time():.6f}","young-1","young-1","PJSIP/trunk-00000001","from-trunk","53273"'
+    cel.write_bytes(logged("answered", "old") + young.encode() + b',"0671234567","","","","","",""\n')
+    read_all(reconciler)
+    assert find("old") is not None
+    assert find("young") is None
+    until(lambda: reconciler.read_on(), "the time in which others are faster", 6)
+    assert find("young") is not None
+
+
+def test_lines_from_a_wrong_clock_do_not_stop_the_reading(cel, reconciler):
+    append(cel, logged("answered", "cel").replace(b'"1795', b'"9995'))
+    read_all(reconciler)
+    assert outcome("cel") == expected("answered")
+
+
+def test_a_rotated_file_is_read_to_its_end_and_then_the_new_one(cel, reconciler):
+    first = logged("answered", "first")
+    append(cel, first[:1000])
+    read_all(reconciler)
+    append(cel, first[1000:])
+    cel.rename(cel.with_name("cel.csv.1"))
+    append(cel, logged("no_answer", "second"))
+    read_all(reconciler)
+    assert outcome("first") == expected("answered")
+    assert outcome("second") == expected("no_answer")
+    assert read_all(reconciler) == 0
+
+
+def test_a_truncated_file_is_read_from_its_start(cel, reconciler):
+    append(cel, logged("answered", "first"))
+    read_all(reconciler)
+    cel.write_bytes(logged("abandoned", "second"))
+    read_all(reconciler)
+    assert outcome("second") == expected("abandoned")
+
+
+def test_a_new_file_of_the_same_inode_is_noticed(cel, reconciler):
+    """Longer than the old one was: only what stands at its beginning tells."""
+    append(cel, logged("abandoned", "first"))
+    read_all(reconciler)
+    with cel.open("r+b") as file:
+        file.truncate(0)
+        file.write(logged("transferred_attended", "second"))
+    read_all(reconciler)
+    assert outcome("second") == expected("transferred_attended")
+
+
+def test_without_a_file_there_is_nothing_to_do(app, settings, reconciler):
+    assert not reconciler.read_on()
+    settings.cel_file.parent.mkdir(parents=True)
+    settings.cel_file.touch()
+    assert not reconciler.read_on()
+
+
+def test_while_the_database_is_locked_the_mark_does_not_move(settings, cel):
+    app = bare_app(settings, lock_seconds=0.1)
+    stop = threading.Event()
+    locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    append(cel, logged("answered", "cel"))
+    thread = threading.Thread(target=run, args=(Reconciler(app, settings), settings, stop), daemon=True)
+    thread.start()
+    beat = until(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
+    assert "database" in beat.detail
+    until(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
+    assert locker.execute("SELECT count(*) FROM marks").fetchone() == (0,)
+    locker.execute("COMMIT")
+    locker.close()
+    until(lambda: find("cel") and find("cel").ended_at, "the call")
+    assert outcome("cel") == expected("answered")
+    until(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_lost_end_gets_its_true_time_and_cause(app, cel, reconciler):
+    """The listener could only guess when the call ended."""
+    listen_to(app, [event for event in recorded("answered", "cel") if not event.startswith(b"Event: Hangup")])
+    with transaction() as session:
+        close_lost_calls(session, set(), find("cel").started_at.replace(year=2099))
+    assert find("cel").cause is None
+    append(cel, logged("answered", "cel"))
+    read_all(reconciler)
+    assert find("cel").cause == 16
+    assert 0 < (find("cel").ended_at - find("cel").answered_at).total_seconds() < 2
+
+
+def test_complete_calls_cost_no_writing(app, cel, reconciler, monkeypatch):
+    listen_to(app, recorded("transferred_attended", "cel"))
+    append(cel, logged("transferred_attended", "cel"))
+    applied = []
+    monkeypatch.setattr("jobs.reconcile.apply", lambda session, fact, area_code: applied.append(fact))
+    read_all(reconciler)
+    assert applied == []
+
+
+def test_a_long_file_is_read_in_pieces(cel, reconciler):
+    append(cel, b"".join(logged("abandoned", f"many{number}") for number in range(200)))
+    assert read_all(reconciler) > 2
+    assert counts() == (200, 200)
+
+
+def test_once_reads_to_the_end_and_leaves(app, settings, cel):
+    append(cel, logged("answered", "cel"))
+    environ = {"CC_VAR": str(settings.var), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "jobs.reconcile", "--once"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert outcome("cel") == expected("answered")
+
+
+def test_a_quoted_caller_name_is_read_whole():
+    line = b'"CHAN_START","1.5","u","l","c","x","e","067","a ""b"", c","","","{""extra"":""1""}","",""\n'
+    row = parse(line)
+    assert (row["name"], row["extra"]) == ('a "b", c', '{"extra":"1"}')
