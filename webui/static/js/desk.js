@@ -115,14 +115,14 @@ async function pressed(button) {
     if (form.conflicts.size) return notice(words.compare);
     if (form.stopped && form.dirty) return;
     const body = new FormData(form.form, button);
-    const answer = await post(button.formAction, body);
+    const answer = await post(button.getAttribute("formaction") ?? form.form.action, body);
     const act = button.dataset.act;
     if (act === "person" && answer.ok) {
       const { fields, revision } = await answer.json();
       form.meet(fields, revision);
       refreshSide();
     } else if (act === "hand_over" && answer.ok) {
-      closePane(words.left);
+      closePane(words.handed_over);
     } else {
       const content = await answer.text();
       if (answer.ok) form.base = form.read(); // the errand carried all fields

@@ -12,7 +12,7 @@ export function bindKeys({ take, mayClose }) {
     if (event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return;
     const handled = event.altKey ? withAlt(event) : event.shiftKey ? false : plain(event, take, mayClose);
     if (handled) event.preventDefault();
-  });
+  }, true); // before the frame closes an open menu: one Escape does one thing
   // Enter in a field goes on to the next one: it never presses a button by accident.
   document.addEventListener("keydown", (event) => {
     const field = event.target;

@@ -1,0 +1,199 @@
+"""A town with people at their desks, calls as the exchange would report them, and the web on a real gunicorn."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import redis
+from flask import Flask
+
+from jobs.app import bare_app
+from jobs.settings import Settings
+from jobs.supervise import redis_server
+from models.base import db, now, transaction
+from models.calls import Call, find_call, note_answered, note_hung_up, note_ringing
+from models.intake import record_inbound
+from models.lines import Line, RingStep
+from models.people import Organisation, Phone, Role, User
+from models.places import Category, Street
+from models.reports import Report
+from webui.auth import hasher
+
+PATIENCE = 20.0  # seconds a test waits for something before it fails
+PASSWORD = "three words long"
+PEOPLE = {
+    "tsapkova": ("Цапкова О. П.", Role.ADMINISTRATOR),
+    "cherniavska": ("Чернявська С. І.", Role.ADMINISTRATOR),
+    "sorokina": ("Сорокіна В. В.", Role.ADMINISTRATOR),
+    "dyspetcher": ("Диспетчерська Д. Д.", Role.DISPATCHER),
+    "nachalnyk": ("Головна Н. К.", Role.SUPERVISOR),
+    "tekhnik": ("Технічний Т. А.", Role.TECHNICAL_ADMINISTRATOR),
+}
+LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}  # one for each administrator, in their order
+STREETS = {"Київська": "", "Соборна": "Леніна", "Сумська": "Жовтнева, Луначарського", "Гетьмана Мазепи": "Горького"}
+KINDS = (
+    ("Вуличне освітлення", "КП «Міськсвітло»", 5),
+    ("Водопостачання", "КП «Міськводоканал»", 2),
+    ("Вивезення сміття", "КП «Комунальник»", 3),
+)
+
+
+def eventually(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Wait until the condition holds; fails with ``what`` when it never does."""
+    until = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < until, f"never happened: {what}"
+        time.sleep(0.02)
+
+
+def fill_desks() -> None:
+    """Three administrators with a phone and a line each (first their own line, then the others), and their helpers."""
+    password_hash = hasher.hash(PASSWORD)
+    with transaction() as session:
+        users = [
+            User(login=login, name=name, role=role, password_hash=password_hash)
+            for login, (name, role) in PEOPLE.items()
+        ]
+        session.add_all(users)
+        session.flush()
+        phones = [
+            Phone(name=f"admin{n}", extension=f"10{n}", secret="s" * 24, user_id=users[n - 1].id) for n in (1, 2, 3)
+        ]
+        lines = [Line(number=number, e164=f"+3805448{digits}") for digits, number in LINES.items()]
+        session.add_all([*phones, *lines])
+        session.flush()
+        for own, line in enumerate(lines):
+            for at, phone in enumerate(phones):
+                step = 1 if at == own else 2
+                session.add(RingStep(line_id=line.id, step=step, phone_id=phone.id, seconds=20))
+        for position, (name, organisation, days) in enumerate(KINDS):
+            responsible = Organisation(name=organisation)
+            session.add(responsible)
+            session.flush()
+            session.add(Category(name=name, organisation_id=responsible.id, working_days=days, position=position))
+        session.add_all([Street(name=name, former_names=former) for name, former in STREETS.items()])
+    db.session.remove()
+
+
+def user_id(login: str) -> int:
+    return db.session.scalars(db.select(User.id).where(User.login == login)).one()
+
+
+class Exchange:
+    """What the telephone exchange would report, told to the database as AGI script and listener do."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._calls = 0
+
+    def call(self, number: str = "0671234567", line: str = "53273", at: datetime | None = None) -> tuple[int, int]:
+        """A citizen calls: the call's and the draft's ids."""
+        self._calls += 1
+        with self._app.app_context(), transaction() as session:
+            call, draft = record_inbound(
+                session,
+                uniqueid=f"test-{self._calls}",
+                dialled=line,
+                number_received=number,
+                caller_name="",
+                at=at or now(),
+                area_code="5448",
+            )
+            return call.id, draft.id
+
+    def ring(self, call_id: int, phone: int) -> None:
+        """The phone ``admin<phone>`` rings for the call."""
+        self._report(call_id, phone, note_ringing)
+
+    def answer(self, call_id: int, phone: int) -> None:
+        self._report(call_id, phone, note_answered)
+
+    def hang_up(self, call_id: int) -> None:
+        with self._app.app_context(), transaction() as session:
+            note_hung_up(session, session.get_one(Call, call_id), now(), 16)
+
+    def missed(self, number: str, ago: timedelta = timedelta(minutes=10)) -> tuple[int, int]:
+        """A call that nobody answered, a while ago."""
+        call_id, draft_id = self.call(number, at=now() - ago)
+        self.hang_up(call_id)
+        return call_id, draft_id
+
+    def _report(self, call_id: int, phone: int, note: Callable) -> None:
+        with self._app.app_context(), transaction() as session:
+            call = session.get_one(Call, call_id)
+            who = session.scalars(db.select(Phone).where(Phone.name == f"admin{phone}")).one()
+            note(session, find_call(session, call.uniqueid), f"{call.uniqueid}-leg-{phone}", who, now())
+
+
+class Site:
+    """A running copy: its Redis and its gunicorn, and an application of our own on the same database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.url = f"http://127.0.0.1:{settings.web_port}"
+        self.app = bare_app(settings)
+        self.exchange = Exchange(self.app)
+        self._environ = os.environ | {"CC_VAR": str(settings.var), "CC_WEB_PORT": str(settings.web_port)}
+        self._parts: dict[str, subprocess.Popen] = {}
+
+    def start_redis(self) -> None:
+        socket = self.settings.redis_socket
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        self._start("redis", [*redis_server(), "--port", "0", "--unixsocket", str(socket), "--save", ""])
+        eventually(lambda: self._redis_answers(), "Redis answers")
+
+    def start_web(self) -> None:
+        # fmt: off
+        command = [
+            sys.executable, "-m", "gunicorn", "-k", "gthread", "--workers", "1", "--threads", "120",
+            "--bind", f"127.0.0.1:{self.settings.web_port}", "--graceful-timeout", "1", "--no-control-socket", "webui:create_app()",
+        ]
+        # fmt: on
+        self._start("web", command)
+        eventually(self._web_answers, "the web answers")
+
+    def kill(self, part: str) -> None:
+        """End a part as a power cut would."""
+        process = self._parts.pop(part)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for part in list(self._parts):
+            self.kill(part)
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+    def draft(self, draft_id: int, **values: object) -> Report:
+        """The draft as it is stored, free of its session; ``values`` are written into it first."""
+        with self.app.app_context():
+            if values:
+                with transaction() as session:
+                    for name, value in values.items():
+                        setattr(session.get_one(Report, draft_id), name, value)
+            found = db.session.get_one(Report, draft_id)
+            db.session.expunge(found)
+            return found
+
+    def _start(self, part: str, command: list[str]) -> None:
+        log = (self.settings.var / f"{part}.log").open("ab")
+        self._parts[part] = subprocess.Popen(command, env=self._environ, stdout=log, stderr=log, start_new_session=True)
+
+    def _redis_answers(self) -> bool:
+        try:
+            return redis.Redis.from_url(self.settings.redis_url, socket_timeout=1).ping()
+        except redis.RedisError:
+            return False
+
+    def _web_answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/login", timeout=2) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
