@@ -46,22 +46,30 @@ class Arrival:
 def inbound(channel: Channel, work: Work) -> None:
     """Record the call with its draft, and tell the dialplan the line's ring order.
 
-    The draft is handed over before the first command, so it is kept whenever the caller hangs up. It is waited for
-    a moment, so that it is there before a phone rings; a database that is slower than that holds up no call.
+    The draft is written last, and also when the caller hangs up before. It is waited for a moment, so that it is
+    there before a phone rings; a database that is slower than that holds up no call.
     """
     arrival = read_arrival(channel.env)
-    draft = work.write(lambda: record(arrival, work.area_code)) if arrival.uniqueid else None
-    steps = work.read(lambda: dial_steps(arrival.dialled), channel.deadline - COMMAND_TIME)
+    try:
+        steps = work.read(lambda: dial_steps(arrival.dialled), channel.deadline - COMMAND_TIME)
+        if steps:
+            set_steps(channel, steps)
+    finally:
+        draft = work.write(lambda: record(arrival, work.area_code)) if arrival.uniqueid else None
     if not steps:
         return
-    for step in range(len(DIAL)):
-        dial, seconds = steps[step] if step < len(steps) else ("", "")
-        channel.set_variable(DIAL[step], dial)
-        channel.set_variable(SECONDS[step], seconds)
     if draft is not None:
         with suppress(TimeoutError):
             draft.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
     channel.set_variable(DONE, "1")
+
+
+def set_steps(channel: Channel, steps: list[tuple[str, str]]) -> None:
+    """Set the variables of all steps, the unused ones to nothing."""
+    for step in range(len(DIAL)):
+        dial, seconds = steps[step] if step < len(steps) else ("", "")
+        channel.set_variable(DIAL[step], dial)
+        channel.set_variable(SECONDS[step], seconds)
 
 
 def read_arrival(env: Mapping[str, str]) -> Arrival:

@@ -100,7 +100,6 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before the first thread: only this one takes them
-    sys.setswitchinterval(0.001)  # a call that is about to ring waits less for a thread that computes
     try:
         settings = load_settings()
         app = bare_app(settings, lock_seconds=LOCK_SECONDS)

@@ -19,9 +19,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 T = TypeVar("T")
 
-READERS = 4  # threads
-WAITING = 250  # jobs of each kind that may wait; further ones are skipped at once
+READERS = 2  # threads
+WAITING_READS = 250  # further ones are skipped at once: nobody would wait for them
+WAITING_WRITES = 2000  # further ones are left to the reconciler
 PATIENCE = 60.0  # seconds for which a write is tried again while the database is away
+YIELD = 0.05  # seconds at most for which a write lets those that wait for a ring order go first
 PAUSE = 0.2  # seconds between two tries
 
 log = logging.getLogger(__name__)
@@ -72,13 +74,19 @@ class Work:
     """
 
     def __init__(
-        self, app: Flask, *, readers: int = READERS, waiting: int = WAITING, patience: float = PATIENCE
+        self,
+        app: Flask,
+        *,
+        readers: int = READERS,
+        reads: int = WAITING_READS,
+        writes: int = WAITING_WRITES,
+        patience: float = PATIENCE,
     ) -> None:
         self.area_code: str = app.config["SETTINGS"].profile.area_code
         self._app = app
         self._patience = patience
-        self._readers = Workers("agi-read", readers, waiting)
-        self._writer = Workers("agi-write", 1, waiting)
+        self._readers = Workers("agi-read", readers, reads)
+        self._writer = Workers("agi-write", 1, writes)
         self._stopping = threading.Event()
         self._troubles = {"read": "", "write": ""}
 
@@ -137,6 +145,7 @@ class Work:
 
     def _write(self, job: Callable[[], None]) -> None:
         give_up = time.monotonic() + self._patience
+        self._let_readers_pass()
         while True:
             try:
                 self._in_context(job)
@@ -149,6 +158,12 @@ class Work:
             else:
                 self._note("write", "")
                 return
+
+    def _let_readers_pass(self) -> None:
+        """When many call at once, all phones ring before the drafts are written."""
+        until = time.monotonic() + YIELD
+        while self._readers.unfinished and time.monotonic() < until:
+            time.sleep(0.001)
 
     def _in_context(self, job: Callable[[], T]) -> T:
         with self._app.app_context():

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from agi.inbound import take_lock
 from agi.server import AgiServer
 from agi.work import Work, Workers
+from jobs.app import bare_app
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings
 from models.base import db
@@ -230,7 +232,7 @@ def work(app: Flask) -> Iterator[Work]:
 
 def test_ping_needs_no_database(work: Work) -> None:
     held = threading.Event()
-    for _ in range(1000):
+    for _ in range(3000):
         work.write(lambda: held.wait(SOON))
     port = free_port()
     server = AgiServer(port, work, deadline=SOON)
@@ -277,7 +279,7 @@ def test_unknown_script_is_closed_and_logged_once(work: Work, caplog: pytest.Log
 def test_waiting_work_is_bounded_and_a_waiting_write_holds_up_no_read(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    work = Work(app, readers=1, waiting=2)
+    work = Work(app, readers=1, writes=2)
     held, began, done = threading.Event(), threading.Event(), []
 
     def hold() -> None:
@@ -298,8 +300,23 @@ def test_waiting_work_is_bounded_and_a_waiting_write_holds_up_no_read(
     assert work.trouble == ""
 
 
+def test_write_that_finds_the_database_locked_for_too_long_is_given_up(
+    settings: Settings, app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    work = Work(bare_app(settings, lock_seconds=0.01), patience=0)
+    work.write(take_lock).result(SOON)
+    assert "A draft was left to the reconciler." in caplog.text
+    assert "database is locked" in work.trouble
+    lock.close()
+    work.write(take_lock).result(SOON)
+    assert work.trouble == ""
+    work.finish(time.monotonic() + SOON)
+
+
 def test_reads_that_nobody_waits_for_any_more_are_not_done(app: Flask) -> None:
-    work = Work(app, readers=1, waiting=5)
+    work = Work(app, readers=1, reads=5)
     held, done = threading.Event(), []
     assert work.read(lambda: held.wait(SOON), time.monotonic() + 0.05) is None
     for _ in range(5):
