@@ -25,6 +25,7 @@ WAITING_WRITES = 2000  # further ones are left to the reconciler
 PATIENCE = 60.0  # seconds for which a write is tried again while the database is away
 YIELD = 0.05  # seconds at most for which a write lets those that wait for a ring order go first
 PAUSE = 0.2  # seconds between two tries
+QUIET = 10.0  # seconds for which the same line is not logged again: a busy minute must not fill the log
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ class Work:
         self._writer = Workers("agi-write", 1, writes)
         self._stopping = threading.Event()
         self._troubles = {"read": "", "write": ""}
+        self._logged: dict[tuple[str, str], float] = {}
 
     @property
     def trouble(self) -> str:
@@ -173,7 +175,11 @@ class Work:
         if text == self._troubles[kind]:
             return
         self._troubles[kind] = text
-        log.warning("%s", text or "The database answers again.")
+        line = text or "The database answers again."
+        at = time.monotonic()
+        if at - self._logged.get((kind, line), -QUIET) >= QUIET:
+            self._logged[(kind, line)] = at
+            log.warning("%s", line)
 
 
 def passing(error: Exception) -> bool:

@@ -330,6 +330,18 @@ def test_reads_that_nobody_waits_for_any_more_are_not_done(app: Flask) -> None:
     work.finish(time.monotonic() + SOON)
 
 
+def test_trouble_that_comes_and_goes_is_logged_once(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    work = Work(app, readers=1)
+    for _ in range(20):
+        assert work.read(lambda: 1 / 0, time.monotonic() + SOON) is None
+        assert work.trouble
+        assert work.read(lambda: 1, time.monotonic() + SOON) == 1
+        assert not work.trouble
+    assert caplog.text.count("The ring order cannot be read (ZeroDivisionError)") == 1
+    assert caplog.text.count("The database answers again.") == 1
+    work.finish(time.monotonic() + SOON)
+
+
 def test_threads_end_when_they_are_told(app: Flask) -> None:
     before = set(threading.enumerate())
     workers = Workers("short-lived", 3, 10)
