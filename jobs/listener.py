@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 
 from flask import Flask
@@ -24,6 +24,7 @@ from jobs.app import bare_app
 from jobs.callfacts import (
     TRUNK,
     Answered,
+    Began,
     Fact,
     HungUp,
     Rang,
@@ -39,13 +40,12 @@ from jobs.heartbeat import Heart
 from jobs.settings import Settings, SettingsError, load_secrets
 from models.base import db, now, transaction
 
-HEARD = frozenset(
-    ("Newchannel", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Pickup", "AttendedTransfer", "Hangup")
-)
+HEARD = {"Newchannel", "Newstate", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Pickup", "AttendedTransfer"}
+HEARD |= {"Hangup"}
 FACTS_KEPT = 20_000  # while the database is away
 BATCH = 25  # facts in one transaction
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
-PHONES_EVERY = 15.0  # seconds
+PHONES_EVERY = 3.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,9 @@ def understand(event: Event, tracker: Tracker) -> list[Fact]:
                 facts += tracker.tell(Rang(uniqueid, leg, phone, at))
             elif said.get("DialStatus") == "ANSWER":
                 facts += tracker.tell(Answered(uniqueid, leg, phone, at))
-    elif event.name in ("BridgeEnter", "BridgeLeave"):
+    elif (
+        event.name in ("BridgeEnter", "BridgeLeave") or f"{event.name} {said.get('ChannelStateDesc')}" == "Newstate Up"
+    ):
         call, phone = tracker.call_of(uniqueid, said.get("Linkedid", ""), at), phone_of(channel)
         if phone and call != uniqueid:
             facts += tracker.tell(Answered(call, uniqueid, phone, at))
@@ -89,7 +91,7 @@ def understand(event: Event, tracker: Tracker) -> list[Fact]:
     return facts
 
 
-def _citizen(said: dict[str, str]):
+def _citizen(said: dict[str, str]) -> Began | None:
     return citizen_began(
         channel=said.get("Channel", ""),
         uniqueid=said.get("Uniqueid", ""),
@@ -275,18 +277,21 @@ class Listener:
                 self._beat("")
             if time.monotonic() >= phones_due:
                 phones_due = time.monotonic() + PHONES_EVERY
-                write_phones(self._settings, manager)
+                try:
+                    write_phones(self._settings, manager)
+                except (ManagerException, OSError) as error:  # calls are heard all the same
+                    log.warning("the state of the phones is not known: %s", error)
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self.stop.wait(min(0.5, max(0.0, deadline - time.monotonic()))) and time.monotonic() < deadline:
             if time.monotonic() >= self._next_beat:
-                self._heart.beat(False, "Asterisk's manager interface is away: see whether Asterisk runs.")
-                self._next_beat = time.monotonic() + 1
+                self._beat("Asterisk's manager interface is away: see whether Asterisk runs.")
 
     def _beat(self, away: str) -> None:
         detail = away or self._writer.trouble
-        self._heart.beat(not detail, detail)
+        with suppress(OSError):  # a full disk must not make us deaf; a heart that stands still is noticed
+            self._heart.beat(not detail, detail)
         self._next_beat = time.monotonic() + 1
 
 

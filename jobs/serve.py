@@ -82,23 +82,33 @@ def health(settings: Settings) -> dict:
         connection.close()
 
 
+def unwell(settings: Settings) -> list[dict]:
+    """The parts that are not well; the web alone while it does not answer.
+
+    In production the desk phones are not waited for: they stand on people's desks and may be switched off.
+    """
+    told = health(settings)
+    if not told:
+        return [{"part": "web", "todo": f"See {settings.var / 'log' / 'web.log'}."}]
+    ignored = "phones" if settings.env == "production" else ""
+    return [part for part in told["parts"] if not part["ok"] and part["part"] != ignored]
+
+
 def wait_until_ready(settings: Settings, supervisord: subprocess.Popen) -> bool:
     """Wait until every part is well, saying what is still missing; False when one is not in time."""
     deadline = time.monotonic() + READY_SECONDS
     said = ""
     while time.monotonic() < deadline and supervisord.poll() is None:
-        told = health(settings)
-        missing = [part for part in told.get("parts", []) if not part["ok"]]
-        if told.get("ok"):
+        missing = unwell(settings)
+        if not missing:
             return True
-        waiting = ", ".join(part["part"] for part in missing) or "web"
+        waiting = ", ".join(part["part"] for part in missing)
         if waiting != said:
             said = waiting
             say(f"waiting for {waiting} …")
         time.sleep(0.2)
-    for part in health(settings).get("parts", []):
-        if not part["ok"]:
-            say(f"{part['part']}: {part['todo']}")
+    for part in unwell(settings):
+        say(f"{part['part']}: {part['todo']}")
     return False
 
 

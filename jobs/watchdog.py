@@ -54,7 +54,7 @@ def probe_web(bind: str, port: int, seconds: float) -> None:
     """Ask the web server for a page that costs nothing. Raises `Silent` like `probe_agi`."""
     connection = HTTPConnection(bind, port, timeout=seconds)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", "/static/icon.svg")
         connection.getresponse().read()
     except TimeoutError:
         raise Silent(f"no answer for {seconds} s") from None
