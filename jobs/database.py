@@ -4,7 +4,7 @@ from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Engine, inspect
+from sqlalchemy import URL, inspect
 from sqlalchemy.exc import DBAPIError
 
 from models.base import db
@@ -38,7 +38,7 @@ def prepare_database(app: Flask) -> str:
             with db.engine.connect() as connection:
                 return MigrationContext.configure(connection).get_current_revision() or ""
         except DBAPIError as error:
-            raise DatabaseTrouble(sentence(db.engine, error)) from error
+            raise DatabaseTrouble(sentence(db.engine.url, error)) from error
         finally:
             db.session.remove()
 
@@ -48,7 +48,7 @@ def check_revision(app: Flask) -> None:
     with db.engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
         tables = set(inspect(connection).get_table_names())
-    where = place(db.engine)
+    where = place(db.engine.url)
     if revision is None:
         if tables - {"alembic_version"}:
             raise DatabaseTrouble(f"{where} holds the tables of another program: set CC_DATABASE_URL to an empty one.")
@@ -60,20 +60,20 @@ def check_revision(app: Flask) -> None:
         )
 
 
-def place(engine: Engine) -> str:
+def place(url: URL) -> str:
     """Where the database is, without its password."""
-    if engine.dialect.name == "sqlite":
-        return f"The file {engine.url.database}"
-    return f"The database {engine.url.render_as_string(hide_password=True)}"
+    if url.get_backend_name() == "sqlite":
+        return f"The file {url.database}"
+    return f"The database {url.render_as_string(hide_password=True)}"
 
 
-def sentence(engine: Engine, error: DBAPIError) -> str:
+def sentence(url: URL, error: DBAPIError) -> str:
     """What went wrong with the database, and what to do, in one sentence."""
-    where, told = place(engine), " ".join(str(error.orig).split())
+    where, told = place(url), " ".join(str(error.orig).split())
     name = getattr(error.orig, "sqlite_errorname", "")
     for start, words in _SQLITE_SENTENCES.items():
         if name.startswith(start):
             return words.format(where=where)
-    if engine.dialect.name != "sqlite" and getattr(error.orig, "sqlstate", None) is None:
+    if url.get_backend_name() != "sqlite" and getattr(error.orig, "sqlstate", None) is None:
         return f"{where} does not answer: start PostgreSQL or correct CC_DATABASE_URL ({told})."
     return f"{where} refuses to work: {told}."

@@ -1,0 +1,169 @@
+"""The command line, ``contact-center``. Heavy modules are imported inside the commands, so that ``--help`` is quick."""
+
+import json
+import sys
+from dataclasses import fields, replace
+
+import click
+
+from jobs.settings import SettingsError, load_settings
+from webui.cli_calls import call, report
+from webui.cli_people import line, phone, user
+from webui.cli_tools import Refused, as_json, print_rows
+
+
+@click.group()
+@click.version_option(package_name="contact-center")
+def cli() -> None:
+    """The town's contact centre: people, lines, calls, reports, health."""
+
+
+for group in (user, line, phone, call, report):
+    cli.add_command(group)
+
+
+def main() -> None:
+    """Run the command line. A known trouble is one sentence: exit status 2 for settings, 1 for all others."""
+    try:
+        cli(prog_name="contact-center")
+    except SettingsError as error:
+        _end(str(error), 2)
+    except Exception as error:
+        sentence = str(error) if isinstance(error, Refused) else _explain(error)
+        if sentence is None:
+            raise
+        _end(sentence, 1)
+
+
+def _end(sentence: str, status: int) -> None:
+    click.echo(sentence, err=True)
+    sys.exit(status)
+
+
+def _explain(error: Exception) -> str | None:
+    """The sentence for a trouble that people can mend; None for a fault of ours."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    from jobs.database import DatabaseTrouble, sentence
+    from jobs.sipp import SipError
+
+    if isinstance(error, DatabaseTrouble | SipError):
+        return str(error)
+    if isinstance(error, ArgumentError):
+        return "CC_DATABASE_URL cannot be understood: write sqlite:////FILE or postgresql+psycopg://USER@HOST/NAME."
+    if isinstance(error, DBAPIError):
+        if "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01":
+            return "The database has no tables yet: run contact-center database upgrade."
+        return sentence(make_url(load_settings().database_url), error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}. Let this user read and write it, or choose another CC_VAR."
+    return None
+
+
+@cli.command()
+@as_json
+def health(in_json: bool) -> None:
+    """How every part is, and what to do; exit status 1 when something is not well."""
+    from webui import create_app
+    from webui.health import as_json as told
+    from webui.health import look
+
+    app = create_app()
+    with app.test_request_context("/health"):
+        answer = told(look(app))
+    if in_json:
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+    else:
+        for part in answer["parts"]:
+            mark, colour = ("✓", "green") if part["ok"] else ("✗", "red")
+            click.secho(f"{mark} {part['part']:<10}", fg=colour, nl=False)
+            click.echo(f" {part['detail']}")
+            if not part["ok"]:
+                click.echo(f"  {'':<10} → {part['todo']}")
+    sys.exit(0 if answer["ok"] else 1)
+
+
+@cli.group()
+def database() -> None:
+    """The database."""
+
+
+@database.command()
+def upgrade() -> None:
+    """Bring the database forward to this program's version."""
+    from jobs.app import bare_app
+    from jobs.database import prepare_database
+
+    click.echo(f"The database is at revision {prepare_database(bare_app())}.")
+
+
+@cli.group()
+def config() -> None:
+    """The settings."""
+
+
+@config.command()
+@as_json
+def check(in_json: bool) -> None:
+    """Read the settings and print what is in force; one sentence and exit status 2 when one is wrong."""
+    from sqlalchemy import make_url
+
+    settings = load_settings()
+    shown = replace(settings, database_url=make_url(settings.database_url).render_as_string(hide_password=True))
+    rows = [{"setting": field.name, "value": str(getattr(shown, field.name))} for field in fields(shown)]
+    for row in rows:
+        if row["setting"] == "profile":
+            row["value"] = settings.profile.name
+        if row["setting"] == "redis_url" and "@" in row["value"]:
+            row["value"] = f"…@{row['value'].rpartition('@')[2]}"
+    print_rows(rows, in_json)
+
+
+@cli.group()
+def demo() -> None:
+    """The demo town and its telephones; refused in production."""
+
+
+@demo.command()
+def town() -> None:
+    """Fill an empty database with the demo town, and print its logins."""
+    from jobs.app import bare_app
+    from jobs.database import prepare_database
+    from jobs.demo_town import DEMO_USERS, fill_demo_town
+
+    settings = load_settings()
+    _demo_only(settings.env)
+    app = bare_app(settings)
+    prepare_database(app)
+    fill_demo_town(app)
+    print_rows([dict(zip(("login", "password", "name", "role"), row, strict=True)) for row in DEMO_USERS], False)
+
+
+@demo.command("call")
+@click.option("--from", "from_number", required=True, help="The citizen's number: 0671234567.")
+@click.option("--to", "to_line", required=True, help="The line: 5-32-73.")
+def demo_call(from_number: str, to_line: str) -> None:
+    """Call a line as a citizen, over real SIP; exit status 0 when a person answered."""
+    from jobs.demo_phones import place_call
+
+    settings = load_settings()
+    _demo_only(settings.env)
+    sys.exit(place_call(settings, from_number, to_line))
+
+
+@demo.command("phone")
+@click.argument("name")
+def demo_phone(name: str) -> None:
+    """Be the desk phone NAME: register, ring, answer; until Ctrl-C."""
+    from jobs.demo_phones import run_phone
+
+    settings = load_settings()
+    _demo_only(settings.env)
+    sys.exit(run_phone(settings, name))
+
+
+def _demo_only(env: str) -> None:
+    """Refuse before anything is touched."""
+    if env == "production":
+        raise SettingsError("The demo town is not for production: this is CC_ENV=production.")

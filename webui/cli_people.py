@@ -1,0 +1,203 @@
+"""The commands about users, lines and phones."""
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from webui.cli_tools import Refused, as_json, open_database, print_rows
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@click.group()
+def user() -> None:
+    """Who logs in."""
+
+
+@user.command("list")
+@as_json
+def list_users(in_json: bool) -> None:
+    """All users with their role and phone."""
+    from sqlalchemy import select
+    from sqlalchemy.orm import joinedload
+
+    from models.people import User
+
+    with open_database() as session:
+        found = session.scalars(select(User).options(joinedload(User.phone)).order_by(User.login)).all()
+        rows = [
+            {
+                "login": one.login,
+                "name": one.name,
+                "role": str(one.role),
+                "phone": one.phone.name if one.phone else None,
+                "active": one.active,
+            }
+            for one in found
+        ]
+    print_rows(rows, in_json)
+
+
+@user.command("add")
+@click.argument("login")
+@click.option("--name", required=True, help="As colleagues read it: Цапкова О. П.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(["administrator", "dispatcher", "technical_administrator", "supervisor"]),
+)
+@click.option("--generate", is_flag=True, help="Make a password and print it once.")
+def add_user(login: str, name: str, role: str, generate: bool) -> None:
+    """Add a user; the password is asked for."""
+    from sqlalchemy import select
+
+    from models.people import Role, User
+
+    login = login.strip().lower()
+    if not login or len(login) > 64 or not name.strip():
+        raise Refused("Write a login of at most 64 characters and a name.")
+    password_hash = _new_password(generate)
+    with open_database(write=True) as session:
+        if session.scalar(select(User.id).where(User.login == login)):
+            raise Refused(f"There is a user {login} already: choose another login.")
+        session.add(User(login=login, name=name.strip()[:128], role=Role(role), password_hash=password_hash))
+    click.echo(f"{login} can log in.")
+
+
+@user.command("password")
+@click.argument("login")
+@click.option("--generate", is_flag=True, help="Make a password and print it once.")
+def set_password(login: str, generate: bool) -> None:
+    """Give a user a new password and end their sessions."""
+    password_hash = _new_password(generate)
+    with open_database(write=True) as session:
+        found = _user(session, login)
+        found.password_hash = password_hash
+        found.session_mark += 1
+    click.echo(f"{login} has a new password; all their sessions have ended.")
+
+
+@user.command("off")
+@click.argument("login")
+def switch_off(login: str) -> None:
+    """Switch a user off: they are logged out and cannot log in."""
+    with open_database(write=True) as session:
+        found = _user(session, login)
+        found.active = False
+        found.session_mark += 1
+    click.echo(f"{login} is switched off.")
+
+
+@user.command("on")
+@click.argument("login")
+def switch_on(login: str) -> None:
+    """Let a user log in again."""
+    with open_database(write=True) as session:
+        _user(session, login).active = True
+    click.echo(f"{login} is switched on.")
+
+
+def _user(session: "Session", login: str) -> Any:
+    from sqlalchemy import select
+
+    from models.people import User
+
+    found = session.scalar(select(User).where(User.login == login))
+    if found is None:
+        raise Refused(f"There is no user {login}: see contact-center user list.")
+    return found
+
+
+def _new_password(generate: bool) -> str:
+    """The hash of a password that is made here, or typed twice."""
+    from webui.auth import SHORTEST_PASSWORD, hasher
+
+    if generate:
+        password = secrets.token_urlsafe(12)
+        click.echo(f"Password: {password}")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    if len(password) < SHORTEST_PASSWORD:
+        raise Refused(f"The password is too short: write at least {SHORTEST_PASSWORD} characters.")
+    return hasher.hash(password)
+
+
+@click.group()
+def line() -> None:
+    """The listed telephone lines."""
+
+
+@line.command("list")
+@as_json
+def list_lines(in_json: bool) -> None:
+    """All lines, with the phones that ring for them, step by step."""
+    from sqlalchemy import select
+
+    from models.lines import Line, ring_order
+
+    with open_database() as session:
+        rows = []
+        for one in session.scalars(select(Line).order_by(Line.id)):
+            steps = [f"{'+'.join(phone.name for phone in phones)} {seconds} s" for phones, seconds in ring_order(one)]
+            rows.append({"number": one.number, "e164": one.e164, "title": one.title, "rings": ", then ".join(steps)})
+    print_rows(rows, in_json)
+
+
+@click.group()
+def phone() -> None:
+    """Desk phones."""
+
+
+@phone.command("list")
+@as_json
+@click.option("--secrets", "with_secrets", is_flag=True, help="Print what the phones log in with.")
+def list_phones(in_json: bool, with_secrets: bool) -> None:
+    """All desk phones and whose they are."""
+    from sqlalchemy import select
+    from sqlalchemy.orm import joinedload
+
+    from models.people import Phone
+
+    with open_database() as session:
+        rows = [
+            {
+                "name": one.name,
+                "extension": one.extension,
+                "title": one.title,
+                "user": one.user.login if one.user else None,
+                **({"secret": one.secret} if with_secrets else {}),
+            }
+            for one in session.scalars(select(Phone).options(joinedload(Phone.user)).order_by(Phone.extension))
+        ]
+    print_rows(rows, in_json)
+
+
+@phone.command("add")
+@click.argument("name")
+@click.option("--extension", required=True, help="The number colleagues dial: 104.")
+@click.option("--title", default="", help="Where it stands or whose it is.")
+@click.option("--user", "login", help="The login of the user it belongs to.")
+def add_phone(name: str, extension: str, title: str, login: str | None) -> None:
+    """Add a desk phone with a secret of its own, and print what to enter in the phone."""
+    from sqlalchemy import or_, select
+
+    from models.people import Phone
+
+    if not re.fullmatch("[a-z][a-z0-9_-]{1,31}", name):
+        raise Refused("Write the phone's name in small Latin letters and digits, such as admin4.")
+    if not re.fullmatch("[1-9][0-9]{1,7}", extension):
+        raise Refused("Write the extension as two to eight digits, such as 104.")
+    secret = secrets.token_urlsafe(24)
+    with open_database(write=True) as session:
+        taken = session.scalar(select(Phone).where(or_(Phone.name == name, Phone.extension == extension)))
+        if taken is not None:
+            raise Refused(f"The phone {taken.name} ({taken.extension}) is there already: choose another.")
+        owner = _user(session, login) if login else None
+        if owner is not None and owner.phone is not None:
+            raise Refused(f"{login} has the phone {owner.phone.name} already: a user has one phone.")
+        session.add(Phone(name=name, extension=extension, secret=secret, title=title[:128], user=owner))
+    click.echo(f"User name in the phone: {name}\nPassword in the phone: {secret}")
+    click.echo("Restart the service so that the exchange knows the phone.")
