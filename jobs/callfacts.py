@@ -4,9 +4,9 @@ Translate → decide → notify: the listener and the reconciler each translate 
 `Tracker` says which call a channel belongs to, `apply` hands them to the rules in `models`, and announcements follow
 the commit by themselves. Facts may come late, twice and in any order.
 
-A phone's channel that merely became *up* proves nothing: of two receivers lifted at the same moment only one gets the
-citizen. That somebody speaks is proved by the end of dialling with an answer, by entering or leaving the bridge, by
-picking up, and by a finished transfer; each of them is enough.
+That somebody speaks is proved by a rung phone's channel becoming *up* (of receivers lifted at the same moment only
+the one that gets the citizen does), by the end of dialling with an answer, by entering or leaving the bridge, by
+picking up, and by a finished transfer. Each of them is enough, so none of them may be lost at a price.
 """
 
 import re
@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -138,6 +138,7 @@ class Tracker:
         self._told: _Recent[str, Began] = _Recent(KEPT)
         self._legs: _Recent[str, tuple[str, datetime]] = _Recent(KEPT)
         self._waiting: _Recent[str, list[Fact]] = _Recent(KEPT)
+        self._said: _Recent[tuple[type, str, str], datetime] = _Recent(2 * KEPT)
 
     def belongs(self, leg: str, call: str, since: datetime) -> None:
         """This phone's channel is one end of ``call`` since then; before, it may have talked to a colleague."""
@@ -172,9 +173,14 @@ class Tracker:
     def tell(self, fact: Rang | Answered | HungUp) -> list[Fact]:
         """The fact, with the beginning of its call before it when that has not been told yet.
 
-        A fact about a call whose beginning is unknown is told (its row may be there from before a restart) and kept,
-        to be told again should the beginning be heard of later.
+        Nothing when the same was told before, of an earlier moment: one answer has four proofs, and screens need not
+        hear of it four times. A fact about a call whose beginning is unknown is told (its row may be there from
+        before a restart) and kept, to be told again should the beginning be heard of later.
         """
+        key = (type(fact), fact.call, "" if isinstance(fact, HungUp) else fact.leg)
+        if self._said.get(key, fact.at + timedelta(1)) <= fact.at:
+            return []
+        self._said.keep(key, fact.at)
         began = self._began.get(fact.call)
         if began is None:
             waiting = self._waiting.get(fact.call, [])

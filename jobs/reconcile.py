@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -114,7 +115,7 @@ def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
     if channel.startswith(TRUNK) and kind in ("HANGUP", "CHAN_END"):
         cause = extra.get("hangupcause")
         facts.append(HungUp(uniqueid, at, cause if isinstance(cause, int) else None))
-    elif phone and kind in ("CHAN_START", "BRIDGE_ENTER", "BRIDGE_EXIT"):
+    elif phone and kind in ("CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT"):
         call = tracker.call_of(uniqueid, row["linkedid"], at)
         fact = Rang if kind == "CHAN_START" else Answered
         if call != uniqueid:
@@ -288,7 +289,8 @@ def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> No
                 due, detail = time.monotonic() + SOON, "The database does not answer: lines of the CEL file wait."
             if detail:
                 log.warning(detail)
-        heart.beat(not detail, detail)
+        with suppress(OSError):  # a full disk must not stop the reading; a heart that stands still is noticed
+            heart.beat(not detail, detail)
         stop.wait(max(0.0, min(1.0, due - time.monotonic())))
 
 

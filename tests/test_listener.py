@@ -9,10 +9,11 @@ import pytest
 from ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded, until
 from sqlalchemy import select
 
+from jobs.ami import Event, Message
 from jobs.app import bare_app
 from jobs.callfacts import Answered, Began, HungUp, Rang, Tracker, apply, citizen_began, phone_of
 from jobs.heartbeat import read_beat
-from jobs.listener import Listener, Writer
+from jobs.listener import Listener, Writer, understand
 from models.base import db, now, transaction
 from models.people import User
 from models.reports import Report, claim_draft
@@ -223,6 +224,35 @@ def test_the_phones_are_written_for_the_health_page(town, settings):
         said = json.loads(path.read_text())
     assert said["phones"] == {"admin1": "NOT_INUSE"}
     assert time.time() - said["at"] < 10
+
+
+def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
+    exchange = Exchange(settings.ami_port)
+    exchange.answer = lambda action: (
+        f"Response: Error\r\nActionID: {action['ActionID']}\r\nMessage: Permission denied\r\n\r\n".encode()
+        if action["Action"] == "DeviceStateList"
+        else None
+    )
+    listener = Listener(town, settings)
+    thread = threading.Thread(target=listener.run, daemon=True)
+    thread.start()
+    until(lambda: "DeviceStateList" in exchange.actions, "the question")
+    exchange.say(*recorded("answered", "heard"))
+    until(lambda: find("heard") and find("heard").ended_at, "the call")
+    assert exchange.logins == 1
+    listener.stop.set()
+    thread.join(10)
+    exchange.close()
+
+
+def test_what_has_four_proofs_is_told_once():
+    tracker = Tracker()
+    told = [fact for event in recorded("answered", "x") * 2 for fact in understand(heard(event), tracker)]
+    assert [type(fact) for fact in told] == [Began, Rang, Answered, HungUp]
+
+
+def heard(event: bytes) -> Event:
+    return Event(Message(event.decode().strip().split("\r\n")))
 
 
 def test_the_log_holds_no_numbers(hasty_app, settings, caplog):

@@ -116,7 +116,7 @@ def test_reading_twice_changes_nothing(app, settings, cel, reconciler):
     assert counts() == (len(EXPECTED), len(EXPECTED))
 
 
-@pytest.mark.parametrize("scenario", ["answered", "three_at_once", "picked_up", "no_answer", "transferred_blind"])
+@pytest.mark.parametrize("scenario", EXPECTED)
 def test_each_line_missing_in_turn_leaves_one_draft_and_who_answered(scenario, cel, reconciler):
     """The listener heard nothing at all: even then a garbled line costs nothing that matters."""
     lines = logged(scenario, "x").splitlines(keepends=True)
