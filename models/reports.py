@@ -439,7 +439,7 @@ def next_number(session: Session, year: int) -> str:
 
 def find_repeated(session: Session, draft: Report) -> Report | None:
     """The open report that this draft repeats: the same number and category, and the same place (I10)."""
-    if draft.contact_number is None or draft.category_id is None:
+    if draft.contact_number is None or draft.category_id is None or not (draft.street_id or draft.landmark):
         return None
     query = (
         select(Report)
@@ -455,5 +455,5 @@ def find_repeated(session: Session, draft: Report) -> Report | None:
     if draft.street_id is not None:
         query = query.where(Report.street_id == draft.street_id, Report.building == draft.building)
     else:
-        query = query.where(Report.landmark == draft.landmark)
+        query = query.where(Report.street_id.is_(None), Report.landmark == draft.landmark)
     return session.scalar(query)
