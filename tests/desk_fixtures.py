@@ -7,10 +7,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 import redis
-from flask import Flask
+from flask import Flask, has_app_context
 
 from jobs.app import bare_app
 from jobs.settings import Settings
@@ -91,10 +92,13 @@ class Exchange:
         self._app = app
         self._calls = 0
 
+    def _context(self) -> AbstractContextManager:
+        return nullcontext() if has_app_context() else self._app.app_context()
+
     def call(self, number: str = "0671234567", line: str = "53273", at: datetime | None = None) -> tuple[int, int]:
         """A citizen calls: the call's and the draft's ids."""
         self._calls += 1
-        with self._app.app_context(), transaction() as session:
+        with self._context(), transaction() as session:
             call, draft = record_inbound(
                 session,
                 uniqueid=f"test-{self._calls}",
@@ -114,7 +118,7 @@ class Exchange:
         self._report(call_id, phone, note_answered)
 
     def hang_up(self, call_id: int) -> None:
-        with self._app.app_context(), transaction() as session:
+        with self._context(), transaction() as session:
             note_hung_up(session, session.get_one(Call, call_id), now(), 16)
 
     def missed(self, number: str, ago: timedelta = timedelta(minutes=10)) -> tuple[int, int]:
@@ -124,7 +128,7 @@ class Exchange:
         return call_id, draft_id
 
     def _report(self, call_id: int, phone: int, note: Callable) -> None:
-        with self._app.app_context(), transaction() as session:
+        with self._context(), transaction() as session:
             call = session.get_one(Call, call_id)
             who = session.scalars(db.select(Phone).where(Phone.name == f"admin{phone}")).one()
             note(session, find_call(session, call.uniqueid), f"{call.uniqueid}-leg-{phone}", who, now())

@@ -1,0 +1,241 @@
+"""Who may be calling: known, perhaps with the reason, never a silent guess (I4)."""
+
+from datetime import timedelta
+
+import pytest
+from desk_fixtures import Exchange, fill_desks
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from models.base import db, now, transaction
+from models.callers import (
+    count_missed,
+    deny_caller,
+    earlier_calls,
+    identify_caller,
+    known_persons,
+    missed_calls,
+    open_reports,
+    who_calls,
+)
+from models.people import Person, PersonNumber, User
+from models.places import Category, Street
+from models.reports import (
+    Report,
+    ReportEvent,
+    TakenByAnother,
+    attach_draft,
+    claim_draft,
+    end_draft,
+    register_draft,
+    save_draft,
+)
+
+OLENA = "+380671234567"
+
+
+@pytest.fixture
+def exchange(app: Flask) -> Exchange:
+    fill_desks()
+    return Exchange(app)
+
+
+@pytest.fixture
+def me(exchange: Exchange, session: Session) -> User:
+    return session.scalars(db.select(User).where(User.login == "tsapkova")).one()
+
+
+def register(exchange: Exchange, name: str, number: str = "0671234567", street: str = "Київська") -> Report:
+    """A report that somebody registered after a call from this number."""
+    draft_id = exchange.call(number)[1]
+    with transaction() as session:
+        draft, user = session.get_one(Report, draft_id), session.scalars(db.select(User).order_by(User.id)).first()
+        kind = session.scalars(db.select(Category).order_by(Category.id)).first()
+        place = session.scalars(db.select(Street).where(Street.name == street)).one()
+        values = {
+            "text": "Не горить ліхтар",
+            "category_id": kind.id,
+            "executor_id": kind.organisation_id,
+            "street_id": place.id,
+            "building": "12",
+            "applicant_name": name,
+        }
+        save_draft(session, draft, user, values, 0)
+        register_draft(session, draft, user, now() + timedelta(days=5))
+    return db.session.get_one(Report, draft_id)
+
+
+def new_draft(exchange: Exchange, session: Session, number: str = "0671234567") -> Report:
+    return session.get_one(Report, exchange.call(number)[1])
+
+
+def person_with_number(name: str, number: str = OLENA) -> int:
+    with transaction() as session:
+        person = Person(name=name)
+        session.add(person)
+        session.flush()
+        session.add(PersonNumber(person_id=person.id, number=number))
+    return person.id
+
+
+def test_an_unknown_number_is_nobody(exchange, session):
+    """I4, zammad#2143: an unknown number is not shown as somebody."""
+    caller = who_calls(session, new_draft(exchange, session))
+    assert (caller.number, caller.known, caller.perhaps, caller.person) == (OLENA, [], [], None)
+
+
+@pytest.mark.parametrize("received", ["", "anonymous", "abc", "12"])
+def test_a_withheld_number_is_said_to_be_one(exchange, session, received):
+    """I4: two anonymous callers have nothing in common."""
+    new_draft(exchange, session, received)
+    draft = new_draft(exchange, session, received)
+    caller = who_calls(session, draft)
+    assert (caller.number, caller.known, caller.perhaps) == (None, [], [])
+    assert open_reports(session, None) == []
+    assert earlier_calls(session, draft) == []
+
+
+def test_all_persons_of_a_familys_landline_are_offered(exchange, session):
+    """I4, Znuny4OTRS-CTI#3: one number, several people; a person with only a number is found as well."""
+    for name in ("Петро Коваль", "Олена Коваль"):
+        person_with_number(name, "+380544853111")
+    caller = who_calls(session, new_draft(exchange, session, "5-31-11"))
+    assert [person.name for person in caller.known] == ["Олена Коваль", "Петро Коваль"]
+    assert caller.person is None  # nobody has chosen yet
+
+
+def test_names_of_earlier_reports_are_perhaps_with_the_reason(exchange, session):
+    """I4: «за 2 повідомленнями», the most frequent first; one name in two spellings is one."""
+    register(exchange, "Петро Коваль", street="Сумська")
+    register(exchange, "Олена Коваль")
+    register(exchange, "олена  коваль")
+    register(exchange, "Чужа Людина", number="0509990000")
+    perhaps = who_calls(session, new_draft(exchange, session)).perhaps
+    assert [(one.name.lower(), one.reports) for one in perhaps] == [("олена  коваль", 2), ("петро коваль", 1)]
+    assert perhaps[1].place == "Сумська, 12"
+
+
+def test_a_known_person_is_not_also_perhaps(exchange, session):
+    register(exchange, "Олена Коваль")
+    person_with_number("Олена Коваль")
+    caller = who_calls(session, new_draft(exchange, session))
+    assert [person.name for person in caller.known] == ["Олена Коваль"]
+    assert caller.perhaps == []
+
+
+def test_one_click_links_the_number_to_the_person(exchange, session, me):
+    """zammad#2144: the next call from this number is known, and the draft has the name."""
+    register(exchange, "Олена Коваль")
+    draft = new_draft(exchange, session)
+    with transaction():
+        person = identify_caller(session, draft, me, person_id=None, name="Олена Коваль")
+    assert (draft.person_id, draft.applicant_name, draft.owner_id) == (person.id, "Олена Коваль", me.id)
+    assert who_calls(session, draft).person == person
+    assert who_calls(session, new_draft(exchange, session)).known == [person]
+    assert session.scalars(db.select(PersonNumber)).one().confirmed_by_id == me.id
+
+
+def test_linking_twice_makes_one_person_and_one_link(exchange, session, me):
+    for _time in range(2):
+        with transaction():
+            identify_caller(session, new_draft(exchange, session), me, person_id=None, name="Олена Коваль")
+    assert len(known_persons(session, OLENA)) == 1
+    assert len(session.scalars(db.select(Person)).all()) == 1
+
+
+def test_another_person_clears_the_choice_but_not_what_was_confirmed(exchange, session, me):
+    person_id = person_with_number("Олена Коваль")
+    draft = new_draft(exchange, session)
+    with transaction():
+        identify_caller(session, draft, me, person_id=person_id, name="")
+    with transaction():
+        deny_caller(session, draft, me)
+    caller = who_calls(session, draft)
+    assert (draft.person_id, draft.applicant_name, caller.person, caller.other_person) == (None, "", None, True)
+    assert [row.event for row in draft.history] == ["created", "identified", "other_person"]
+    assert len(known_persons(session, OLENA)) == 1
+
+
+def test_another_person_keeps_a_name_that_was_typed(exchange, session, me):
+    draft = new_draft(exchange, session)
+    with transaction():
+        save_draft(session, draft, me, {"applicant_name": "Марія"}, 0)
+    with transaction():
+        deny_caller(session, draft, me)
+    assert draft.applicant_name == "Марія"
+
+
+def test_who_calls_is_decided_by_the_drafts_owner_alone(exchange, session, me):
+    colleague = session.scalars(db.select(User).where(User.login == "sorokina")).one()
+    draft = new_draft(exchange, session)
+    with transaction():
+        claim_draft(session, draft, colleague)
+    with pytest.raises(TakenByAnother), transaction():
+        identify_caller(session, draft, me, person_id=None, name="Олена")
+    assert session.scalars(db.select(Person)).all() == []
+
+
+def test_identifying_nobody_is_an_error(exchange, session, me):
+    with pytest.raises(LookupError), transaction():
+        identify_caller(session, new_draft(exchange, session), me, person_id=999, name=" ")
+
+
+def test_open_reports_come_first_and_closed_ones_do_not(exchange, session):
+    """zammad#3107: "is it about this one?" shows what is still being worked on, newest first."""
+    first, second, closed = (register(exchange, "Олена") for _number in range(3))
+    with transaction():
+        closed.state = "closed"
+    assert [report.id for report in open_reports(session, OLENA)] == [second.id, first.id]
+
+
+def test_a_report_with_another_contact_number_is_still_the_callers(exchange, session):
+    report = register(exchange, "Олена")
+    with transaction():
+        report.contact_number = "+380501112233"
+    assert open_reports(session, OLENA) == [report]
+    assert open_reports(session, "+380501112233") == [report]
+
+
+def test_earlier_calls_tell_what_came_of_them(exchange, session, me):
+    """I4: report, consultation, added to a report, missed; the newest first, without the present one."""
+    report = register(exchange, "Олена")
+    consulted, added = new_draft(exchange, session), new_draft(exchange, session)
+    with transaction():
+        end_draft(session, consulted, me, ReportEvent.CONSULTED)
+        attach_draft(session, added, me, report)
+    missed_id = exchange.missed("0671234567", timedelta())[0]
+    calls = earlier_calls(session, new_draft(exchange, session))
+    assert [(one.call.id, one.report.state) for one in calls] == [
+        (missed_id, "draft"),
+        (added.call_id, "attached"),
+        (consulted.call_id, "consultation"),
+        (report.call_id, "new"),
+    ]
+    assert calls[1].report.attached_to == report
+
+
+def test_missed_calls_are_one_row_a_number_with_how_often(exchange, session):
+    """C1: whoever tried three times is one row; two withheld numbers are two people."""
+    for ago in (60, 30, 5):
+        exchange.missed("0501112233", timedelta(minutes=ago))
+    exchange.missed("", timedelta(minutes=20))
+    exchange.missed("", timedelta(minutes=10))
+    missed = missed_calls(session)
+    assert [(one.call.number, one.times) for one in missed] == [("+380501112233", 3), (None, 1), (None, 1)]
+    assert count_missed(session) == 3
+
+
+def test_a_missed_call_stays_until_somebody_speaks_with_the_number(exchange, session):
+    """C1, zammad: settled by a later talk, not by a later missed call."""
+    exchange.missed("0501112233")
+    exchange.missed("0501112233", timedelta())
+    assert count_missed(session) == 1
+    exchange.answer(exchange.call("0501112233")[0], 1)
+    assert (missed_calls(session), count_missed(session)) == ([], 0)
+
+
+def test_a_missed_call_is_settled_by_ending_its_draft(exchange, session, me):
+    draft_id = exchange.missed("anonymous")[1]
+    with transaction():
+        end_draft(session, session.get_one(Report, draft_id), me, ReportEvent.DROPPED)
+    assert (missed_calls(session), count_missed(session)) == ([], 0)

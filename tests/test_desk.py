@@ -1,0 +1,596 @@
+"""The desk's pages and buttons, as a browser asks for them."""
+
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from argon2 import PasswordHasher
+from desk_fixtures import PASSWORD, PEOPLE, Exchange, fill_desks, user_id
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, func
+from werkzeug.test import TestResponse
+
+from models.base import db, transaction
+from models.people import AccessLog, Organisation, Person, Role, User
+from models.places import Category
+from models.reports import HistoryRow, Report
+from webui import create_app
+
+PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
+FORM = {"category_id": "1", "street": "Київська", "building": "12", "text": "Не горить ліхтар", "executor_id": "1"}
+
+
+class Desk:
+    """One logged-in person's browser. `fetch` and `post` are the page's script; `page` and `submit` work without it."""
+
+    def __init__(self, app: Flask, login: str) -> None:
+        self.client: FlaskClient = app.test_client()
+        token = self._token(self.client.get("/login", headers=PAGE))
+        form = {"login": login, "password": PASSWORD, "csrf_token": token}
+        answer = self.client.post("/login", data=form, headers=PAGE)
+        assert answer.status_code == 302
+        self.token = self._token(self.client.get("/me", headers=PAGE))
+
+    @staticmethod
+    def _token(answer: TestResponse) -> str:
+        return re.search(r'name="csrf-token" content="([^"]+)"', answer.text)[1]
+
+    def fetch(self, path: str) -> TestResponse:
+        return self.client.get(path, headers={"X-CSRFToken": self.token})
+
+    def page(self, path: str) -> TestResponse:
+        return self.client.get(path, headers=PAGE)
+
+    def post(self, path: str, data: dict | None = None, json: dict | None = None) -> TestResponse:
+        return self.client.post(path, data=data, json=json, headers={"X-CSRFToken": self.token})
+
+    def submit(self, path: str, data: dict) -> TestResponse:
+        return self.client.post(path, data=data | {"csrf_token": self.token}, headers=PAGE)
+
+    def save(self, draft: int, revision: int, **fields: object) -> TestResponse:
+        return self.post(f"/drafts/{draft}/save", json={"revision": revision, "fields": fields})
+
+
+@pytest.fixture
+def app(settings, monkeypatch) -> Iterator[Flask]:
+    quick = PasswordHasher(time_cost=1, memory_cost=8)  # ninety tests log in
+    monkeypatch.setattr("webui.auth.hasher", quick)
+    monkeypatch.setattr("desk_fixtures.hasher", quick)
+    app = create_app(settings)
+    with app.app_context():
+        fill_desks()
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def exchange(app) -> Exchange:
+    return Exchange(app)
+
+
+@pytest.fixture
+def mine(app) -> Desk:
+    """Tsapkova, whose own line is 5-32-73."""
+    return Desk(app, "tsapkova")
+
+
+@pytest.fixture
+def colleague(app) -> Desk:
+    return Desk(app, "cherniavska")
+
+
+def stored(app: Flask, draft_id: int) -> Report:
+    with app.app_context():
+        draft = db.session.get_one(Report, draft_id)
+        db.session.expunge(draft)
+        return draft
+
+
+# ---- who may see it
+
+
+@pytest.mark.parametrize(
+    "login", [login for login, (_name, role) in PEOPLE.items() if role != "technical_administrator"]
+)
+def test_the_desk_is_for_those_who_answer(app, login):
+    assert Desk(app, login).page("/").status_code == 200
+
+
+def test_the_technical_administrator_is_sent_to_the_state_of_the_system(app, exchange):
+    draft = exchange.call()[1]
+    technician = Desk(app, "tekhnik")
+    assert technician.page("/").location == "/status"
+    for path in (f"/drafts/{draft}", "/desk/live", "/desk/lists", f"/desk/side/{draft}", "/desk/frame", "/events"):
+        assert technician.fetch(path).status_code == 403
+    assert technician.save(draft, 0, text="x").status_code == 403
+
+
+def test_a_stranger_gets_nothing(app, exchange):
+    draft = exchange.call()[1]
+    stranger = app.test_client()
+    assert stranger.get("/", headers=PAGE).location == "/login"
+    script = {"X-CSRFToken": "none"}
+    assert stranger.get("/desk/live", headers=script).status_code == 401
+    assert stranger.post(f"/drafts/{draft}/claim", headers=script).status_code == 401
+    assert stranger.get("/events", headers=script).status_code == 401
+
+
+def test_a_save_without_a_token_is_refused(app, exchange, mine):
+    draft = exchange.call()[1]
+    answer = mine.client.post(f"/drafts/{draft}/save", json={"revision": 0, "fields": {"text": "x"}})
+    assert answer.status_code == 400
+    assert stored(app, draft).text == ""
+
+
+def test_a_draft_that_is_not_there(mine):
+    assert mine.page("/drafts/999").status_code == 404
+    assert mine.post("/drafts/999/claim").status_code == 404
+    assert mine.save(999, 0, text="x").status_code == 404
+
+
+# ---- live calls
+
+
+def test_a_call_shows_only_on_the_desks_where_it_rings(exchange, mine, colleague):
+    """I2, I3, zammad#2177: first the line's own administrator, then whose phone the exchange reports."""
+    call = exchange.call(line="53273")[0]
+    assert f'data-call="{call}"' in mine.fetch("/desk/live").text
+    assert f'data-call="{call}"' not in colleague.fetch("/desk/live").text
+    exchange.ring(call, 1)
+    exchange.ring(call, 2)
+    assert f'data-call="{call}"' in colleague.fetch("/desk/live").text
+
+
+def test_an_answered_call_leaves_the_other_desks(exchange, mine, colleague):
+    """I3, NethServer#7753: it does not go on ringing after another answered."""
+    call = exchange.call()[0]
+    exchange.ring(call, 1)
+    exchange.ring(call, 2)
+    exchange.answer(call, 2)
+    assert f'data-call="{call}"' not in mine.fetch("/desk/live").text
+    assert "РОЗМОВА" in colleague.fetch("/desk/live").text
+    assert mine.fetch(f"/desk/calls/{call}").json["note"] == "На дзвінок відповідає: Чернявська С. І."
+
+
+def test_the_bar_says_who_it_may_be(app, exchange, mine):
+    """I4: the number in full, the line, and who it may be; a look at the number leaves one row (A3)."""
+    exchange.call("0671234567")
+    exchange.call("anonymous")
+    for _look in range(3):
+        bars = mine.fetch("/desk/live").text
+    assert "+380\u00a067\u00a0123\u00a045\u00a067" in bars
+    assert "лінія 5-32-73" in bars
+    assert "ще не відомий" in bars
+    with app.app_context():
+        looks = db.session.execute(db.select(AccessLog.subject_id, func.count()).group_by(AccessLog.subject_id)).all()
+    assert [tuple(look) for look in looks] == [(1, 1), (2, 1)]
+
+
+def test_the_live_part_asks_the_same_number_of_questions_for_many_calls_elsewhere(app, exchange, mine):
+    """No question for each call: forty calls on other lines cost what one costs."""
+    asked: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+
+    def cost() -> int:
+        asked.clear()
+        assert mine.fetch("/desk/live").status_code == 200
+        return len(asked)
+
+    exchange.call(line="53275")
+    few = cost()
+    for number in range(40):
+        exchange.call(f"06700000{number:02d}", line="53275")
+    assert cost() == few < 12
+
+
+def test_the_top_bar_counts_for_me(exchange, mine, colleague):
+    exchange.missed("0501112233")
+    draft = exchange.call(line="53275")[1]
+    mine.post(f"/drafts/{draft}/claim")
+    frame = mine.fetch("/desk/frame").json
+    assert 'data-count="missed">1<' in frame["counts"]
+    assert 'data-count="drafts">1<' in frame["counts"]
+    assert 'data-count="drafts">0<' in colleague.fetch("/desk/frame").json["counts"]
+    assert re.findall(r'data-line="(\d+)" data-state="(\w+)"', frame["lines"]) == [
+        ("53273", "free"),
+        ("53275", "ringing"),
+        ("54286", "free"),
+    ]
+
+
+def test_lists_show_my_drafts_and_missed_calls_masked(exchange, mine):
+    draft = exchange.missed("0501112233", timedelta(minutes=9))[1]
+    exchange.missed("0501112233")
+    mine.save(draft, 0, text="Яма на дорозі")
+    lists = mine.fetch("/desk/lists").text
+    assert "2 рази" in lists
+    assert "Яма на дорозі" in lists
+    assert "111" not in lists.replace("\u00a0", "")
+
+
+# ---- taking
+
+
+def test_two_who_take_a_draft_at_once_one_gets_it_and_the_other_is_told_who(app, exchange, mine, colleague):
+    """A hundred times two browsers at the same moment: one owner each time (design: decided by the database)."""
+    names = {user.id: user.name for user in _users(app)}
+    winners: list[str] = []
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(100):
+            draft = exchange.call(f"06712{number:05d}")[1]
+            together = threading.Barrier(2)
+
+            def claim(desk: Desk, draft: int = draft, together: threading.Barrier = together) -> TestResponse:
+                together.wait(10)
+                return desk.post(f"/drafts/{draft}/claim")
+
+            answers = list(pool.map(claim, (mine, colleague)))
+            assert sorted(answer.status_code for answer in answers) == [200, 409]
+            owner = names[stored(app, draft).owner_id]
+            winners.append(owner)
+            refused = next(answer for answer in answers if answer.status_code == 409)
+            assert f"З цією чернеткою працює {owner}" in refused.text
+    assert set(winners) <= {"Цапкова О. П.", "Чернявська С. І."}
+
+
+def test_typing_takes_the_draft(app, exchange, mine, colleague):
+    draft = exchange.call()[1]
+    assert mine.save(draft, 0, text="Яма").json["revision"] == 1
+    answer = colleague.save(draft, 1, text="Інше")
+    assert answer.status_code == 409
+    assert (answer.json["error"], answer.json["owner"]) == ("taken", "Цапкова О. П.")
+    assert stored(app, draft).text == "Яма"
+
+
+def test_a_colleagues_draft_can_be_read_and_not_written(exchange, mine, colleague):
+    draft = exchange.call()[1]
+    mine.save(draft, 0, text="Яма на дорозі")
+    page = colleague.page(f"/drafts/{draft}").text
+    assert "Яма на дорозі" in page
+    assert "З цією чернеткою працює Цапкова О. П." in page
+    assert re.search(r'<fieldset class="draft-fields" disabled', page)
+
+
+def test_a_draft_is_handed_over_with_what_was_typed(app, exchange, mine, colleague):
+    draft = exchange.call()[1]
+    to = _id(app, "cherniavska")
+    mine.save(draft, 0, text="Яма")
+    assert mine.post(f"/drafts/{draft}/hand-over", {"to": to, "revision": "1", **FORM}).status_code == 200
+    assert (stored(app, draft).owner_id, stored(app, draft).text) == (to, "Не горить ліхтар")
+    assert mine.post(f"/drafts/{draft}/hand-over", {"to": _id(app, "tsapkova")}).status_code == 409
+    assert colleague.save(draft, 2, text="Далі").status_code == 200
+
+
+@pytest.mark.parametrize("to", ["", "x", "999", "tekhnik"])
+def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine, to):
+    draft = exchange.call()[1]
+    to = _id(app, to) if to in PEOPLE else to
+    assert mine.post(f"/drafts/{draft}/hand-over", {"to": to}).status_code == 400
+    assert stored(app, draft).owner_id is None
+
+
+# ---- saving
+
+
+def test_only_the_sent_fields_are_saved(app, exchange, mine):
+    draft = exchange.call()[1]
+    mine.save(draft, 0, text="Яма", building=" 12 ", emergency=True)
+    mine.save(draft, 1, landmark="біля школи")
+    found = stored(app, draft)
+    assert (found.text, found.building, found.landmark, found.emergency) == ("Яма", "12", "біля школи", True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Соборна", "Соборна"),
+        ("вул. соборна", "Соборна"),
+        ("Леніна", "Соборна"),
+        ("вулиця Луначарського", "Сумська"),
+        ("гетьмана  мазепи", "Гетьмана Мазепи"),
+        ("Соборн", None),
+        ("", None),
+    ],
+)
+def test_a_street_is_found_by_its_present_and_former_name(app, exchange, mine, typed, name):
+    """What is no street of ours stays as typed, and is there again after a reload."""
+    draft = exchange.call()[1]
+    mine.save(draft, 0, street=typed)
+    with app.app_context():
+        found = db.session.get_one(Report, draft)
+        assert (found.street.name if found.street else None) == name
+        assert found.street_typed == ("" if name else typed)
+    assert f'value="{name or typed}" id="street"' in mine.page(f"/drafts/{draft}").text
+
+
+def test_another_telephone_is_where_the_applicant_is_reached(app, exchange, mine):
+    draft = exchange.call("0671234567")[1]
+    mine.save(draft, 0, other_phone="050 111-22-33")
+    assert stored(app, draft).contact_number == "+380501112233"
+    mine.save(draft, 1, other_phone="через сусідку")
+    assert stored(app, draft).contact_number == "+380671234567"
+    assert stored(app, draft).other_phone == "через сусідку"
+
+
+def test_a_field_that_cannot_be_saved_is_named_and_the_others_are_saved(app, exchange, mine):
+    draft = exchange.call()[1]
+    answer = mine.save(draft, 0, text="Яма", building="x" * 17, category_id="999", executor_id="abc")
+    assert answer.status_code == 200
+    assert set(answer.json["errors"]) == {"building", "category_id", "executor_id"}
+    assert "16" in answer.json["errors"]["building"]
+    assert (stored(app, draft).text, stored(app, draft).building) == ("Яма", "")
+
+
+@pytest.mark.parametrize("body", [None, [], {"fields": 1}, {"revision": 0}, "text"])
+def test_a_save_that_makes_no_sense_is_refused(exchange, mine, body):
+    draft = exchange.call()[1]
+    assert mine.post(f"/drafts/{draft}/save", json=body).status_code == 400
+
+
+@pytest.mark.parametrize("revision", [-1, 7, None, "x", "9" * 40])
+def test_a_save_over_a_newer_one_gets_both_texts(app, exchange, mine, revision):
+    """Nobody's text is lost: the answer has what is stored, the browser what was typed."""
+    draft = exchange.call()[1]
+    mine.save(draft, 0, text="перша вкладка")
+    answer = mine.save(draft, revision, text="друга вкладка")
+    assert answer.status_code == 409
+    assert answer.json["error"] == "saved_meanwhile"
+    assert (answer.json["revision"], answer.json["fields"]["text"]) == (1, "перша вкладка")
+    assert stored(app, draft).text == "перша вкладка"
+
+
+def test_a_finished_draft_takes_no_more_text(app, exchange, mine):
+    draft = exchange.call()[1]
+    mine.post(f"/drafts/{draft}/end", {"ending": "consulted", "revision": "0"})
+    answer = mine.save(draft, 1, text="пізно")
+    assert (answer.status_code, answer.json["error"]) == (409, "not_a_draft")
+    assert stored(app, draft).text == ""
+
+
+def test_a_lost_session_is_told_to_the_script_and_saves_nothing(app, exchange, mine):
+    draft = exchange.call()[1]
+    mine.submit("/logout", {})
+    answer = mine.save(draft, 0, text="набране")
+    assert (answer.status_code, answer.json["error"], answer.json["login"]) == (401, "login", "/login")
+    assert stored(app, draft).text == ""
+
+
+def test_an_old_page_never_saves_for_another_user(app, exchange, mine):
+    """A page of Tsapkova, in a browser where Sorokina logged in since: refused, and the script learns who it is."""
+    draft = exchange.call()[1]
+    mine.client = Desk(app, "sorokina").client
+    answer = mine.save(draft, 0, text="набране")
+    assert answer.status_code == 400
+    assert (answer.json["error"], answer.json["user"]) == ("csrf", _id(app, "sorokina"))
+    assert stored(app, draft).owner_id is None
+
+
+def test_a_repeat_is_warned_of_as_soon_as_kind_and_place_are_chosen(exchange, mine):
+    """I10."""
+    first, second = (exchange.call()[1] for _call in range(2))
+    mine.post(f"/drafts/{first}/register", {**FORM, "revision": "0"})
+    assert mine.save(second, 0, category_id="1").json["repeat"] is None
+    repeat = mine.save(second, 1, street="Київська", building="12").json["repeat"]
+    assert repeat["number"] in mine.page(repeat["url"]).text
+    assert repeat["number"] in mine.fetch(f"/drafts/{second}").text
+
+
+# ---- registering and the other endings
+
+
+def test_registering_gives_a_number_and_a_deadline(app, exchange, mine):
+    """I5."""
+    draft = exchange.call()[1]
+    answer = mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "0"})
+    found = stored(app, draft)
+    assert answer.status_code == 200
+    assert f"№&nbsp;{found.number}" in answer.text
+    assert "строк до" in answer.text
+    assert (found.state, found.owner_id, found.building) == ("new", _id(app, "tsapkova"), "12")
+    assert found.due_at > found.registered_at
+    assert "Скасувати" not in answer.text  # the table has no way back from a registered report
+
+
+def test_registering_works_without_the_script(app, exchange, mine):
+    draft = exchange.call()[1]
+    answer = mine.submit(f"/drafts/{draft}/register", {**FORM, "revision": "0", "emergency": "on"})
+    assert (answer.status_code, answer.location) == (302, f"/drafts/{draft}")
+    assert stored(app, draft).number in mine.page(answer.location).text
+    assert stored(app, draft).emergency
+
+
+def test_the_executor_follows_from_the_kind_unless_another_is_chosen(app, exchange, mine):
+    first, second = (exchange.call()[1] for _call in range(2))
+    mine.post(f"/drafts/{first}/register", {**FORM, "category_id": "2", "executor_id": "", "revision": "0"})
+    mine.post(f"/drafts/{second}/register", {**FORM, "category_id": "2", "executor_id": "3", "revision": "0"})
+    with app.app_context():
+        responsible = db.session.get_one(Category, 2).organisation_id
+        assert db.session.get_one(Organisation, responsible).name == "КП «Міськводоканал»"
+    assert stored(app, first).executor_id == responsible
+    assert stored(app, second).executor_id == 3
+
+
+@pytest.mark.parametrize(
+    ("missing", "field"),
+    [("category_id", "category_id"), ("text", "text"), ("street", "street"), ("executor_id", None)],
+)
+@pytest.mark.parametrize("script", [True, False])
+def test_a_form_with_mistakes_keeps_what_was_typed_and_names_the_field(app, exchange, mine, missing, field, script):
+    draft = exchange.call()[1]
+    form = {**FORM, missing: "", "revision": "0", "applicant_name": "Олена Коваль"}
+    answer = (mine.post if script else mine.submit)(f"/drafts/{draft}/register", form)
+    if field is None:  # the kind has a responsible organisation
+        assert answer.status_code == (200 if script else 302)
+        return
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert f'id="{field}-error"' in answer.text
+    assert 'value="Олена Коваль"' in answer.text
+    assert stored(app, draft).applicant_name == "Олена Коваль"
+    assert stored(app, draft).state == "draft"
+
+
+def test_a_street_that_is_not_ours_is_refused_and_kept(app, exchange, mine):
+    draft = exchange.call()[1]
+    answer = mine.post(f"/drafts/{draft}/register", {**FORM, "street": "Неіснуюча", "revision": "0"})
+    assert answer.status_code == 422
+    assert 'value="Неіснуюча"' in answer.text
+    assert "Такої вулиці немає" in answer.text
+    as_landmark = {**FORM, "street": "", "landmark": "Неіснуюча", "revision": "1"}
+    assert mine.post(f"/drafts/{draft}/register", as_landmark).status_code == 200
+
+
+def test_a_field_that_is_too_long_stays_on_the_screen(exchange, mine):
+    draft = exchange.call()[1]
+    answer = mine.submit(f"/drafts/{draft}/register", {**FORM, "building": "дванадцять дробом", "revision": "0"})
+    assert answer.status_code == 422
+    assert 'value="дванадцять дробом"' in answer.text
+    assert 'id="building-error"' in answer.text
+
+
+def test_a_form_sent_over_a_newer_save_shows_both(app, exchange, mine):
+    draft = exchange.call()[1]
+    mine.save(draft, 0, text="перша вкладка")
+    answer = mine.submit(f"/drafts/{draft}/register", {**FORM, "text": "друга вкладка", "revision": "0"})
+    assert answer.status_code == 409
+    assert "перша вкладка" in answer.text
+    assert "друга вкладка" in answer.text
+    assert stored(app, draft).state == "draft"
+    assert 'name="revision" value="1"' in answer.text  # pressed again, the choice on the screen is taken
+
+
+def test_registering_twice_gives_one_number(app, exchange, mine):
+    draft = exchange.call()[1]
+    mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "0"})
+    number = stored(app, draft).number
+    again = mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "1"})
+    assert again.status_code == 409
+    assert number in again.text
+    assert stored(app, draft).number == number
+
+
+@pytest.mark.parametrize(
+    ("ending", "state"),
+    [
+        ("consulted", "consultation"),
+        ("redirected", "redirected"),
+        ("wrong_number", "wrong_number"),
+        ("nuisance", "nuisance"),
+        ("dropped", "dropped"),
+    ],
+)
+def test_a_draft_ends_otherwise_and_the_end_can_be_undone(app, exchange, mine, ending, state):
+    """I6: one press, what was typed is kept, and undo instead of "are you sure"."""
+    draft = exchange.call()[1]
+    answer = mine.post(f"/drafts/{draft}/end", {**FORM, "ending": ending, "revision": "0"})
+    assert (answer.status_code, stored(app, draft).state) == (200, state)
+    assert "Скасувати" in answer.text
+    undone = mine.post(f"/drafts/{draft}/reopen")
+    assert 'id="draft-form"' in undone.text
+    assert (stored(app, draft).state, stored(app, draft).text) == ("draft", FORM["text"])
+    with app.app_context():
+        rows = db.session.scalars(db.select(HistoryRow).order_by(HistoryRow.id)).all()
+        assert [(row.event, row.to_state) for row in rows[1:]] == [(ending, state), ("reopened", "draft")]
+        assert {row.user_id for row in rows[1:]} == {user_id("tsapkova")}
+
+
+@pytest.mark.parametrize("ending", ["", "registered", "closed", "attached", "nonsense"])
+def test_an_ending_that_does_not_exist(app, exchange, mine, ending):
+    draft = exchange.call()[1]
+    assert mine.post(f"/drafts/{draft}/end", {"ending": ending, "revision": "0"}).status_code == 400
+    assert stored(app, draft).state == "draft"
+
+
+def test_a_call_about_an_open_report_is_added_to_it(app, exchange, mine):
+    """I6, I10: by the button beside the report, or by a typed number; what was typed goes into its history."""
+    report, first, second = (exchange.call()[1] for _call in range(3))
+    mine.post(f"/drafts/{report}/register", {**FORM, "revision": "0"})
+    number = stored(app, report).number
+    side = mine.fetch(f"/desk/side/{first}").text
+    assert f'name="attach_to" value="{number}"' in side
+    form = {"revision": "0", "text": "Досі не горить", "street": "", "attach_typed": ""}
+    mine.post(f"/drafts/{first}/attach", form | {"attach_to": number})
+    mine.post(f"/drafts/{second}/attach", form | {"attach_typed": str(int(number.split("-")[1]))})
+    assert {stored(app, draft).attached_to_id for draft in (first, second)} == {report}
+    with app.app_context():
+        notes = [row.note for row in db.session.get_one(Report, report).history if row.event == "applicant_called"]
+    assert notes == ["Досі не горить"] * 2
+
+
+@pytest.mark.parametrize("typed", ["", "9999", "2020-0001", "abc", "№"])
+def test_a_report_number_that_does_not_exist_keeps_the_form(app, exchange, mine, typed):
+    draft = exchange.call()[1]
+    form = {"revision": "0", "text": "Досі не горить", "attach_typed": typed}
+    answer = mine.post(f"/drafts/{draft}/attach", form)
+    assert answer.status_code == 422
+    assert 'id="attach_typed-error"' in answer.text
+    assert (stored(app, draft).state, stored(app, draft).text) == ("draft", "Досі не горить")
+
+
+def test_what_a_citizen_said_is_never_markup(exchange, mine):
+    draft = exchange.call()[1]
+    nasty = "<script>alert(1)</script>'\"><img src=x>"
+    mine.save(draft, 0, text=nasty, applicant_name=nasty[:60], landmark=nasty, street=nasty)
+    for path in (f"/drafts/{draft}", "/desk/lists", f"/desk/side/{draft}"):
+        assert "<script>alert" not in mine.page(path).text
+        assert "<img src" not in mine.fetch(path).text
+
+
+# ---- who calls
+
+
+def test_one_press_says_who_calls(app, exchange, mine):
+    first, second = (exchange.call()[1] for _call in range(2))
+    mine.post(f"/drafts/{first}/register", {**FORM, "applicant_name": "Олена Коваль", "revision": "0"})
+    side = mine.fetch(f"/desk/side/{second}").text
+    assert "можливо: Олена Коваль" in side
+    assert "за 1 повідомленням: Київська, 12" in side
+    answer = mine.post(f"/drafts/{second}/person", {"name": "Олена Коваль", "revision": "0", "text": "Яма"})
+    assert answer.json["fields"]["applicant_name"] == "Олена Коваль"
+    assert (answer.json["fields"]["text"], answer.json["revision"]) == ("Яма", stored(app, second).revision)
+    other = mine.post(f"/drafts/{second}/person", {"other": "1"})
+    assert other.json["fields"]["applicant_name"] == ""
+    assert "З цього номера дзвонить інша особа" in mine.fetch(f"/desk/side/{second}").text
+
+
+def test_saying_who_calls_needs_somebody(app, exchange, mine):
+    draft = exchange.call()[1]
+    for wrong in ({}, {"person": "999"}, {"person": "x"}, {"name": "  "}):
+        assert mine.post(f"/drafts/{draft}/person", wrong).status_code == 400
+    with app.app_context():
+        assert db.session.scalars(db.select(Person)).all() == []
+
+
+def test_the_page_of_a_draft_opens_again_as_it_was(exchange, mine):
+    """I3: a reload and a second tab show the same."""
+    draft = exchange.call()[1]
+    mine.save(draft, 0, text="Яма на дорозі", building="12")
+    first, second = mine.page(f"/drafts/{draft}").text, mine.page(f"/drafts/{draft}").text
+    for page in (first, second):
+        assert "Яма на дорозі" in page
+        assert 'name="revision" value="1"' in page
+        assert "<h1" in page
+
+
+def _users(app: Flask) -> list[User]:
+    with app.app_context():
+        return list(db.session.scalars(db.select(User).where(User.role == Role.ADMINISTRATOR)))
+
+
+def _id(app: Flask, login: str) -> int:
+    with app.app_context():
+        return user_id(login)
+
+
+def test_transactions_leave_nothing_open(app, exchange, mine):
+    """A page that only reads holds no lock: another session writes at once."""
+    mine.page("/")
+    with app.app_context(), transaction() as session:
+        session.get_one(User, 1).name = "Цапкова Олена"
+    assert "Цапкова Олена" in mine.page("/").text
