@@ -3,6 +3,7 @@
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
 from flask_wtf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 from jobs.app import bare_app
 from jobs.settings import Settings
@@ -35,6 +36,13 @@ _HEADERS = {
 }
 
 
+class RowId(IntegerConverter):
+    """A number in an address. What no row can have is no such page, and not a fault of the database."""
+
+    def __init__(self, url_map: Map, *args: object, max: int = 2**31 - 1, **options: object) -> None:
+        super().__init__(url_map, *args, max=max, **options)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The whole web application. Connects to nothing before the first request.
 
@@ -56,12 +64,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         BABEL_DEFAULT_TIMEZONE="Europe/Kyiv",
     )
     app.json.ensure_ascii = False
+    app.url_map.converters["int"] = RowId
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     auth.login_manager.init_app(app)
     access.guard(app)  # before CSRF: who is not logged in is told so first
     CSRFProtect(app)
     Babel(app, locale_selector=choose_language)
-    auth.limit_logins(app)
     text.add_filters(app)
     errors.handle(app)
     static_files.serve(app)
@@ -73,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     for part in (auth, desk, events, drafts, journal, reports, health):
         app.register_blueprint(part.bp)
+    auth.limit_logins(app)
 
     @app.after_request
     def add_headers(response):

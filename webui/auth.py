@@ -21,7 +21,6 @@ from webui.errors import wants_page
 
 bp = Blueprint("auth", __name__)
 login_manager = LoginManager()
-limiter = Limiter(get_remote_address, default_limits=[], headers_enabled=False)
 hasher = PasswordHasher()
 _NOBODYS_HASH = hasher.hash("nobody has this password")  # an unknown login costs as much time as a known one
 SHORTEST_PASSWORD = 10
@@ -30,21 +29,30 @@ _YEAR = 365 * 24 * 3600
 
 
 def limit_logins(app: Flask) -> None:
-    """Count wrong passwords in Redis, so that all web processes count together; in memory while Redis is away."""
+    """Slow guessing down: 30 wrong passwords in five minutes from an address, 10 for a login.
+
+    Counted in Redis, so that all web processes count together; in memory while Redis is away, so that nobody is
+    locked out and nothing is unlimited. Call it when the views are registered.
+    """
     url = app.config["SETTINGS"].redis_url
-    app.config.update(
-        RATELIMIT_STORAGE_URI=url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
-        RATELIMIT_STORAGE_OPTIONS={"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_STRATEGY="fixed-window",
-        RATELIMIT_KEY_PREFIX="cc",
+    limiter = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri=url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
+        storage_options={"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,  # Redis gone between asking and counting: one count is lost, not the answer
+        key_prefix="cc",
     )
-    limiter.init_app(app)
+    by_address = limiter.limit("30/5minutes", deduct_when=was_wrong)
+    by_login = limiter.limit("10/5minutes", key_func=login_key, deduct_when=was_wrong)
+    for endpoint in ("auth.log_in", "auth.change_password"):
+        app.view_functions[endpoint] = by_address(by_login(app.view_functions[endpoint]))
 
 
 def login_key() -> str:
-    """Which login is tried, as a keyed hash: no name reaches Redis."""
-    typed = request.form.get("login", "").strip().lower()
+    """Whose password is tried, as a keyed hash: no name reaches Redis."""
+    typed = current_user.login if current_user.is_authenticated else request.form.get("login", "").strip().lower()
     return hmac.new(current_app.secret_key.encode(), typed.encode(), hashlib.sha256).hexdigest()[:24]
 
 
@@ -80,8 +88,6 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/login")
 @public
-@limiter.limit("30/5minutes", deduct_when=was_wrong)
-@limiter.limit("10/5minutes", key_func=login_key, deduct_when=was_wrong)
 def log_in() -> ResponseReturnValue:
     """Log in. An unknown login, a wrong password and a user switched off get the same answer, in the same time."""
     typed = request.form.get("login", "").strip()
@@ -117,7 +123,6 @@ def me() -> ResponseReturnValue:
 
 @bp.post("/me/password")
 @allow(*EVERYBODY)
-@limiter.limit("10/5minutes", deduct_when=was_wrong)
 def change_password() -> ResponseReturnValue:
     """Change one's own password; all other sessions of this person end."""
     new, again = request.form.get("new", ""), request.form.get("again", "")

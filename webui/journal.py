@@ -58,8 +58,8 @@ def journal() -> ResponseReturnValue:
         page = find_reports(
             db.session(),
             asked.wanted,
-            before=request.args.get("before", type=int),
-            after=request.args.get("after", type=int),
+            before=_row_id("before"),
+            after=_row_id("after"),
             limit=PAGE,
             area_code=current_app.config["SETTINGS"].profile.area_code,
         )
@@ -79,7 +79,7 @@ def journal() -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def search() -> ResponseReturnValue:
     """Keep the text in the session, and show the list under an address without it."""
-    given = {name: request.form.get(name, "").strip()[:10] for name in _FIELDS}
+    given = {name: request.form.get(name, "").strip()[:20] for name in _FIELDS}
     text = " ".join(request.form.get("text", "").split())[:LONGEST_SEARCH]
     token = keep_search(text) if text else None
     return redirect(url_for("journal.journal", **{name: value for name, value in given.items() if value}, q=token))
@@ -137,3 +137,8 @@ def _number(values: dict[str, str], name: str, errors: dict[str, str]) -> int | 
         errors[name] = _("There is no such entry. Choose one from the list.")
         return None
     return int(values[name])
+
+
+def _row_id(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else None

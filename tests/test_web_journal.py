@@ -1,0 +1,248 @@
+"""The journal and a report's page: filters, search, paging, and numbers that stay masked (W11, A3)."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from jobs.settings import Settings
+from models.base import db, now, transaction
+from models.people import User
+from models.reports import Report, ReportEvent, attach_draft, end_draft
+from models.workdays import KYIV
+from tests.desk_fixtures import Exchange
+from tests.web_fixtures import Browser, close, filled_web, logged_in, register
+from webui.journal import LONGEST_SEARCH, PAGE, SEARCHES_KEPT
+
+ACCEPTED = (ReportEvent.ACCEPTED,)
+CLOSED = (ReportEvent.ACCEPTED, ReportEvent.COMPLETED, ReportEvent.CONFIRMED)
+
+
+@pytest.fixture
+def web(settings: Settings) -> Iterator[Flask]:
+    app = filled_web(settings)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def browser(web: Flask) -> Browser:
+    return logged_in(web, "tsapkova")
+
+
+def listed(page: str) -> list[int]:
+    """The ids of the reports in the list, as they stand."""
+    return [int(found) for found in re.findall(r'<th scope="row"><a href="/reports/(\d+)"', page)]
+
+
+def find(browser: Browser, **values: str) -> tuple[str, list[int]]:
+    """Fill the journal's form in: the address it leads to, and the reports listed there."""
+    answer = browser.post("/journal", values, page="/journal")
+    assert answer.status_code == 302
+    return answer.location, listed(browser.get(answer.location).text)
+
+
+def test_an_empty_journal_says_what_will_be_here(browser: Browser) -> None:
+    assert "Повідомлень ще немає" in browser.get("/journal").text
+
+
+def test_newest_first_with_all_that_is_needed(web: Flask, browser: Browser) -> None:
+    first = register(web, "Не горить ліхтар", applicant_name="Олена Коваль", emergency=True)
+    second = register(web, "Немає води", category=2, street=2)
+    page = browser.get("/journal").text
+    assert listed(page) == [second, first]
+    for words in (
+        "Київська, 12",
+        "КП «Міськсвітло»",
+        "Олена Коваль",
+        "аварія",
+        "5-32-73",
+        "Нове",
+        "лишилося 5\u00a0год",
+    ):
+        assert words in page
+
+
+def test_filters_alone_and_together(web: Flask, browser: Browser) -> None:
+    light = register(web, "Не горить ліхтар", line="53273", events=ACCEPTED)
+    water = register(web, "Немає води", category=2, line="53275")
+    both = register(web, "Темно в парку", line="53275", events=ACCEPTED)
+    assert find(browser, state="in_progress")[1] == [both, light]
+    assert find(browser, category="2")[1] == [water]
+    assert find(browser, line="2")[1] == [both, water]
+    assert find(browser, state="in_progress", line="2", category="1")[1] == [both]
+    assert find(browser, state="closed")[1] == []
+
+
+def test_period_counts_days_in_kyiv_both_included(web: Flask, browser: Browser) -> None:
+    old, new = register(web, "Давнє"), register(web, "Сьогоднішнє")
+    today = now().astimezone(KYIV).date()
+    last_week = today - timedelta(days=7)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, old)
+        report.created_at = report.registered_at = now() - timedelta(days=7)
+    assert find(browser, date_from=str(today), date_to=str(today))[1] == [new]
+    assert find(browser, date_from=str(last_week), date_to=str(last_week))[1] == [old]
+    assert find(browser, date_from=str(last_week))[1] == [new, old]
+
+
+@pytest.mark.parametrize(
+    "typed", ["067 123 45 67", "+380671234567", "80671234567", "ліхтарі", "київська", "2026-0001", "1", "Коваль"]
+)
+def test_one_box_finds_by_number_telephone_street_and_text(web: Flask, browser: Browser, typed: str) -> None:
+    """W11. What was typed stays in the box and out of every address."""
+    wanted = register(web, "Не горить ліхтар", applicant_name="Олена Коваль")
+    register(web, "Немає води", number="0509998877", category=2, street=2)
+    typed = typed.replace("2026", str(now().astimezone(KYIV).year))
+    address, found = find(browser, text=typed)
+    assert found == [wanted]
+    assert re.fullmatch(r"/journal\?q=[\w-]{8}", address)
+    assert f'value="{typed}"' in browser.get(address).text
+
+
+def test_search_goes_on_over_the_pages_with_its_filters(web: Flask, browser: Browser) -> None:
+    exchange = Exchange(web)
+    ids = [register(web, "Не горить ліхтар", number="0671112233", exchange=exchange) for _ in range(PAGE + 3)]
+    address, first = find(browser, text="067 111 22 33", state="new")
+    assert first == ids[::-1][:PAGE]
+    older = re.search(r'rel="next" href="([^"]+)"', browser.get(address).text)[1].replace("&amp;", "&")
+    assert "067" not in older
+    assert "state=new" in older
+    page = browser.get(older).text
+    assert listed(page) == ids[::-1][PAGE:]
+    assert 'rel="next"' not in page
+    newer = re.search(r'rel="prev" href="([^"]+)"', page)[1].replace("&amp;", "&")
+    assert listed(browser.get(newer).text) == first
+
+
+def test_what_was_searched_for_is_not_shown_to_another_person(web: Flask, browser: Browser) -> None:
+    register(web, "Не горить ліхтар")
+    address, _found = find(browser, text="0671234567")
+    page = logged_in(web, "dyspetcher").get(address).text
+    assert "0671234567" not in page
+    assert "Наберіть його ще раз" in page
+    assert listed(page) == []
+
+
+def test_the_cookie_stays_small_however_much_is_searched_for(browser: Browser, settings: Settings) -> None:
+    """A browser drops a cookie above 4096 bytes, and with it the session."""
+    letters = "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя"
+    for n in range(SEARCHES_KEPT + 3):
+        find(browser, text="".join(letters[(n * 7 + k * k) % len(letters)] for k in range(LONGEST_SEARCH + 50)))
+    cookie = browser.client.get_cookie(f"cc_{settings.web_port}")
+    assert len(cookie.value) < 3900
+    assert browser.get("/journal").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("date_from=yesterday", "Це не дата"),
+        ("date_from=2026-13-45", "Це не дата"),
+        ("date_from=2026-11-22&date_to=2026-11-01", "Період закінчується раніше"),
+        ("state=lost", "Такого стану немає"),
+        ("category=x", "Такого запису немає"),
+        ("line=99999999999999999999", "Такого запису немає"),
+        ("q=unknown", "Наберіть його ще раз"),
+    ],
+)
+def test_mistakes_are_named_and_what_was_chosen_stays(browser: Browser, query: str, sentence: str) -> None:
+    page = browser.get(f"/journal?{query}")
+    assert page.status_code == 200
+    assert sentence in page.text
+    name, _equals, value = query.split("&")[0].partition("=")
+    if name.startswith("date"):
+        assert f'value="{value}"' in page.text
+
+
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=-5", "after=0", "before=99999999999999999999999", "before=1&after=1"]
+)
+def test_a_mistyped_page_does_not_break_the_journal(web: Flask, browser: Browser, query: str) -> None:
+    register(web, "Не горить ліхтар")
+    assert browser.get(f"/journal?{query}").status_code == 200
+
+
+def test_numbers_are_masked_in_the_list_and_on_the_report(web: Flask, browser: Browser) -> None:
+    """A3: the full number is nowhere in the page, in no form."""
+    report_id = register(web, "Не горить ліхтар", number="0671234567", other_phone="050 765 43 21")
+    for address in ("/journal", f"/reports/{report_id}"):
+        page = browser.get(address).text
+        digits = re.sub(r"[^\d]", "", page)
+        assert "671234567" not in digits
+        assert "1234567" not in re.sub(r"[\s\u00a0-]", "", page)
+        assert "7654321" not in re.sub(r"[\s\u00a0-]", "", page)
+        assert "+380 67 ••• •• 67" in page
+
+
+def test_the_number_is_shown_on_request(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Не горить ліхтар", number="0671234567", other_phone="050 765 43 21")
+    page = browser.post(f"/reports/{report_id}/number", page="/journal").text.replace("\u00a0", " ")
+    assert "+380 67 123 45 67" in page
+    assert "050 765 43 21" in page
+    assert browser.post("/reports/999999/number", page="/journal").status_code == 404
+
+
+def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Не горить ліхтар", flat="7", applicant_name="Олена Коваль", events=ACCEPTED)
+    repeat_id = register(web, "Досі не горить")
+    call_id, draft_id = web.extensions["exchange"].call("0671234567")
+    web.extensions["exchange"].answer(call_id, 1)
+    with web.app_context(), transaction() as session:
+        user = session.scalars(db.select(User).where(User.login == "tsapkova")).one()
+        draft = session.get_one(Report, draft_id)
+        draft.text = "Питає, коли полагодять"
+        session.flush()
+        attach_draft(session, draft, user, session.get_one(Report, report_id))
+    page = browser.get(f"/reports/{report_id}").text
+    year = now().astimezone(KYIV).year
+    for words in (
+        f"№ {year}-0001",
+        "Київська, 12, кв. 7",
+        "взято в роботу",
+        "зареєстровано",
+        "дзвінок відкрив чернетку",
+        "заявник телефонував про це",
+        "Питає, коли полагодять",
+        f'<a href="/reports/{draft_id}">',
+        f"№ {year}-0002",
+        "лишилося 5\u00a0год",
+    ):
+        assert words in page, words
+    assert f"№ {year}-0001" in browser.get(f"/reports/{repeat_id}").text
+
+
+def test_what_a_citizen_says_is_text_and_never_markup(web: Flask, browser: Browser) -> None:
+    nasty = "<script>alert(1)</script>"
+    report_id = register(web, nasty, applicant_name='"><img src=x>', landmark=nasty)
+    for address in ("/journal", f"/reports/{report_id}"):
+        page = browser.get(address).text
+        assert "<script>alert" not in page
+        assert "<img" not in page
+
+
+def test_an_ended_draft_is_listed_when_asked_for_and_has_a_page(web: Flask, browser: Browser) -> None:
+    _call, draft_id = Exchange(web).call("0671234567")
+    with web.app_context(), transaction() as session:
+        user = session.scalars(db.select(User).where(User.login == "tsapkova")).one()
+        end_draft(session, session.get_one(Report, draft_id), user, ReportEvent.CONSULTED)
+    assert find(browser)[1] == []
+    assert find(browser, state="consultation")[1] == [draft_id]
+    assert "Консультація" in browser.get(f"/reports/{draft_id}").text
+
+
+def test_an_open_draft_is_worked_on_at_its_own_address(web: Flask, browser: Browser) -> None:
+    _call, draft_id = Exchange(web).call("0671234567")
+    assert browser.get(f"/reports/{draft_id}").location == f"/drafts/{draft_id}"
+    for nothing in ("999999", "99999999999999999999999", "-1", "x"):
+        assert browser.get(f"/reports/{nothing}").status_code == 404
+
+
+def test_late_reports_say_by_how_much(web: Flask, browser: Browser) -> None:
+    late = register(web, "Не горить ліхтар", due_in=timedelta(days=-2, minutes=-5))
+    assert "прострочено на 2\u00a0дні" in browser.get("/journal").text
+    assert "прострочено на 2\u00a0дні" in browser.get(f"/reports/{late}").text
+    closed = register(web, "Інше", due_in=timedelta(days=-3), events=CLOSED)
+    assert "прострочено" not in browser.get(f"/reports/{closed}").text

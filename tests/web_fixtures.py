@@ -1,0 +1,102 @@
+"""A browser without a screen: Flask's test client that finds the CSRF token in the page, as a form would."""
+
+import re
+from datetime import timedelta
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from jobs.settings import Settings
+from models.base import db, now, transaction
+from models.people import User
+from models.places import Category, Street
+from models.reports import Report, ReportEvent, move, register_draft, save_draft
+from tests.desk_fixtures import PASSWORD, Exchange, fill_desks
+from webui import create_app
+
+
+class Browser:
+    """One person's browser: cookies, and forms with their CSRF token."""
+
+    def __init__(self, app: Flask) -> None:
+        self.client: FlaskClient = app.test_client()
+
+    def get(self, address: str, **headers: str) -> TestResponse:
+        return self.client.get(address, headers=headers)
+
+    def token(self, page: str = "/login") -> str:
+        text = self.client.get(page, follow_redirects=True).text
+        return re.search(r'name="csrf-token" content="([^"]+)"', text)[1]
+
+    def post(self, address: str, values: dict[str, str] | None = None, page: str = "/login", **options) -> TestResponse:
+        """Send a form that stands on ``page``."""
+        return self.client.post(address, data={"csrf_token": self.token(page), **(values or {})}, **options)
+
+    def log_in(self, login: str, password: str = PASSWORD, query: str = "", **options) -> TestResponse:
+        return self.post(f"/login{query}", {"login": login, "password": password}, **options)
+
+
+def logged_in(app: Flask, login: str) -> Browser:
+    browser = Browser(app)
+    assert browser.log_in(login).status_code == 302
+    return browser
+
+
+def filled_web(settings: Settings) -> Flask:
+    """The web application with people in its database. Requests make their own contexts: none is left open."""
+    app = create_app(settings)
+    with app.app_context():
+        fill_desks()
+    return app
+
+
+def close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+def stored_user(app: Flask, login: str, **values: object) -> User:
+    """The user as stored; ``values`` are written first, as the technical administrator would."""
+    with app.app_context(), transaction() as session:
+        user = session.scalars(db.select(User).where(User.login == login)).one()
+        for name, value in values.items():
+            setattr(user, name, value)
+        session.flush()
+        session.refresh(user)
+        session.expunge(user)
+        return user
+
+
+def register(
+    app: Flask,
+    text: str,
+    *,
+    number: str = "0671234567",
+    line: str = "53273",
+    category: int = 1,
+    street: int = 1,
+    events: tuple[ReportEvent, ...] = (),
+    due_in: timedelta = timedelta(hours=5, minutes=30),
+    exchange: Exchange | None = None,
+    **values: object,
+) -> int:
+    """A report that Цапкова registered from a call: its id. ``events`` moves it on."""
+    _call, draft_id = (exchange or app.extensions.setdefault("exchange", Exchange(app))).call(number, line)
+    with app.app_context(), transaction() as session:
+        draft = session.get_one(Report, draft_id)
+        user = session.scalars(db.select(User).where(User.login == "tsapkova")).one()
+        executor = session.get_one(Category, category).organisation_id
+        fields = {
+            "category_id": category,
+            "text": text,
+            "street_id": session.get_one(Street, street).id,
+            "building": "12",
+            "executor_id": executor,
+            **values,
+        }
+        save_draft(session, draft, user, fields, draft.revision)
+        register_draft(session, draft, user, now() + due_in)
+        for event in events:
+            move(session, draft, event, user)
+    return draft_id
