@@ -57,7 +57,7 @@ class Desk:
 
 @pytest.fixture
 def app(settings, monkeypatch) -> Iterator[Flask]:
-    quick = PasswordHasher(time_cost=1, memory_cost=8)  # ninety tests log in
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # ninety tests log in
     monkeypatch.setattr("webui.auth.hasher", quick)
     monkeypatch.setattr("desk_fixtures.hasher", quick)
     app = create_app(settings)
