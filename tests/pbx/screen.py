@@ -26,7 +26,6 @@ class Screen:
         self._opener = urllib.request.build_opener(cookies)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._answer: http.client.HTTPResponse | None = None
 
     def get(self, path: str) -> str:
         return self._opener.open(self.base + path, timeout=20).read().decode()
@@ -59,8 +58,8 @@ class Screen:
         kind = ""
         while not self._stop.is_set():
             try:
-                self._answer = self._opener.open(self.base + "/events", timeout=15)
-                for line in self._answer:
+                answer = self._opener.open(self.base + "/events", timeout=15)
+                for line in answer:
                     if self._stop.is_set():
                         return
                     name, _, value = line.decode().rstrip("\n").partition(": ")
@@ -83,9 +82,8 @@ class Screen:
         return rang
 
     def close(self) -> None:
+        """Stop listening; the thread ends with the next line of the stream (a beat comes every ten seconds)."""
         self._stop.set()
-        if self._answer is not None:
-            self._answer.close()
 
 
 def _token(page: str) -> str:

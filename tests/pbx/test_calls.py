@@ -20,6 +20,20 @@ LINES = ("53273", "53275", "54286")
 ADMINISTRATORS = [user for user in DEMO_USERS if user[3] == "administrator"]
 
 
+CALLS_WITH_PEOPLE = """
+    SELECT calls.id, calls.number_received, calls.number, lines.number AS line, calls.recovered, phones.name AS phone,
+           answered.login AS answered_by, owner.login AS owner,
+           (SELECT count(*) FROM reports AS drafts WHERE drafts.call_id = calls.id) AS drafts
+    FROM calls
+    LEFT JOIN lines ON lines.id = calls.line_id
+    LEFT JOIN phones ON phones.id = calls.answered_by_id
+    LEFT JOIN users AS answered ON answered.id = phones.user_id
+    LEFT JOIN reports ON reports.call_id = calls.id
+    LEFT JOIN users AS owner ON owner.id = reports.owner_id
+    WHERE calls.id > :known
+"""
+
+
 def usual_forms(number: int) -> tuple[str, str]:
     """The ``number``-th caller: as some exchange would give the number, and its E.164 form (I1)."""
     mobile = f"67{4_000_000 + number:07d}"
@@ -79,15 +93,7 @@ def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
             20,
             "every call ended",
         )
-        rows = town.rows(
-            "SELECT calls.id, number_received, number, lines.number AS line, calls.state, recovered,"
-            " phones.name AS phone, users.login AS answered_by, owners.login AS owner,"
-            " (SELECT count(*) FROM reports WHERE call_id = calls.id) AS drafts"
-            " FROM calls LEFT JOIN lines ON lines.id = line_id LEFT JOIN phones ON phones.id = answered_by_id"
-            " LEFT JOIN users ON users.id = phones.user_id LEFT JOIN reports ON call_id = calls.id"
-            " LEFT JOIN users owners ON owners.id = owner_id WHERE calls.id > :known",
-            known=known,
-        )
+        rows = town.rows(CALLS_WITH_PEOPLE, known=known)
         shown = {login: screen.rang_here() for login, screen in screens.items()}
     assert len(rows) == CALLS
     assert Counter(row["drafts"] for row in rows) == {1: CALLS}

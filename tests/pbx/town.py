@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from xmlrpc.client import Fault, ServerProxy
 
@@ -22,7 +23,7 @@ from jobs.settings import CHECKOUT, Settings, load_settings
 from jobs.sipp import free_udp_port, register_phone, start_citizen, start_phone
 from tests.conftest import free_port
 
-_STAMP = re.compile(rb"^-{10,} \S+\t\S+\t(\d+\.\d+)", re.MULTILINE)
+_STAMP = re.compile(rb"^-{10,} (\d{4}-\S+Z)\n", re.MULTILINE)
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str = "") -> object:
@@ -65,10 +66,12 @@ def read_trace(folder: Path) -> list[SipMessage]:
     for path in folder.glob("*_messages.log"):
         content = path.read_bytes()
         stamps = list(_STAMP.finditer(content))
-        for stamp, following in zip(stamps, [*stamps[1:], None], strict=True):
-            body = content[stamp.end() : following.start() if following else len(content)]
+        ends = [stamp.start() for stamp in stamps[1:]] + [len(content)]
+        for stamp, end in zip(stamps, ends, strict=False):
+            body = content[stamp.end() : end]
             head, _, message = body.partition(b":\n\n")
-            messages.append(SipMessage(float(stamp.group(1)), b"sent" in head, message.lstrip(b"\n")))
+            at = datetime.fromisoformat(stamp.group(1).decode()).timestamp()
+            messages.append(SipMessage(at, b"sent" in head, message.lstrip(b"\n")))
     return sorted(messages, key=lambda message: message.at)
 
 
