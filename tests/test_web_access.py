@@ -1,6 +1,7 @@
 """Roles: every route says whom it serves, and serves nobody else."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -131,8 +132,6 @@ def test_a_look_at_a_number_is_recorded_once_in_a_while(web: Flask) -> None:
     logged_in(web, "dyspetcher").post(f"/reports/{report_id}/number", page="/status")
     assert len(looks(web)) == 2
     with web.app_context(), transaction() as session:
-        from datetime import timedelta
-
         for row in session.scalars(db.select(AccessLog)):
             row.at = now() - timedelta(minutes=6)
     browser.post(f"/reports/{report_id}/number", page="/status")

@@ -55,7 +55,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.env == "production",
-        PERMANENT_SESSION_LIFETIME=12 * 3600,  # one long shift
+        PERMANENT_SESSION_LIFETIME=25 * 3600,  # the longest shift
+        SESSION_REFRESH_EACH_REQUEST=False,  # an answer that is still under way must not undo a log-out
         MAX_CONTENT_LENGTH=1024 * 1024,
         MAX_FORM_MEMORY_SIZE=1024 * 1024,
         TEMPLATES_AUTO_RELOAD=False,

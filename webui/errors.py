@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -31,7 +31,8 @@ def handle(app: Flask) -> None:
     app.register_error_handler(HTTPException, refused)
     app.register_error_handler(DBAPIError, database_away)
     app.register_error_handler(PoolTimeout, database_away)
-    app.register_error_handler(Exception, broken)
+    for fault in (DataError, IntegrityError, ProgrammingError, Exception):  # what the database refuses is our fault
+        app.register_error_handler(fault, broken)
 
 
 def explanation(code: int) -> tuple[str, str]:

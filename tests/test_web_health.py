@@ -1,0 +1,266 @@
+"""The state of every part: right when all is well, right when a part is down, hung or lies, and never slow."""
+
+import json
+import re
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from jobs.heartbeat import Heart
+from jobs.settings import Settings
+from tests.desk_fixtures import Site
+from tests.web_fixtures import Browser, close, filled_web, logged_in
+from webui import probes
+from webui.probes import PARTS
+
+PING = b"agi_network: yes\nagi_network_script: ping\n\n"
+
+
+@pytest.fixture
+def web(settings: Settings) -> Iterator[Flask]:
+    app = filled_web(settings)
+    yield app
+    close(app)
+
+
+@contextmanager
+def server(port: int, talk: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Somebody who listens at the port and talks to each who comes."""
+    listening = socket.create_server(("127.0.0.1", port))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                peer, _address = listening.accept()
+                threading.Thread(target=talk_and_close, args=(peer,), daemon=True).start()
+
+    def talk_and_close(peer: socket.socket) -> None:
+        with peer, suppress(OSError):
+            talk(peer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+
+
+def greet(peer: socket.socket) -> None:
+    peer.sendall(b"Asterisk Call Manager/9.0.0\r\n")
+
+
+def pong(peer: socket.socket) -> None:
+    heard = b""
+    while not heard.endswith(b"\n\n"):
+        heard += peer.recv(100)
+    peer.sendall(b"pong\n" if heard == PING else b"what?\n")
+
+
+def silent(peer: socket.socket) -> None:
+    while peer.recv(100):
+        pass
+
+
+def beat(settings: Settings, **parts: bool) -> None:
+    for part, ok in parts.items():
+        Heart(settings.run_dir, part).beat(ok, "10.0.0.1 refused 0671234567")
+
+
+def tell_phones(settings: Settings, ago: float = 0.0, **phones: str) -> None:
+    settings.run_dir.mkdir(exist_ok=True)
+    (settings.run_dir / "phones.json").write_text(json.dumps({"at": time.time() - ago, "phones": phones}))
+
+
+def asked(app: Flask) -> dict[str, dict[str, object]]:
+    """What ``/health`` says of each part."""
+    app.extensions["health"]._looked = float("-inf")
+    answer = Browser(app).get("/health")
+    assert answer.status_code == 200
+    return {part["part"]: part for part in answer.json["parts"]}
+
+
+def broken(app: Flask) -> set[str]:
+    return {name for name, part in asked(app).items() if not part["ok"]}
+
+
+@pytest.fixture
+def whole(web: Flask, settings: Settings) -> Iterator[Flask]:
+    """A site where every part works."""
+    site = Site(settings)
+    site.start_redis()
+    beat(settings, agi=True, listener=True, reconcile=True, watchdog=True)
+    tell_phones(settings, admin1="NOT_INUSE", admin2="INUSE", admin3="RINGING")
+    web.extensions["site"] = site
+    with server(settings.ami_port, greet), server(settings.agi_port, pong):
+        yield web
+    site.stop()
+
+
+def test_all_is_well(whole: Flask) -> None:
+    answer = Browser(whole).get("/health").json
+    assert answer["ok"] is True
+    assert [part["part"] for part in answer["parts"]] == list(PARTS)
+    for part in answer["parts"]:
+        assert set(part) == {"part", "ok", "since", "detail", "todo"}
+        assert part["ok"] is True
+        assert part["todo"] == ""
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", part["since"])
+
+
+def test_nothing_runs_but_the_web(web: Flask) -> None:
+    """Each broken part says what to do; nothing in the answer helps an attacker."""
+    parts = asked(web)
+    assert {name for name, part in parts.items() if part["ok"]} == {"database", "disk"}
+    assert all(part["todo"] for part in parts.values() if not part["ok"])
+    text = json.dumps(parts, ensure_ascii=False)
+    for secret in ("/tmp", "127.0.0.1", "sqlite", "Error", "Traceback", "admin1"):
+        assert secret not in text
+
+
+def test_redis_away(whole: Flask) -> None:
+    whole.extensions["site"].kill("redis")
+    assert broken(whole) == {"redis"}
+
+
+def test_database_locked_by_somebody_else(whole: Flask, settings: Settings) -> None:
+    other = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert broken(whole) == {"database"}
+    assert "заблокувала" in asked(whole)["database"]["detail"]
+    other.execute("ROLLBACK")
+    other.close()
+    assert broken(whole) == set()
+
+
+def test_database_gone_is_not_made_anew(whole: Flask, settings: Settings) -> None:
+    for path in settings.var.glob("contact-center.sqlite3*"):
+        path.unlink()
+    assert "database" in broken(whole)
+    assert not (settings.var / "contact-center.sqlite3").exists()
+
+
+def test_database_without_tables(whole: Flask, settings: Settings) -> None:
+    for path in settings.var.glob("contact-center.sqlite3*"):
+        path.unlink()
+    sqlite3.connect(settings.var / "contact-center.sqlite3").close()
+    assert "database" in broken(whole)
+
+
+def test_beats_too_old_or_missing_or_bad(whole: Flask, settings: Settings) -> None:
+    path = settings.run_dir / "listener.json"
+    old = json.loads(path.read_text()) | {"at": time.time() - 60}
+    path.write_text(json.dumps(old))
+    (settings.run_dir / "watchdog.json").unlink()
+    (settings.run_dir / "reconcile.json").write_text('{"half')
+    beat(settings, agi=False)
+    parts = asked(whole)
+    assert {name for name, part in parts.items() if not part["ok"]} == {"listener", "watchdog", "reconcile", "agi"}
+    assert parts["listener"]["detail"] == "Зависло або завершилося."
+    assert parts["watchdog"]["detail"] == "Ще не запущено."
+    assert parts["agi"]["detail"] == "Працює, але не може виконувати роботу."
+    assert "0671234567" not in json.dumps(parts)
+
+
+@pytest.mark.parametrize("strange", [silent, greet], ids=["silent", "another server"])
+def test_servers_that_hang_or_are_not_ours(web: Flask, settings: Settings, strange: Callable) -> None:
+    beat(settings, agi=True)
+    with server(settings.agi_port, strange), server(settings.ami_port, pong if strange is greet else silent):
+        parts = asked(web)
+    assert not parts["agi"]["ok"]
+    assert not parts["asterisk"]["ok"]
+
+
+def test_one_phone_away_is_told_a_line_without_phones_is_a_fault(whole: Flask, settings: Settings) -> None:
+    """Every line rings at all three phones, so one is enough."""
+    tell_phones(settings, admin1="UNAVAILABLE", admin2="NOT_INUSE")
+    assert asked(whole)["phones"]["detail"] == "Під’єднано 1 із 3."
+    assert broken(whole) == set()
+    tell_phones(settings, admin1="UNAVAILABLE", admin2="INVALID")
+    assert broken(whole) == {"phones"}
+    tell_phones(settings, ago=300, admin1="NOT_INUSE")
+    assert asked(whole)["phones"]["detail"] == "Невідомо, які телефони під’єднані."
+    (settings.run_dir / "phones.json").write_text("[]")
+    assert broken(whole) == {"phones"}
+
+
+def test_little_room_on_the_disk(whole: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "FREE_BYTES", 10**18)
+    assert broken(whole) == {"disk"}
+
+
+def test_since_moves_only_when_the_state_changes(whole: Flask) -> None:
+    first = asked(whole)["disk"]["since"]
+    whole.extensions["health"]._seen["disk"] = replace(whole.extensions["health"]._seen["disk"], since=1000.0)
+    assert asked(whole)["disk"]["since"] == "1970-01-01T00:16:40+00:00" != first
+    whole.extensions["health"]._seen["disk"] = replace(whole.extensions["health"]._seen["disk"], ok=False)
+    assert asked(whole)["disk"]["since"] >= first
+
+
+def test_a_probe_that_hangs_or_breaks_hides_no_other(whole: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = whole.extensions["health"]
+    release = threading.Event()
+    asked_for = []
+
+    def hang() -> probes.Finding:
+        asked_for.append(1)
+        release.wait(30)
+        return probes.Finding(True)
+
+    def break_down() -> probes.Finding:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(probes, "ALL_SECONDS", 0.2)
+    watch._probes["redis"], watch._probes["disk"] = hang, break_down
+    for _ in range(3):
+        parts = asked(whole)
+        assert parts["redis"]["detail"] == parts["disk"]["detail"] == "Немає відповіді."
+        assert parts["asterisk"]["ok"] is parts["listener"]["ok"] is True
+    assert len(asked_for) == 1  # a hung probe is not started again and again
+    release.set()
+
+
+def test_many_who_ask_at_once_cost_one_look(whole: Flask) -> None:
+    looks = []
+    watch = whole.extensions["health"]
+    real = watch._probes["disk"]
+    watch._probes["disk"] = lambda: looks.append(1) or real()
+    threads = [threading.Thread(target=lambda: Browser(whole).get("/health")) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert 1 <= len(looks) <= 3
+
+
+def test_health_answers_a_logged_in_person_while_the_database_is_away(whole: Flask, settings: Settings) -> None:
+    browser = logged_in(whole, "tsapkova")
+    close(whole)
+    for path in settings.var.glob("contact-center.sqlite3*"):
+        path.unlink()
+    assert browser.get("/health").status_code == 200
+
+
+def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
+    page = logged_in(web, "tekhnik").get("/status").text
+    assert "Телефонна станція (Asterisk)" in page
+    assert "Негайно перезапустіть службу." in page
+    assert "7 частин потребують уваги." in page
+
+
+def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:
+    page = logged_in(whole, "tsapkova").get("/status").text
+    assert "«admin1», внутрішній номер 101" in page
+    assert "Станція його бачить." in page
+    assert "для лінії 5-32-73, крок 1" in page
+    assert 'id="event-check"' in page
+    tell_phones(settings, admin1="UNAVAILABLE")
+    assert "Станція його не бачить" in logged_in(whole, "tsapkova").get("/status").text
+    assert "За вами не закріплено телефону" in logged_in(whole, "dyspetcher").get("/status").text
