@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import redis
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -54,7 +54,10 @@ class Publisher:
 
 
 def publish_after_commit(app: Flask, redis_url: str) -> None:
-    """Publish what `models.base.announce` remembered, once the transaction is committed, and forget it otherwise."""
+    """Publish what `models.base.announce` remembered, once the transaction is committed, and forget it otherwise.
+
+    The session factory is shared by all applications of a process: each publishes only what was committed in it.
+    """
     publisher = Publisher(redis_url)
     app.extensions["publisher"] = publisher
     with app.app_context():
@@ -62,6 +65,8 @@ def publish_after_commit(app: Flask, redis_url: str) -> None:
 
     @event.listens_for(maker, "after_commit")
     def publish(session: Session) -> None:
+        if current_app.extensions["publisher"] is not publisher:
+            return
         for kind, row_id in session.info.pop("announcements", {}):
             publisher.publish(kind, row_id)
 

@@ -1,0 +1,260 @@
+"""The stream of events, on a real gunicorn with a real Redis (I3): the state first, then what happens."""
+
+import http.client
+import json
+import re
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+
+import pytest
+from desk_fixtures import PASSWORD, Site, eventually, fill_desks, user_id
+
+from models.base import db, transaction
+from models.people import User
+from models.reports import Report, claim_draft
+from webui import create_app
+from webui.events import BEAT_SECONDS, Hub, News
+
+KNOWN = {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line"}
+
+
+@pytest.fixture
+def site(settings) -> Iterator[Site]:
+    site = Site(settings)
+    with site.app.app_context():
+        fill_desks()
+    try:
+        site.start_redis()
+        site.start_web()
+        yield site
+    finally:
+        site.stop()
+
+
+def log_in(site: Site, login: str) -> str:
+    """The session's cookie."""
+    web = http.client.HTTPConnection("127.0.0.1", site.settings.web_port, timeout=20)
+    web.request("GET", "/login", headers={"Accept": "text/html"})
+    page = web.getresponse()
+    cookie = page.getheader("Set-Cookie").split(";")[0]
+    token = re.search(r'name="csrf-token" content="([^"]+)"', page.read().decode())[1]
+    form = urllib.parse.urlencode({"login": login, "password": PASSWORD, "csrf_token": token})
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    web.request("POST", "/login", form, headers)
+    answer = web.getresponse()
+    assert answer.status == 302
+    cookies = [value.split(";")[0] for name, value in answer.getheaders() if name == "Set-Cookie"]
+    web.close()
+    return "; ".join(cookies)
+
+
+class Listener:
+    """A browser's EventSource: all that arrived, in order, as (event, id, data)."""
+
+    def __init__(self, site: Site, cookie: str, last: str = "") -> None:
+        self.got: list[tuple[str, str, dict]] = []
+        self.ended = False
+        self._web = http.client.HTTPConnection("127.0.0.1", site.settings.web_port, timeout=60)
+        headers = {"Cookie": cookie, "Accept": "text/event-stream"}
+        self._web.request("GET", "/events", headers=headers | ({"Last-Event-ID": last} if last else {}))
+        self.answer = self._web.getresponse()
+        if self.answer.status == 200:
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        fields: dict[str, str] = {}
+        try:
+            for line in self.answer:
+                name, _colon, value = line.decode().rstrip("\n").partition(": ")
+                if name:
+                    fields[name] = value
+                elif fields:
+                    self.got.append((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
+                    fields = {}
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass  # the connection was closed
+        self.ended = True
+
+    def of(self, kind: str) -> list[dict]:
+        return [data for event, _id, data in self.got if event == kind]
+
+    def last_of_call(self, call: int) -> dict:
+        return next((data for data in reversed(self.of("call")) if data.get("call") == call), {})
+
+    def close(self) -> None:
+        self._web.sock.close()
+
+
+def listen(site: Site, login: str, last: str = "") -> Listener:
+    listener = Listener(site, log_in(site, login), last)
+    eventually(lambda: listener.of("state"), "the present state comes first")
+    assert listener.got[0][0] == "state"
+    return listener
+
+
+def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
+    """I2, I3: the line's own administrator first; nothing but ids and states travels."""
+    ringing = site.exchange.call("0671234567", line="53273")
+    mine, other = listen(site, "tsapkova"), listen(site, "cherniavska")
+    state = mine.of("state")[0]
+    assert [call["call"] for call in state["calls"]] == [ringing[0]]
+    assert state["calls"][0] | {"draft": 0} == {
+        "call": ringing[0],
+        "draft": 0,
+        "draft_state": "draft",
+        "state": "ringing",
+        "mine": True,
+        "answered_by_me": False,
+        "owner_is_me": False,
+        "owner": None,
+        "line": "53273",
+    }
+    assert not other.of("state")[0]["calls"][0]["mine"]
+
+    call, draft = site.exchange.call("0501112233", line="53275")
+    site.exchange.ring(call, 2)
+    eventually(lambda: mine.last_of_call(call) and other.last_of_call(call).get("mine"), "the call arrives")
+    assert not mine.last_of_call(call)["mine"]
+    site.exchange.ring(call, 1)
+    eventually(lambda: mine.last_of_call(call)["mine"], "it rings for the others as well")
+    site.exchange.answer(call, 1)
+    eventually(lambda: mine.last_of_call(call)["answered_by_me"], "it is answered here")
+    eventually(lambda: other.last_of_call(call)["state"] == "talking", "and the other hears that")
+    assert not other.last_of_call(call)["mine"]
+    assert not other.last_of_call(call)["answered_by_me"]
+
+    with site.app.app_context(), transaction() as session:
+        me = session.get_one(User, user_id("tsapkova"))
+        claim_draft(session, session.get_one(Report, draft), me)
+    eventually(lambda: mine.last_of_call(call)["owner_is_me"], "the owner is told")
+    assert mine.last_of_call(call)["drafts"] == 1
+    eventually(lambda: other.last_of_call(call)["owner"], "to the other as well")
+    assert not other.last_of_call(call)["owner_is_me"]
+    site.exchange.hang_up(call)
+    eventually(lambda: mine.last_of_call(call)["state"] == "ended", "the end")
+
+    for data in mine.of("call"):
+        assert set(data) == KNOWN | {"missed", "drafts"}
+    everything = json.dumps(mine.got + other.got, ensure_ascii=False)
+    for secret in ("671234567", "501112233", "Цапкова", "Чернявська"):
+        assert secret not in everything
+
+
+def test_after_a_break_the_state_covers_what_was_missed(site):
+    """Last-Event-ID or not: whatever happened while the browser was away is in the state it gets."""
+    cookie = log_in(site, "tsapkova")
+    for _break in range(10):
+        first = Listener(site, cookie)
+        eventually(lambda first=first: first.of("state"), "the state")
+        last = first.got[-1][1]
+        first.close()
+        call, _draft = site.exchange.call()
+        again = Listener(site, cookie, last)
+        eventually(lambda again=again: again.of("state"), "the state again")
+        assert call in [one["call"] for one in again.of("state")[0]["calls"]]
+        newest = again.got[0][1]
+        assert re.fullmatch(r"\d+-\d+", newest)
+        again.close()
+
+
+def test_missed_calls_are_counted(site):
+    listener = listen(site, "nachalnyk")
+    assert listener.of("state")[0]["missed"] == 0
+    site.exchange.missed("0501112233")
+    eventually(lambda: listener.of("call") and listener.of("call")[-1]["missed"] == 1, "the count rises")
+
+
+def test_while_redis_is_away_the_screens_follow_by_the_database(site):
+    """Promise 4: with Redis killed nothing is lost, only later (seconds); with Redis back it is at once again."""
+    listener = listen(site, "tsapkova")
+    site.kill("redis")
+    call, _draft = site.exchange.call()
+    known = lambda: call in [one["call"] for one in listener.of("state")[-1]["calls"]]  # noqa: E731
+    eventually(known, "the call is in a state", patience=5)
+    told = len(listener.of("state"))
+    site.exchange.answer(call, 1)
+    eventually(lambda: listener.of("state")[-1]["calls"][0]["answered_by_me"], "the answer as well", patience=5)
+    assert len(listener.of("state")) == told + 1  # the same state is not told again every second
+    site.start_redis()
+
+    def heard_by_event() -> bool:
+        new = site.exchange.call()[0]
+        time.sleep(0.2)
+        return bool(listener.last_of_call(new))
+
+    eventually(heard_by_event, "events come again")
+
+
+def test_a_browser_that_comes_while_redis_is_away_gets_the_state(site):
+    site.kill("redis")
+    call, _draft = site.exchange.call()
+    listener = listen(site, "tsapkova")
+    assert [one["call"] for one in listener.of("state")[0]["calls"]] == [call]
+    later = site.exchange.call()[0]
+    eventually(lambda: later in [one["call"] for one in listener.of("state")[-1]["calls"]], "the next call", patience=5)
+
+
+def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
+    """A stream holds one thread; sixty of them neither keep each other nor the pages waiting."""
+    cookie = log_in(site, "tsapkova")
+    crowd = [Listener(site, cookie) for _browser in range(60)]
+    eventually(lambda: all(one.of("state") for one in crowd), "all have the state")
+    call, _draft = site.exchange.call()
+    eventually(lambda: all(one.last_of_call(call) for one in crowd), "all hear the call", patience=5)
+    begun = time.monotonic()
+    log_in(site, "sorokina")
+    assert time.monotonic() - begun < 5
+    for one in crowd:
+        one.close()
+
+
+def test_the_stream_ends_when_its_user_is_switched_off_or_the_session_ended(site):
+    """Noticed at the heartbeat; until then the heartbeat says that the connection lives."""
+    off, ended, stays = (listen(site, login) for login in ("sorokina", "cherniavska", "tsapkova"))
+    with site.app.app_context(), transaction() as session:
+        session.get_one(User, user_id("sorokina")).active = False
+        session.get_one(User, user_id("cherniavska")).session_mark += 1
+    eventually(lambda: off.ended and ended.ended, "both streams end", patience=BEAT_SECONDS + 10)
+    eventually(lambda: stays.of("beat"), "the other has a beat")
+    assert not stays.ended
+
+
+def test_who_has_no_desk_or_no_session_has_no_stream(site):
+    assert Listener(site, "").answer.status == 401
+    assert Listener(site, log_in(site, "tekhnik")).answer.status == 403
+
+
+def test_a_browser_that_goes_is_forgotten(settings):
+    """The generator is closed with its connection, and its queue goes with it."""
+    app = create_app(settings)
+    with app.app_context():
+        fill_desks()
+        mark = db.session.get_one(User, user_id("tsapkova")).get_id()
+    hub: Hub = app.extensions["events"]
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = mark
+    answer = client.get("/events", buffered=False)
+    assert next(answer.response).startswith(b"event: state\ndata: ")
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    assert len(hub._clients) == 1
+    answer.close()
+    assert not hub._clients
+    hub.stop.set()
+
+
+def test_a_client_that_lags_behind_is_let_go_and_the_others_are_not(settings):
+    """A queue is bounded: who does not read is left to come again and get the state."""
+    app = create_app(settings)
+    hub: Hub = app.extensions["events"]
+    with app.app_context():
+        slow, quick = hub.subscribe(), hub.subscribe()
+        for number in range(500):
+            hub._tell(News(str(number), report=number))
+            assert not quick.empty()
+            quick.get_nowait()
+    assert not hub.knows(slow)
+    assert hub.knows(quick)
+    hub.stop.set()
