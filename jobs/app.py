@@ -21,7 +21,12 @@ def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> 
         SETTINGS=settings,
         SECRET_KEY=load_secrets(settings)["web"],
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 10, "max_overflow": 30, "pool_timeout": 5},
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": 10,
+            "max_overflow": 30,
+            "pool_timeout": 5,
+            "hide_parameters": True,  # an error in the log must not tell a number or a name
+        },
     )
     settings.var.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
