@@ -32,6 +32,8 @@ from models.workdays import KYIV
 
 _NUMBER = re.compile(r"(?:№\s*)?(?:(\d{4})\s*[-–]\s*)?(\d{1,6})")
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
+_FEW = 1000  # hits that are looked up one by one
+_BY_TELEPHONE = "ix_reports_contact_number_id"
 _READ_THROUGH = 10_000  # reports
 _BEYOND = 2**31 - 1  # above every id
 _WORDS = table("report_words", column("rowid"))
@@ -110,40 +112,45 @@ def _ids(
         query = query.where(key >= max(lowest)) if lowest else query
         return query.where(key <= min(highest)) if highest else query
 
-    filtered = bounded(filtered.with_hint(Report, index, "sqlite"), Report.id)
-
-    def first(query: Select | CompoundSelect) -> list[int]:
+    def first(query: Select | CompoundSelect, limit: int = count) -> list[int]:
         key = query.selected_columns[0]
-        return list(session.scalars(query.order_by(key.desc() if after is None else key.asc()).limit(count)))
+        return list(session.scalars(query.order_by(key.desc() if after is None else key.asc()).limit(limit)))
 
+    indexed = bounded(filtered.with_hint(Report, f"INDEXED BY {index}", "sqlite"), Report.id)
     typed = wanted.text.strip()
     if not typed:
-        return first(filtered)
-    found = _by_number(session, typed, area_code)
-    if found is not None:
-        return first(filtered.where(Report.id.in_(found)))
+        return first(indexed)
+    numbers, telephone = _report_numbers(session, typed), to_e164(typed, area_code)
+    if numbers:
+        named = select(Report.id).where(or_(Report.number.in_(numbers), Report.contact_number == telephone))
+        return first(indexed.where(Report.id.in_(named)))
+    if telephone:
+        theirs = filtered.where(Report.contact_number == telephone)
+        return first(bounded(theirs.with_hint(Report, f"INDEXED BY {_BY_TELEPHONE}", "sqlite"), Report.id))
     words = search_words(typed)
     if not words:
         return []
     if session.get_bind().dialect.name == "sqlite":
-        return first(intersect(filtered, bounded(_hits_sqlite(words), _WORDS.c.rowid)))
+        hits = bounded(_hits_sqlite(words), _WORDS.c.rowid)
+        few = first(hits, _FEW)
+        return first(indexed.where(Report.id.in_(few)) if len(few) < _FEW else intersect(indexed, hits))
     # PostgreSQL's full-text index knows no order: fetching all hits of a common word takes seconds. So the first
     # reports are read through; where they do not fill the page, the hits are few enough to be fetched,
     # with memory for them all, for otherwise whole pages of the table are parsed again.
-    order = Report.id.desc() if after is None else Report.id.asc()
-    nearest = filtered.add_columns(Report.search_text).order_by(order).limit(_READ_THROUGH).subquery()
+    nearest = indexed.add_columns(Report.search_text).order_by(Report.id.desc() if after is None else Report.id.asc())
+    nearest = nearest.limit(_READ_THROUGH).subquery()
     ids = first(select(nearest.c.id).where(*(_has_word(nearest.c.search_text, word) for word in words)))
     if len(ids) < count:
         session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
-        hits = filtered.where(_match_postgresql(words)).cte("hits").prefix_with("MATERIALIZED")
+        hits = indexed.where(_match_postgresql(words)).cte("hits").prefix_with("MATERIALIZED")
         ids = first(select(hits.c.id))
     return ids
 
 
 def _filtered(wanted: JournalFilter) -> tuple[Select, str]:
-    """The reports of one state, category and line; and SQLite's hint for the one index that gives their ids in order.
+    """The reports of one state, category and line; and the name of the index that gives their ids in order.
 
-    Left alone, SQLite may take an index that fits less well and sort what it found.
+    SQLite is told to use it: left alone, it may take one that fits less well and sort what it found.
     """
     query, names = select(Report.id), []
     for name in ("state", "category_id", "line_id"):
@@ -152,18 +159,16 @@ def _filtered(wanted: JournalFilter) -> tuple[Select, str]:
             query, names = query.where(getattr(Report, name) == value), [*names, name]
     if wanted.state is None:  # a report has its number from registration on
         query, names = query.where(Report.number.is_not(None)), ["registered", *names]
-    return query, f"INDEXED BY ix_reports_{'_'.join(names)}_id"
+    return query, f"ix_reports_{'_'.join(names)}_id"
 
 
-def _by_number(session: Session, typed: str, area_code: str) -> Select | None:
-    """The ids of what a report number (``2026-0412``, ``412`` in any year) or a telephone number finds."""
-    found = []
-    if matched := _NUMBER.fullmatch(typed):
-        years = [int(matched[1])] if matched[1] else session.scalars(select(ReportCounter.year)).all()
-        found.append(Report.number.in_([f"{year}-{int(matched[2]):04d}" for year in years]))
-    if telephone := to_e164(typed, area_code):
-        found.append(Report.contact_number == telephone)
-    return select(Report.id).where(or_(*found)) if found else None
+def _report_numbers(session: Session, typed: str) -> list[str]:
+    """The report numbers that may be meant: ``2026-0412``, or ``412`` in any year."""
+    matched = _NUMBER.fullmatch(typed)
+    if matched is None:
+        return []
+    years = [int(matched[1])] if matched[1] else session.scalars(select(ReportCounter.year)).all()
+    return [f"{year}-{int(matched[2]):04d}" for year in years]
 
 
 def _hits_sqlite(words: list[str]) -> Select:

@@ -11,8 +11,8 @@ down_revision = "0001"
 
 SQLITE = (
     """CREATE VIRTUAL TABLE report_words USING fts5(
-        search_text, content='reports', content_rowid='id', 
-        tokenize='unicode61 remove_diacritics 0', prefix='2 3 4')""",
+        search_text, content='reports', content_rowid='id',
+        tokenize='unicode61 remove_diacritics 0', prefix='2 3 4 5 6')""",
     """CREATE TRIGGER report_words_insert AFTER INSERT ON reports BEGIN
         INSERT INTO report_words(rowid, search_text) VALUES (new.id, new.search_text); END""",
     """CREATE TRIGGER report_words_delete AFTER DELETE ON reports BEGIN
