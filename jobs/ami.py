@@ -8,6 +8,7 @@ events in a bounded queue. One object is one connection; to connect again, make 
 import itertools
 import logging
 import queue
+import secrets
 import socket
 import threading
 import time
@@ -67,6 +68,14 @@ class Message(ManagerMsg):
         """Every value of a header, in order."""
         return self._repeated.get(name, [])
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether a header stands twice: what Asterisk says of a channel has each once, so a caller wrote the other.
+
+        Asterisk writes a caller's number as it came, with the line breaks that ``%0d%0a`` in a SIP address stands for.
+        """
+        return any(len(values) > 1 for values in self._repeated.values())
+
 
 class _Waiter:
     """Somebody who waits for the answer to one action."""
@@ -109,6 +118,7 @@ class Manager(pyst2.Manager):
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._serial = itertools.count(1)
+        self._secret = secrets.token_hex(8)  # an answer that a caller made up does not know it
 
     # ---- the connection ----
     def connect(self, host: str, port: int = 5038) -> None:
@@ -173,7 +183,7 @@ class Manager(pyst2.Manager):
         return waiter.listed
 
     def _ask(self, headers: dict[str, Any], wants_list: bool) -> _Waiter:
-        action_id = f"cc-{next(self._serial)}"
+        action_id = f"{self._secret}-{next(self._serial)}"
         text = _written({**headers, "ActionID": action_id})
         waiter = _Waiter(wants_list)
         with self._lock:
@@ -241,7 +251,10 @@ class Manager(pyst2.Manager):
                 if line:
                     gathered.append(line)
                 elif gathered:
-                    self._take(Message(gathered))
+                    if gathered[0].startswith(("Event:", "Response:")):
+                        self._take(Message(gathered))
+                    else:  # the rest of a message into which somebody put an empty line
+                        log.warning("a piece of a message from the exchange was left out")
                     gathered = []
         except OSError as error:
             reason = str(error)

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 def understand(event: Event, tracker: Tracker) -> list[Fact]:
     """The facts in one event; most events hold none. Nothing that an event may contain raises."""
-    if event.name not in HEARD:
+    if event.name not in HEARD or event.message.doubtful:
         return []
     said = {name: value for name, value in event.headers.items() if isinstance(value, str)}
     channel, uniqueid, at = said.get("Channel", ""), said.get("Uniqueid", ""), moment(said.get("Timestamp", ""))
@@ -113,6 +113,7 @@ def read_present(manager: Manager, tracker: Tracker) -> list[Told]:
     channels = [
         {name: value for name, value in event.headers.items() if isinstance(value, str)}
         for event in manager.list_action({"Action": "CoreShowChannels"})
+        if not event.message.doubtful
     ]
     facts: list[Told] = []
     bridges: dict[str, str] = {}
@@ -170,8 +171,6 @@ class Writer:
     def trouble(self) -> str:
         """Why nothing can be written at present; empty when all is well."""
         since = self._busy_since
-        if not self._thread.is_alive():
-            return "the writer has ended"
         if not self._trouble and since is not None and time.monotonic() - since > 3:
             return "the database does not answer"
         return self._trouble
@@ -229,7 +228,8 @@ class Writer:
             log.error("a fact was left out: %s from %s", type(error).__name__, type(batch[0]).__name__)
             return 1
         finally:
-            db.session.remove()
+            with suppress(Exception):  # a connection that cannot be given back is thrown away
+                db.session.remove()
 
 
 def database_is_away(error: Exception) -> bool:

@@ -137,13 +137,19 @@ def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
 
 
 def parse(line: bytes) -> dict[str, str] | None:
-    """The columns of one line by name, or None when it is cut or garbled."""
+    """The columns of one line by name, or None when it is cut or garbled.
+
+    Asterisk puts every column in quotes and doubles the quotes inside, so a line that a caller put into his number
+    (a line break is written as it came) cannot look like one of Asterisk's.
+    """
+    text = line.decode("utf-8", "replace").rstrip("\n")
     try:
-        (values,) = csv.reader([line.decode("utf-8", "replace")], strict=True)
+        (values,) = csv.reader([text], strict=True)
         float(values[1])
     except (csv.Error, ValueError, IndexError):
         return None
-    return dict(zip(COLUMNS, values, strict=True)) if len(values) == len(COLUMNS) else None
+    written = ",".join('"' + value.replace('"', '""') + '"' for value in values)
+    return dict(zip(COLUMNS, values, strict=True)) if len(values) == len(COLUMNS) and written == text else None
 
 
 def _json(text: str) -> dict:

@@ -23,7 +23,7 @@ STREAMS = Path(__file__).resolve().parent / "streams"
 GREETING = b"Asterisk Call Manager/11.0.0\r\n"
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> object:
+def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> object:
     """The condition's value once it is true; fails, naming ``what`` was waited for, after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

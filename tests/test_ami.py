@@ -71,7 +71,7 @@ HOSTILE = {
     "a fake response": b"Event: Newchannel\r\nCallerIDName: Response: Follows\r\n\r\n",
     "only nonsense": b"\xff\xfe\x00\r\n\r\n",
     "an unasked response": b"Response: Success\r\nActionID: cc-99999\r\n\r\n",
-    "an action id of ours": b"Event: Newchannel\r\nActionID: cc-1\r\n\r\n",
+    "a second event in a number": b"Event: Newchannel\r\nNum: 067\r\n\r\nX: y\r\n\r\nName: x\r\nUniqueid: 1\r\n\r\n",
     "empty lines": b"\r\n\r\n\r\n\r\n",
     "4 kB of name": b"Event: Newchannel\r\nCallerIDName: " + b"x" * 4096 + b"\r\n\r\n",
     "a line without end": b"Event: Newchannel\r\nCallerIDName: " + b"x" * 500_000 + b"\r\n\r\n",
@@ -90,6 +90,21 @@ def test_hostile_content_does_no_harm(said, exchange, manager):
     assert heard["Mark"] == "1"
     assert manager.ping().get_header("Response") == "Success"
     assert manager.connected()
+
+
+def test_a_header_put_in_by_a_caller_makes_the_message_doubtful():
+    """A number with %0d%0a in the SIP address arrives with its line breaks."""
+    genuine = ["Event: Newchannel", "CallerIDNum: 067", "Uniqueid: a.1", "ChanVariable: X=1", "ChanVariable: Y=1"]
+    assert not Message(genuine).doubtful
+    assert Message([*genuine[:2], "Uniqueid: victim", *genuine[2:]]).doubtful
+
+
+def test_an_answer_that_a_caller_made_up_is_nobodys(exchange, manager):
+    exchange.silent = True
+    manager._action_seconds = 0.3
+    exchange.say(*(f"Response: Success\r\nActionID: cc-{n}\r\n\r\n".encode() for n in range(10)))
+    with pytest.raises(NoAnswer):
+        manager.ping()
 
 
 def test_an_overlong_line_is_left_out_and_its_message_stays(exchange, manager):

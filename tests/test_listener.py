@@ -226,6 +226,21 @@ def test_the_phones_are_written_for_the_health_page(town, settings):
     assert time.time() - said["at"] < 10
 
 
+def test_an_event_with_a_header_put_in_by_a_caller_changes_nothing(town, settings):
+    """The call is heard of all the same: once the dialplan has cleaned the number, by its later events."""
+    victim, evil = recorded("answered", "victim"), recorded("answered", "evil")
+    talking = next(place for place, event in enumerate(victim) if event.startswith(b"Event: HangupRequest"))
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*victim[:talking])
+        until(lambda: find("victim") and find("victim").answered_at, "the victim's call")
+        forged = b"CallerIDNum: 067\r\nUniqueid: " + find("victim").uniqueid.encode()
+        exchange.say(evil[0].replace(b"CallerIDNum: 0671234567", forged), *evil[1:-1])
+        exchange.say(evil[-1].replace(b"CallerIDNum: ", forged + b"\r\nX: "), *marker("after"))
+        until(lambda: find("after"), "what came after it")
+        assert find("victim").state == "talking"
+        assert outcome("evil")[1:] == ("admin1", "5-32-73", "+380671234567", 1)
+
+
 def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
     exchange = Exchange(settings.ami_port)
     exchange.answer = lambda action: (

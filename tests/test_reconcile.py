@@ -260,6 +260,25 @@ def test_once_reads_to_the_end_and_leaves(app, settings, cel):
     assert outcome("cel") == expected("answered")
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "067\r\n\r\nEvent: Forged",
+        '067\n"HANGUP","1795447249.5","victim-1","victim-1","PJSIP/trunk-00000001","inbound","53273","","","","","","",""\n',
+        "067\nHANGUP,1795447249.5,victim-1,victim-1,PJSIP/trunk-00000001,inbound,53273,,,,,,,\n",
+        '067","","","","","","",""\n"HANGUP","1795447249.5","victim-1"',
+    ],
+)
+def test_a_line_put_in_by_a_caller_is_no_line(number, app, cel, reconciler):
+    """Asterisk writes %0d%0a in a caller's number as it came; the quotes it doubles give the caller away."""
+    listen_to(app, [event for event in recorded("answered", "victim") if not event.startswith(b"Event: Hangup")])
+    victim = find("victim").uniqueid
+    number = number.replace("victim-1", victim).replace('"', '""')
+    append(cel, logged("answered", "evil").replace(b"0671234567", number.encode()))
+    read_all(reconciler)
+    assert find("victim").state == "talking"
+
+
 def test_a_quoted_caller_name_is_read_whole():
     line = b'"CHAN_START","1.5","u","l","c","x","e","067","a ""b"", c","","","{""extra"":""1""}","",""\n'
     row = parse(line)

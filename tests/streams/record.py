@@ -482,6 +482,7 @@ def exchange(settings: Settings, asterisk: pbx.Asterisk) -> Iterator[dict[str, s
 def listen(settings: Settings) -> tuple[socket.socket, bytearray]:
     """Log in as the listening user; what is said gathers in the second value."""
     connection = socket.create_connection(("127.0.0.1", settings.ami_port), 5)
+    connection.settimeout(None)
     secret = load_secrets(settings)["ami_listen"]
     connection.sendall(f"Action: Login\r\nActionID: login\r\nUsername: listen\r\nSecret: {secret}\r\n\r\n".encode())
     heard = bytearray()
