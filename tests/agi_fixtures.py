@@ -9,7 +9,7 @@ from models.base import db, transaction
 from models.lines import Line, RingStep
 from models.people import Phone
 
-PATIENCE = 15.0  # seconds a test waits for something before it fails
+PATIENCE = 60.0  # seconds a test waits for something before it fails
 COMMAND = re.compile(r'SET VARIABLE "(\w+)" "(.*)"')
 LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}
 

@@ -25,7 +25,7 @@ from tests.agi_fixtures import Asterisk, call, environment, eventually, fill_tow
 from tests.conftest import free_port
 
 PING = b"agi_network_script: ping\n\n"
-SOON = 15.0
+SOON = 60.0
 
 
 class Process:
@@ -69,6 +69,11 @@ def ping(port: int) -> str:
     return answer
 
 
+def rings(port: int) -> None:
+    """Call, and again if this machine was too busy for the deadline: the same call has one draft all the same."""
+    eventually(lambda: call(port).get("CC_DONE") == "1", "the call rings by its ring order")
+
+
 def drafts(settings: Settings) -> int:
     with sqlite3.connect(settings.var / "contact-center.sqlite3") as database:
         count = database.execute("SELECT count(*) FROM reports WHERE state = 'draft'").fetchone()[0]
@@ -98,7 +103,7 @@ def server(town: Settings) -> Iterator[Process]:
 
 def test_first_call_rings_and_has_its_draft(server: Process, town: Settings) -> None:
     """I1, I2"""
-    assert call(server.port)["CC_DONE"] == "1"
+    rings(server.port)
     eventually(lambda: drafts(town) == 1, "the draft is written")
 
 
@@ -132,9 +137,11 @@ def test_heart_beats_every_second(server: Process, town: Settings) -> None:
 def test_heart_tells_of_a_database_that_takes_no_drafts_and_of_its_return(server: Process, town: Settings) -> None:
     lock = sqlite3.connect(town.var / "contact-center.sqlite3", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    assert call(server.port)["CC_DONE"] == "1"
-    eventually(lambda: not read_beat(town.run_dir, "agi").ok, "the heart says that something is wrong")
-    assert "database is locked" in read_beat(town.run_dir, "agi").detail
+    rings(server.port)
+    eventually(
+        lambda: "database is locked" in read_beat(town.run_dir, "agi").detail, "the heart says that something is wrong"
+    )
+    assert not read_beat(town.run_dir, "agi").ok
     assert ping(server.port) == "pong"
     lock.execute("ROLLBACK")
     lock.close()
@@ -155,20 +162,18 @@ def test_heart_finds_out_by_itself_that_the_database_is_back(town: Settings) -> 
         assert server.end() == 0
 
 
-def test_sigterm_lets_a_running_call_finish(server: Process, town: Settings) -> None:
+def test_sigterm_in_the_middle_of_a_call_keeps_its_draft(server: Process, town: Settings) -> None:
     talk = Asterisk(server.port, environment())
     assert talk.command()
-    server.process.send_signal(signal.SIGTERM)
-    talk.say(b"200 result=1\n")
-    assert talk.converse()["CC_DONE"] == "1"
-    assert server.process.wait(SOON) == 0
+    assert server.end() == 0
     assert drafts(town) == 1
+    talk.close()
 
 
 def test_sigterm_ends_a_server_whose_database_is_locked(server: Process, town: Settings) -> None:
     lock = sqlite3.connect(town.var / "contact-center.sqlite3", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    assert call(server.port)["CC_DONE"] == "1"
+    rings(server.port)
     assert server.end() == 0
     lock.close()
 
@@ -240,6 +245,22 @@ def test_ping_needs_no_database(work: Work) -> None:
     assert ping(port) == "pong"
     held.set()
     server.finish(time.monotonic() + SOON)
+
+
+def test_running_call_is_finished_and_no_other_accepted(app: Flask, work: Work) -> None:
+    fill_town()
+    port = free_port()
+    server = AgiServer(port, work, deadline=SOON)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    talk = Asterisk(port, environment())
+    assert talk.command()
+    finishing = threading.Thread(target=server.finish, args=(time.monotonic() + SOON,))
+    finishing.start()
+    eventually(lambda: ping(port) == "", "the port is closed")
+    talk.say(b"200 result=1\n")
+    assert talk.converse()["CC_DONE"] == "1"
+    finishing.join(SOON)
+    assert not finishing.is_alive()
 
 
 def test_connections_above_the_limit_are_closed_at_once(work: Work, caplog: pytest.LogCaptureFixture) -> None:
