@@ -1,0 +1,73 @@
+"""A private PostgreSQL server for the tests; skipped with its reason where PostgreSQL is not installed."""
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.settings import Settings
+
+FOLDERS = ["/usr/local/bin", *sorted(str(found) for found in Path("/usr/lib/postgresql").glob("*/bin"))]
+
+
+def _tool(name: str) -> str | None:
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS]))
+
+
+def _account() -> str | None:
+    """PostgreSQL refuses to run as root: then an ordinary account does."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Path]:
+    """The folder of the socket of a running server; connections come from it alone."""
+    initdb, postgres = _tool("initdb"), _tool("postgres")
+    if not initdb or not postgres:
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    account = _account()
+    folder = Path(tempfile.mkdtemp(prefix="cc-pg-", dir="/tmp"))
+    if account:
+        os.chown(folder, pwd.getpwnam(account).pw_uid, -1)
+    data = folder / "data"
+    made = subprocess.run(
+        [initdb, "-D", data, "-A", "trust", "-U", "tester", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+        user=account, cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    if made.returncode != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"initdb refuses: {made.stderr.strip().splitlines()[-1]}")
+    server = subprocess.Popen(
+        [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+        user=account, cwd=folder, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in server.stderr:
+        if "ready to accept connections" in line:
+            break
+    else:
+        pytest.fail("PostgreSQL ended at its start")
+    yield folder
+    server.terminate()
+    server.communicate()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_settings(postgres_server: Path, settings: Settings) -> Settings:
+    """The test's settings, but with an empty PostgreSQL database of its own."""
+    import psycopg
+
+    name = f"town_{secrets.token_hex(4)}"
+    with psycopg.connect(f"host={postgres_server} user=tester dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return replace(settings, database_url=f"postgresql+psycopg://tester@/{name}?host={postgres_server}")
