@@ -12,8 +12,9 @@ from sqlalchemy import select
 from jobs.ami import Event, Message
 from jobs.app import bare_app
 from jobs.callfacts import Answered, Began, HungUp, Rang, Tracker, apply, citizen_began, phone_of
+from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
-from jobs.listener import Listener, Writer, understand
+from jobs.listener import Listener, understand
 from models.base import db, now, transaction
 from models.people import User
 from models.reports import Report, claim_draft

@@ -14,9 +14,10 @@ from test_listener_streams import EXPECTED, expected
 from jobs.ami import Event, Message
 from jobs.app import bare_app
 from jobs.callfacts import Tracker, apply
+from jobs.celfile import parse
 from jobs.heartbeat import read_beat
 from jobs.listener import understand
-from jobs.reconcile import MARK, Reconciler, parse, run
+from jobs.reconcile import MARK, Reconciler, run
 from models.base import db, transaction
 from models.calls import Call, close_lost_calls
 from models.marks import Mark
