@@ -1,5 +1,6 @@
 // One stream of server events that comes back by itself: after an error, after silence, after the machine slept.
 const SILENCE = 25_000; // the server says something every ten seconds
+const OPENS = 5_000; // longer than this no new connection takes: it went into one that is dead
 const SLEPT = 5_000; // the clock jumped this far between two ticks of a second
 const PAUSES = [300, 1000, 2000, 3000];
 const NAMES = ["state", "call", "report", "beat"];
@@ -19,12 +20,14 @@ export class Stream {
   connect() {
     this.drop();
     this.heard = Date.now();
+    this.opened = false;
     this.retryAt = Infinity;
     const source = new EventSource("/events");
     this.source = source;
     for (const name of NAMES) {
       source.addEventListener(name, (event) => {
         this.heard = Date.now();
+        this.opened = true;
         this.failures = 0;
         this.say("open");
         if (name !== "beat") this.tell({ type: "event", name, data: JSON.parse(event.data) });
@@ -39,7 +42,7 @@ export class Stream {
     this.failures += 1;
     let loggedOut = false;
     try {
-      loggedOut = (await fetch("/events/alive")).status === 401;
+      loggedOut = (await fetch("/events/alive", { signal: AbortSignal.timeout(OPENS) })).status === 401;
     } catch {
       // nobody answers: it is the connection
     }
@@ -52,8 +55,8 @@ export class Stream {
     const now = Date.now();
     const slept = now - this.ticked > SLEPT;
     this.ticked = now;
-    if (slept) this.wake();
-    else if (this.source && now - this.heard > SILENCE) {
+    if (slept) this.connect(); // what was open before may be dead without knowing it
+    else if (this.source && now - this.heard > (this.opened ? SILENCE : OPENS)) {
       this.say("away");
       this.connect();
     } else if (!this.source && now >= this.retryAt) this.connect();

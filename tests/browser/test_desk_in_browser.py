@@ -1,0 +1,480 @@
+"""The administrator's desk in a real Chromium: calls come in, people type, connections break (I3, I5, I6)."""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import hears_events, log_in
+from desk_fixtures import PASSWORD, Site, eventually, user_id
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from models.base import db
+from models.reports import Report
+
+pytestmark = pytest.mark.browser
+PICTURE = Path(__file__).parent.parent / "artifacts" / "desk.png"  # the README's picture is made of this
+NewBrowser = Callable[[], BrowserContext]
+
+
+@pytest.fixture
+def desk(new_browser: NewBrowser) -> Page:
+    """Tsapkova at her desk: the line 5-32-73 rings on her phone, ``admin1``, first."""
+    page = new_browser().new_page()
+    log_in(page, "tsapkova")
+    return page
+
+
+def bar(page: Page, call: int) -> Locator:
+    return page.locator(f'#live .bar[data-call="{call}"]')
+
+
+def form_of(page: Page, draft: int) -> Locator:
+    return page.locator(f'#draft-form[data-draft="{draft}"]')
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#save-state")).to_have_text("збережено ✓")
+
+
+def ring(site: Site, number: str = "0671234567", line: str = "53273", phone: int = 1) -> tuple[int, int]:
+    call, draft = site.exchange.call(number, line)
+    site.exchange.ring(call, phone)
+    return call, draft
+
+
+def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
+    """The whole way: it rings, the form is there before the receiver is lifted, F9 gives the number (I1, I3, I5)."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk).to_have_url(f"{site.url}/drafts/{draft}")
+    expect(bar(desk, call)).to_contain_text("+380 67 123 45 67")
+    expect(bar(desk, call)).to_contain_text("лінія 5-32-73")
+    eventually(lambda: desk.title().startswith("☎"), "the title says that it rings")
+    expect(desk.locator('#lines [data-line="53273"]')).to_have_attribute("data-state", "ringing")
+
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator("#executor_id")).to_have_value("1")
+    for text in ("Леніна", "4", "7"):
+        desk.keyboard.press("Tab")
+        desk.keyboard.type(text)
+    desk.keyboard.press("Enter")  # goes on, presses nothing
+    expect(desk.locator("#landmark")).to_be_focused()
+    desk.keyboard.press("Tab")
+    desk.keyboard.type("Не горить ліхтар біля під’їзду")
+    saved(desk)
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_have_text("№ 2026-0001".replace("2026", str(time.gmtime().tm_year)))
+    expect(desk.locator(".result")).to_contain_text("строк до")
+    found = site.draft(draft)
+    assert (found.state, found.building, found.flat, found.text) == ("new", "4", "7", "Не горить ліхтар біля під’їзду")
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_typing_is_not_interrupted_by_a_second_call(site, desk):
+    """Rocket.Chat#3470: the focus, the caret and the field's place stay; F2 goes to the new call when I want it."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    field = desk.locator("#text")
+    field.press_sequentially("Не горить ліхтар")
+    field.evaluate("field => field.setSelectionRange(3, 3)")
+    place = field.bounding_box()
+    second, other_draft = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    expect(bar(desk, second)).to_contain_text("F2")
+    desk.keyboard.type("дуже ")
+    assert field.input_value() == "Не дуже горить ліхтар"
+    assert field.evaluate("field => field.selectionStart") == 8
+    assert field.bounding_box() == place
+    expect(field).to_be_focused()
+    expect(desk).to_have_url(f"{site.url}/drafts/{draft}")
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other_draft)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    assert site.draft(draft).text == "Не дуже горить ліхтар"
+    expect(desk.locator("#drafts")).to_contain_text("Не дуже горить")
+
+
+def test_a_third_and_fourth_call_move_nothing(site, desk):
+    """yaai#100: many calls are many bars in the room that is kept for them."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    top = desk.locator("#draft").bounding_box()
+    for number in range(3):
+        call = ring(site, f"050111220{number}")[0]
+        expect(bar(desk, call)).to_have_count(1)
+    assert desk.locator("#draft").bounding_box() == top
+
+
+def test_answered_elsewhere_closes_an_untouched_form_and_says_who(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    site.exchange.ring(call, 2)
+    site.exchange.answer(call, 2)
+    expect(desk.locator("#pane")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(form_of(desk, draft)).to_have_count(0)
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk).to_have_url(f"{site.url}/")
+    assert site.draft(draft).owner_id is None
+
+
+def test_answered_elsewhere_keeps_a_form_that_was_typed_in(site, desk):
+    call, draft = ring(site)
+    desk.locator("#text").press_sequentially("Почала писати")
+    site.exchange.answer(call, 2)
+    expect(desk.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    assert desk.locator("#text").input_value() == "Почала писати"
+    saved(desk)
+    assert site.draft(draft).text == "Почала писати"
+
+
+def test_a_call_on_another_line_opens_nothing_here(site, desk):
+    """zammad#2177: the pop is for whom it rings."""
+    call, _draft = site.exchange.call(line="53275")
+    expect(desk.locator('#lines [data-line="53275"]')).to_have_attribute("data-state", "ringing")
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_a_form_that_was_put_aside_does_not_come_back(site, desk):
+    """yaai#15: closed ones stay closed."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    site.exchange.ring(call, 2)
+    desk.reload()
+    hears_events(desk)
+    expect(bar(desk, call)).to_be_visible()
+    expect(form_of(desk, draft)).to_have_count(0)
+
+
+def test_a_reload_and_a_second_tab_show_the_same(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Яма на дорозі")
+    desk.fill("#street", "Невідома вулиця")
+    saved(desk)
+    desk.reload()
+    assert desk.input_value("#text") == "Яма на дорозі"
+    assert desk.input_value("#street") == "Невідома вулиця"
+    expect(bar(desk, call)).to_contain_text("РОЗМОВА")
+    second = desk.context.new_page()
+    second.goto(f"/drafts/{draft}")
+    hears_events(second)
+    assert second.input_value("#text") == "Яма на дорозі"
+    desk.fill("#text", "Яма на дорозі біля школи")
+    expect(second.locator("#text")).to_have_value("Яма на дорозі біля школи")
+    second.fill("#building", "12")
+    expect(desk.locator("#building")).to_have_value("12")
+    second.click('[data-act="register"]')
+    expect(second.locator("[data-error-summary]")).to_be_focused()
+
+
+def test_a_call_opens_in_one_tab_only(site, desk):
+    """Zammad, NethServer#7753: not in every tab; the one looked at last."""
+    desk.goto("/journal")
+    hears_events(desk)
+    second = desk.context.new_page()
+    second.goto("/")
+    hears_events(second)
+    third = desk.context.new_page()
+    third.goto("/")
+    hears_events(third)
+    third.bring_to_front()
+    call, draft = ring(site)
+    expect(form_of(third, draft)).to_be_visible()
+    expect(bar(second, call)).to_be_visible()
+    expect(second.locator(".desk-empty")).to_have_count(1)
+    expect(desk.locator("#strip a")).to_have_attribute("href", f"/drafts/{draft}")
+
+
+def test_a_consultation_is_one_key_and_can_be_undone(site, desk):
+    """I6: 70 % of calls."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.keyboard.press("F4")
+    expect(desk.locator(".result")).to_contain_text("Консультація")
+    assert site.draft(draft).state == "consultation"
+    desk.click("[data-reopen] button")
+    expect(form_of(desk, draft)).to_be_visible()
+    assert site.draft(draft).state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("key", "state"), [("Alt+5", "redirected"), ("Alt+6", "wrong_number"), ("Alt+7", "nuisance"), ("Alt+8", "dropped")]
+)
+def test_each_other_ending_has_a_key(site, desk, key, state):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.keyboard.press(key)
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    assert site.draft(draft).state == state
+
+
+def test_the_callers_open_reports_come_first(site, desk):
+    """zammad#3107: known by one key, and "is it about this one?" by another."""
+    call, earlier = ring(site)
+    site.exchange.answer(call, 1)
+    desk.select_option("#category_id", "1")
+    desk.fill("#street", "Київська")
+    desk.fill("#building", "12")
+    desk.fill("#text", "Не горить ліхтар")
+    desk.fill("#applicant_name", "Олена Коваль")
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_be_visible()
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    desk.keyboard.press("Escape")
+
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(desk.locator("#side")).to_contain_text("можливо: Олена Коваль")
+    desk.keyboard.press("Alt+1")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    expect(desk.locator(".who-said")).to_have_text("✓ Олена Коваль")
+    desk.select_option("#category_id", "1")
+    desk.fill("#street", "Київська")
+    desk.fill("#building", "12")
+    desk.fill("#text", "Ліхтар досі не горить, діти йдуть зі школи в темряві")
+    expect(desk.locator("#repeat")).to_contain_text("повторює")
+    saved(desk)
+    desk.screenshot(path=PICTURE)
+    desk.keyboard.press("F6")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    assert (site.draft(draft).state, site.draft(draft).attached_to_id) == ("attached", earlier)
+
+
+def test_nothing_is_lost_when_the_server_dies_while_somebody_types(site, desk):
+    """Nothing typed is ever lost: it is kept here, said so, and sent when the server is back."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Перше речення.")
+    saved(desk)
+    site.kill("web")
+    desk.locator("#text").press_sequentially(" Друге речення.")
+    expect(desk.locator("#save-state")).to_have_text("не збережено — тримаю в цьому браузері")
+    expect(desk.locator("#strip")).to_contain_text("Дзвінки все одно дзвонять")
+    desk.keyboard.press("F9")
+    expect(desk.locator("#draft-notice")).to_contain_text("Немає зв’язку")
+    assert desk.input_value("#text") == "Перше речення. Друге речення."
+    assert site.draft(draft).text == "Перше речення."
+    missed = site.exchange.missed("0501112233")[1]
+    site.start_web()
+    saved(desk)
+    assert site.draft(draft).text == "Перше речення. Друге речення."
+    expect(desk.locator("#strip")).to_be_hidden()
+    expect(desk.locator(f'#missed [data-draft-link="{missed}"]')).to_be_visible()
+
+
+def test_nothing_is_lost_when_the_page_goes_before_it_was_saved(site, desk):
+    """The server dies, the page is closed, the laptop is switched on again: the text comes back and is sent."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Перше.")
+    saved(desk)
+    site.kill("web")
+    desk.locator("#text").press_sequentially(" Друге.")
+    desk.close(run_before_unload=False)
+    site.start_web()
+    again = desk_again = desk.context.new_page()
+    again.goto("/")  # not even the draft's own page: what waits is sent all the same
+    hears_events(desk_again)
+    eventually(lambda: site.draft(draft).text == "Перше. Друге.", "it is sent after all")
+
+
+def test_nothing_is_lost_by_logging_out_while_typing(site, desk):
+    """Logged out in another tab: kept here, not shown to the next user, sent after the same user's login."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Перше.")
+    saved(desk)
+    site.exchange.hang_up(call)
+    other = desk.context.new_page()
+    other.goto("/journal")
+    other.click(".topbar details[data-menu] > summary")
+    other.click("[data-logout]")
+    expect(other.locator("#login")).to_be_visible()
+    desk.locator("#text").press_sequentially(" Друге.")
+    expect(desk.locator("#strip a")).to_have_attribute("href", "/login")
+    assert desk.input_value("#text") == "Перше. Друге."
+    assert site.draft(draft).text == "Перше."
+
+    log_in(other, "sorokina")
+    other.goto(f"/drafts/{draft}")
+    assert other.input_value("#text") == "Перше."
+    desk.locator("#text").press_sequentially(" Третє.")
+    expect(desk.locator("#draft-notice")).to_contain_text("працює інша особа")
+    assert site.draft(draft).text == "Перше."
+
+    other.context.clear_cookies()
+    desk.close()
+    log_in(other, "tsapkova")
+    eventually(lambda: site.draft(draft).text == "Перше. Друге. Третє.", "it is sent for the one who typed it")
+
+
+def test_two_browsers_type_into_one_field_and_the_person_chooses(site, desk, new_browser):
+    """Both texts are shown; nothing is overwritten before somebody chose."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    home = new_browser().new_page()
+    log_in(home, "tsapkova")
+    home.goto(f"/drafts/{draft}")
+    desk.fill("#text", "за столом")
+    saved(desk)
+    home.fill("#building", "7")
+    home.fill("#text", "вдома")
+    box = home.locator(".conflict")
+    expect(box).to_contain_text("за столом")
+    expect(box).to_contain_text("вдома")
+    assert site.draft(draft).text == "за столом"
+    box.locator('[data-keep="ours"]').click()
+    saved(home)
+    assert (site.draft(draft).text, site.draft(draft).building) == ("вдома", "7")
+
+
+def test_a_colleagues_draft_cannot_be_typed_into(site, desk, new_browser):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Моє")
+    saved(desk)
+    other = new_browser().new_page()
+    log_in(other, "cherniavska")
+    other.goto(f"/drafts/{draft}")
+    expect(other.locator("#text")).to_be_disabled()
+    expect(other.locator("#draft-notice")).to_contain_text("З цією чернеткою працює Цапкова О. П.")
+    desk.keyboard.press("F8")
+    desk.click(f'[data-act="hand_over"][value="{_id(site, "cherniavska")}"]')
+    expect(desk.locator("#pane")).to_contain_text("Чернетку передано")
+    other.reload()
+    expect(other.locator("#text")).to_be_enabled()
+    expect(other.locator("#text")).to_have_value("Моє")
+
+
+def test_the_form_works_without_scripts(site, chromium):
+    draft = ring(site)[1]
+    context = chromium.new_context(java_script_enabled=False, base_url=site.url, locale="uk-UA")
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("#login", "tsapkova")
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.goto(f"/drafts/{draft}")
+    page.fill("#text", "Яма на дорозі")
+    page.press("#street", "Enter")  # presses no button
+    page.click('[data-act="register"]')
+    expect(page.locator(".error-summary")).to_contain_text("Виберіть")
+    assert page.input_value("#text") == "Яма на дорозі"
+    page.select_option("#category_id", "1")
+    page.fill("#landmark", "біля школи")
+    page.click('[data-act="register"]')
+    expect(page.locator(".result-number")).to_be_visible()
+    context.close()
+    assert site.draft(draft).state == "new"
+
+
+class DeafProxy:
+    """Between browser and server; `go_deaf` leaves all open connections open and silent, as a lost network does."""
+
+    def __init__(self, port: int) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._target = port
+        self._generation = 0
+        self._passing = 0
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def open(self) -> int:
+        """How many connections are open."""
+        return self._passing // 2
+
+    def go_deaf(self) -> None:
+        self._generation += 1
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                browser, _address = self._server.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._passing += 2
+            for source, goal in ((browser, server), (server, browser)):
+                threading.Thread(target=self._pass, args=(source, goal, self._generation), daemon=True).start()
+
+    def _pass(self, source: socket.socket, goal: socket.socket, generation: int) -> None:
+        try:
+            while data := source.recv(65536):
+                if generation == self._generation:
+                    goal.sendall(data)
+            if generation == self._generation:
+                goal.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        self._passing -= 1
+
+
+@pytest.fixture
+def proxy(site: Site) -> Iterator[DeafProxy]:
+    proxy = DeafProxy(site.settings.web_port)
+    yield proxy
+    proxy.close()
+
+
+def test_after_a_sleep_the_page_catches_up_at_once(site, new_browser, proxy):
+    """A laptop wakes: its connections are dead without saying so. The new one comes in seconds, not after 25."""
+    page = new_browser().new_page()
+    page.goto(f"http://127.0.0.1:{proxy.port}/login")
+    page.fill("#login", "tsapkova")
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    hears_events(page)
+    browsers = [one for one in psutil.Process().children(recursive=True) if "chrom" in one.name()]
+    assert browsers
+    eventually(lambda: proxy.open == 1, "only the stream is left open")
+    proxy.go_deaf()
+    begun = time.monotonic()
+    for one in browsers:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        call, draft = ring(site)
+        eventually(lambda: time.monotonic() - begun > 8, "eight seconds of sleep")
+    finally:
+        for one in browsers:
+            one.send_signal(signal.SIGCONT)
+    expect(bar(page, call)).to_be_visible(timeout=6_000)
+    expect(form_of(page, draft)).to_be_visible(timeout=6_000)
+
+
+def _id(site: Site, login: str) -> int:
+    with site.app.app_context():
+        return user_id(login)
+
+
+def test_a_draft_is_made_only_once_by_all_this(site, desk):
+    """Opening, reloading and typing make no second draft (yaai#15)."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.reload()
+    desk.fill("#text", "Яма")
+    saved(desk)
+    with site.app.app_context():
+        assert db.session.scalars(db.select(Report.id)).all() == [draft]
