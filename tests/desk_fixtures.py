@@ -155,7 +155,8 @@ class Site:
         # fmt: off
         command = [
             sys.executable, "-m", "gunicorn", "-k", "gthread", "--workers", "1", "--threads", "120",
-            "--bind", f"127.0.0.1:{self.settings.web_port}", "--graceful-timeout", "1", "--no-control-socket", "webui:create_app()",
+            "--bind", f"127.0.0.1:{self.settings.web_port}", "--graceful-timeout", "1",
+            "--no-control-socket", "webui:create_app()",
         ]
         # fmt: on
         self._start("web", command)
