@@ -4,6 +4,7 @@
 the names given in earlier reports from this number. Which of them it is today only a person can say.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
@@ -53,19 +54,40 @@ class Caller:
 
 
 def who_calls(session: Session, draft: Report) -> Caller:
-    """Who the caller of this draft may be: three queries, none of them for a withheld number."""
-    number = draft.call.number if draft.call else draft.contact_number
-    said = session.scalar(
-        select(HistoryRow.event)
-        .where(HistoryRow.report_id == draft.id, HistoryRow.event.in_((IDENTIFIED, OTHER_PERSON)))
-        .order_by(HistoryRow.id.desc())
-        .limit(1)
+    """Who the caller of this draft may be."""
+    return who_call(session, [draft])[draft.id]
+
+
+def who_call(session: Session, drafts: Sequence[Report]) -> dict[int, Caller]:
+    """Who the callers of these drafts may be, by the draft's id: three queries, however many drafts."""
+    numbers = {draft.id: draft.call.number if draft.call else draft.contact_number for draft in drafts}
+    wanted = {number for number in numbers.values() if number is not None}
+    said = dict(
+        session.execute(
+            select(HistoryRow.report_id, HistoryRow.event)
+            .where(HistoryRow.report_id.in_(numbers), HistoryRow.event.in_((IDENTIFIED, OTHER_PERSON)))
+            .order_by(HistoryRow.id)  # the last one counts
+        ).all()
     )
-    if number is None:
-        return Caller(None, draft.person, said == OTHER_PERSON)
-    known = known_persons(session, number)
-    perhaps = perhaps_persons(session, number, known, draft.id)
-    return Caller(number, draft.person, said == OTHER_PERSON, known, perhaps)
+    known: dict[str, list[Person]] = {}
+    named: dict[str, list[Report]] = {}
+    if wanted:
+        rows = session.execute(
+            select(PersonNumber.number, Person)
+            .join(Person)
+            .where(PersonNumber.number.in_(wanted))
+            .order_by(Person.name, Person.id)
+        )
+        for number, person in rows:
+            known.setdefault(number, []).append(person)
+        named = _named_reports(session, wanted)
+    callers = {}
+    for draft in drafts:
+        number = numbers[draft.id]
+        persons = known.get(number, []) if number else []
+        perhaps = _perhaps([one for one in named.get(number, []) if one.id != draft.id], persons) if number else []
+        callers[draft.id] = Caller(number, draft.person, said.get(draft.id) == OTHER_PERSON, persons, perhaps)
+    return callers
 
 
 def known_persons(session: Session, number: str) -> list[Person]:
@@ -77,28 +99,37 @@ def known_persons(session: Session, number: str) -> list[Person]:
     )
 
 
-def perhaps_persons(session: Session, number: str, known: list[Person], but_not: int) -> list[Perhaps]:
-    """The names that earlier reports from this number gave, the most frequent first; without the known ones."""
-    rows = session.scalars(
-        select(Report)
+def _named_reports(session: Session, numbers: set[str]) -> dict[str, list[Report]]:
+    """The newest reports of each number that gave an applicant's name, newest first."""
+    rows = session.execute(
+        select(Report, Call.number)
+        .outerjoin(Call, Call.id == Report.call_id)
         .where(
-            _of_number(number),
+            _of_numbers(numbers),
             Report.state.in_((*REGISTERED_STATES, ReportState.ATTACHED, ReportState.CONSULTATION)),
             Report.applicant_name != "",
-            Report.id != but_not,
         )
         .options(joinedload(Report.street))
         .order_by(Report.id.desc())
-        .limit(_LOOKED_AT)
+        .limit(_LOOKED_AT * len(numbers))
     )
+    named: dict[str, list[Report]] = {}
+    for report, called_from in rows:
+        for number in {report.contact_number, called_from} & numbers:
+            named.setdefault(number, []).append(report)
+    return named
+
+
+def _perhaps(reports: list[Report], known: list[Person]) -> list[Perhaps]:
+    """The names in these reports, the most frequent first; without the known ones."""
     known_names = {_same(person.name) for person in known}
     found: dict[str, list[Report]] = {}
-    for report in rows:
+    for report in reports:
         name = _same(report.applicant_name)
         if name not in known_names:
             found.setdefault(name, []).append(report)
     by_frequency = sorted(found.values(), key=len, reverse=True)
-    return [Perhaps(reports[0].applicant_name, len(reports), reports[0].place) for reports in by_frequency]
+    return [Perhaps(same[0].applicant_name, len(same), same[0].place) for same in by_frequency]
 
 
 def open_reports(session: Session, number: str | None, limit: int = 12) -> list[Report]:
@@ -108,7 +139,7 @@ def open_reports(session: Session, number: str | None, limit: int = 12) -> list[
     return list(
         session.scalars(
             select(Report)
-            .where(_of_number(number), Report.state.in_(OPEN_STATES))
+            .where(_of_numbers({number}), Report.state.in_(OPEN_STATES))
             .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
             .order_by(Report.id.desc())
             .limit(limit)
@@ -210,9 +241,10 @@ def _missed(query: Select) -> Select:
     )
 
 
-def _of_number(number: str) -> ColumnElement[bool]:
-    """Reports whose applicant can be reached at this number, or that began with a call from it."""
-    return or_(Report.contact_number == number, Report.call_id.in_(select(Call.id).where(Call.number == number)))
+def _of_numbers(numbers: set[str]) -> ColumnElement[bool]:
+    """Reports whose applicant can be reached at one of the numbers, or that began with a call from one."""
+    called = select(Call.id).where(Call.number.in_(numbers))
+    return or_(Report.contact_number.in_(numbers), Report.call_id.in_(called))
 
 
 def _note(session: Session, draft: Report, user: User, event: str) -> None:

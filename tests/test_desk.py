@@ -187,6 +187,13 @@ def test_the_live_part_asks_the_same_number_of_questions_for_many_calls_elsewher
     for number in range(40):
         exchange.call(f"06700000{number:02d}", line="53275")
     assert cost() == few < 12
+    exchange.call("0501112200")
+    mine.fetch("/desk/live")  # the first look leaves its row
+    one = cost()
+    for number in range(1, 5):
+        exchange.call(f"050111220{number}")
+    mine.fetch("/desk/live")
+    assert cost() == one + 4  # one more for each bar: was this look recorded already
 
 
 def test_the_top_bar_counts_for_me(exchange, mine, colleague):

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.base import db
-from models.callers import Caller, count_missed, earlier_calls, missed_calls, open_reports, who_calls
+from models.callers import Caller, count_missed, earlier_calls, missed_calls, open_reports, who_call, who_calls
 from models.calls import Call, CallState
 from models.lines import Line
 from models.people import Organisation, Phone, Role, User
@@ -168,15 +168,25 @@ def live_parts() -> dict[str, object]:
         select(Call, Report)
         .outerjoin(Report, Report.call_id == Call.id)
         .where(Call.state.in_(LIVE))
-        .options(*with_ringing(), joinedload(Call.talking_to).joinedload(Phone.user), joinedload(Report.owner))
+        .options(
+            *with_ringing(),
+            joinedload(Call.talking_to).joinedload(Phone.user),
+            joinedload(Report.owner),
+            joinedload(Report.person),
+        )
         .order_by(Call.started_at, Call.id)
     ).unique()
-    bars = []
+    mine_or_ringing = []
     for call, found in rows:
         mine = phone is not None and phone.id in phones_ringing(call)
         by_me = phone is not None and call.talking_to_id == phone.id
         if mine or by_me or (found is not None and found.owner_id == me.id):
-            bars.append(Bar(call, found, mine, by_me, who_calls(session, found) if found else None))
+            mine_or_ringing.append((call, found, mine, by_me))
+    callers = who_call(session, [found for _call, found, _mine, _by_me in mine_or_ringing if found])
+    bars = [
+        Bar(call, found, mine, by_me, callers[found.id] if found else None)
+        for call, found, mine, by_me in mine_or_ringing
+    ]
     _log_looks(bar.call for bar in bars)
     return {"bars": bars, "colleagues": colleagues(session) if bars else []}
 

@@ -59,6 +59,7 @@ async function openDraft(id, { claim = false, focus = false, push = true } = {})
   if (mine !== turn) return;
   if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   replacePane(content, focus ? "#category_id, [data-close]" : "");
+  refreshLists();
 }
 
 function closePane(text = "") {
@@ -66,6 +67,7 @@ function closePane(text = "") {
   form?.flush();
   if (location.pathname !== "/") history.pushState(null, "", "/");
   replacePane(document.getElementById("empty-pane").innerHTML);
+  refreshLists();
   if (text) {
     const line = document.createElement("p");
     line.className = "notice";
