@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,18 +48,20 @@ def postgres_server() -> Iterator[Path]:
     if made.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"initdb refuses: {made.stderr.strip().splitlines()[-1]}")
+    log = (folder / "log").open("w+")
     server = subprocess.Popen(
         [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-        user=account, cwd=folder, stderr=subprocess.PIPE, text=True,
+        user=account, cwd=folder, stderr=log,
     )  # fmt: skip
-    for line in server.stderr:
-        if "ready to accept connections" in line:
-            break
-    else:
-        pytest.fail("PostgreSQL ended at its start")
+    deadline = time.monotonic() + 30
+    while "ready to accept connections" not in (folder / "log").read_text():
+        if server.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
+        time.sleep(0.1)
     yield folder
     server.terminate()
-    server.communicate()
+    server.wait(30)
+    log.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 

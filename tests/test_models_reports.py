@@ -1,0 +1,276 @@
+"""Drafts become reports by the order's rules."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select
+
+from models.base import transaction
+from models.intake import record_inbound
+from models.machine import IllegalMove
+from models.people import Organisation, Role, User
+from models.places import Category, Street
+from models.reports import (
+    HistoryRow,
+    RegistrationRefused,
+    Report,
+    ReportCounter,
+    ReportEvent,
+    ReportState,
+    SavedMeanwhile,
+    TakenByAnother,
+    attach_draft,
+    end_draft,
+    find_repeated,
+    hand_over_draft,
+    move,
+    next_number,
+    register_draft,
+    reopen_draft,
+    save_draft,
+)
+from models.search import search_text, search_words
+from models.workdays import KYIV, add_working_days, ukrainian_workday
+
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+DUE = datetime(2026, 11, 27, 16, 0, tzinfo=UTC)
+
+
+class Town:
+    """Alice who owns the drafts, her colleague Bob, and what is needed to register."""
+
+    def __init__(self, session):
+        self.session, self.calls = session, 0
+        self.alice, self.bob = (
+            User(login=name.lower(), name=name, password_hash="x", role=Role.ADMINISTRATOR) for name in ("Alice", "Bob")
+        )
+        self.executor = Organisation(name="КП «Міськсвітло»")
+        self.light, self.water = (Category(name=n, organisation=self.executor) for n in ("Освітлення", "Вода"))
+        self.kyivska, self.soborna = Street(name="вулиця Київська"), Street(name="вулиця Соборна")
+        session.add_all([self.alice, self.bob, self.light, self.water, self.kyivska, self.soborna])
+        session.flush()
+
+    def draft(self, number="0671234567"):
+        self.calls += 1
+        return record_inbound(
+            self.session,
+            uniqueid=f"romny-{self.calls}.1",
+            dialled="53273",
+            number_received=number,
+            caller_name="",
+            at=START,
+            area_code="5448",
+        )[1]
+
+    def values(self, **changes):
+        return {
+            "category_id": self.light.id,
+            "text": "Не горить ліхтар",
+            "street_id": self.kyivska.id,
+            "building": "12",
+            "executor_id": self.executor.id,
+        } | changes
+
+    def registered(self, number="0671234567", **changes):
+        draft = self.draft(number)
+        save_draft(self.session, draft, self.alice, self.values(**changes), 0)
+        register_draft(self.session, draft, self.alice, DUE)
+        return draft
+
+
+@pytest.fixture
+def town(app):
+    with transaction() as session:
+        yield Town(session)
+
+
+@pytest.mark.parametrize(
+    ("missing", "field"),
+    [
+        ({"category_id": None}, "category_id"),
+        ({"text": "  "}, "text"),
+        ({"street_id": None}, "street_id"),
+        ({"street_id": None, "street_typed": "Київсь", "landmark": "біля школи"}, "street_id"),
+        ({"executor_id": None}, "executor_id"),
+    ],
+)
+def test_registering_names_each_missing_field_and_keeps_what_was_typed(town, missing, field):
+    """I5"""
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(**missing), 0)
+    with pytest.raises(RegistrationRefused) as refused:
+        register_draft(town.session, draft, town.alice, DUE)
+    assert [error.field for error in refused.value.errors] == [field]
+    assert (draft.state, draft.number, draft.building) == (ReportState.DRAFT, None, "12")
+
+
+def test_an_empty_draft_hears_of_all_missing_fields_at_once(town):
+    """I5"""
+    draft = town.draft()
+    with pytest.raises(RegistrationRefused) as refused:
+        register_draft(town.session, draft, town.alice, DUE)
+    assert {error.field for error in refused.value.errors} == {"category_id", "text", "street_id", "executor_id"}
+
+
+def test_a_landmark_does_instead_of_a_street_and_the_name_is_optional(town):
+    """I5"""
+    report = town.registered(street_id=None, building="", landmark="біля поштамту")
+    assert (report.state, report.place) == (ReportState.NEW, "біля поштамту")
+    assert report.number.endswith("-0001")
+    assert (report.due_at, report.applicant_name) == (DUE, "")
+
+
+def test_a_report_is_registered_once(town):
+    report = town.registered()
+    with pytest.raises(IllegalMove):
+        register_draft(town.session, report, town.alice, DUE)
+
+
+def test_numbers_begin_anew_each_year(town):
+    assert [next_number(town.session, year) for year in (2026, 2026, 2027, 2026)] == [
+        "2026-0001", "2026-0002", "2027-0001", "2026-0003",
+    ]  # fmt: skip
+    town.session.get_one(ReportCounter, 2026).last = 9999
+    town.session.flush()
+    assert next_number(town.session, 2026) == "2026-10000"
+
+
+def test_bob_cannot_save_register_or_end_what_alice_works_on(town):
+    """I3"""
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(), 0)
+    acts = (
+        lambda: save_draft(town.session, draft, town.bob, {"text": "інше"}, 1),
+        lambda: register_draft(town.session, draft, town.bob, DUE),
+        lambda: end_draft(town.session, draft, town.bob, ReportEvent.CONSULTED),
+        lambda: hand_over_draft(town.session, draft, town.bob, town.bob),
+    )
+    for act in acts:
+        with pytest.raises(TakenByAnother) as taken:
+            act()
+        assert taken.value.owner is town.alice
+    hand_over_draft(town.session, draft, town.alice, town.bob)
+    save_draft(town.session, draft, town.bob, {"text": "інше"}, 1)
+    assert draft.text == "інше"
+
+
+def test_two_tabs_do_not_overwrite_each_other(town):
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    with pytest.raises(SavedMeanwhile):
+        save_draft(town.session, draft, town.alice, {"text": "друга"}, 0)
+    assert (draft.text, draft.revision) == ("перша", 1)
+
+
+def test_what_was_registered_is_saved_no_more(town):
+    report = town.registered()
+    with pytest.raises(IllegalMove):
+        save_draft(town.session, report, town.alice, {"text": "інше"}, report.revision)
+
+
+def test_an_ending_can_be_undone_with_all_that_was_typed(town):
+    """I6"""
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(), 0)
+    end_draft(town.session, draft, town.alice, ReportEvent.CONSULTED)
+    assert draft.state == ReportState.CONSULTATION
+    reopen_draft(town.session, draft, town.alice)
+    assert (draft.state, draft.text) == (ReportState.DRAFT, "Не горить ліхтар")
+
+
+def test_a_call_about_a_report_leaves_a_row_on_it(town):
+    """I6, I10"""
+    report, draft = town.registered(), town.draft()
+    save_draft(town.session, draft, town.alice, {"text": "Коли зроблять?"}, 0)
+    attach_draft(town.session, draft, town.alice, report)
+    assert (draft.state, draft.attached_to_id) == (ReportState.ATTACHED, report.id)
+    rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id)).all()
+    assert (rows[-1].event, rows[-1].note) == ("applicant_called", "Коли зроблять?")
+
+
+def test_a_repeat_is_recognised_by_number_category_and_place(town):
+    """I10"""
+    first = town.registered()
+    assert town.registered().repeat_of_id == first.id
+    assert town.registered(building="14").repeat_of_id is None
+    assert town.registered(street_id=town.soborna.id).repeat_of_id is None
+    assert town.registered(category_id=town.water.id).repeat_of_id is None
+    assert town.registered(number="0509998877").repeat_of_id is None
+
+
+def test_a_withheld_number_and_a_closed_report_are_no_repeat(town):
+    """I10"""
+    assert town.registered(number="anonymous").contact_number is None
+    assert town.registered(number="anonymous").repeat_of_id is None
+    first = town.registered()
+    for event in (ReportEvent.ACCEPTED, ReportEvent.COMPLETED, ReportEvent.CONFIRMED):
+        move(town.session, first, event, town.alice)
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(), 0)
+    assert find_repeated(town.session, draft) is None
+
+
+def test_a_report_is_found_by_its_present_street(town):
+    """W11: the street was corrected in the same transaction."""
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(), 0)
+    save_draft(town.session, draft, town.alice, {"street_id": town.soborna.id}, 1)
+    assert "соборна" in draft.search_text
+    assert "київська" not in draft.search_text
+
+
+def test_search_text_holds_all_that_a_report_is_found_by():
+    """W11"""
+    report = Report(
+        number="2026-0412",
+        text="Об’їзд: «яма», вул.Київська",
+        landmark="біля під'їзду №3",
+        building="12-а",
+        applicant_name="Олена К.",
+        street=Street(name="вулиця Героїв Роменщини"),
+        executor=Organisation(name="КП «Міськсвітло»"),
+    )
+    assert search_text(report) == (
+        "2026 0412 обїзд яма вул київська вулиця героїв роменщини 12 а біля підїзду 3 олена к кп міськсвітло"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("ліхтарі на Київській", ["ліхтар", "на", "київськ"]),
+        ("об'їзд ОБ’ЇЗД обʼїзд", ["обїзд", "обїзд", "обїзд"]),
+        ("вода води", ["вода", "води"]),
+        ('"ліхтар" OR NEAR(*)', ["ліхтар", "or", "near"]),
+        ("!!! — «»", []),
+        ("а б в г ґ д е є ж", ["а", "б", "в", "г", "ґ", "д", "е", "є"]),
+    ],
+)
+def test_search_words_are_beginnings_without_endings(typed, words):
+    assert search_words(typed) == words
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        ("2026-11-20 09:00", 1, "2026-11-23 18:00"),  # Friday to Monday
+        ("2026-11-20 09:00", 5, "2026-11-27 18:00"),
+        ("2026-11-21 12:00", 1, "2026-11-23 18:00"),  # taken on a Saturday
+        ("2026-11-23 23:30", 1, "2026-11-24 18:00"),
+        ("2026-03-27 10:00", 2, "2026-03-31 18:00"),  # over the change of the clocks
+        ("2026-12-24 10:00", 1, "2026-12-25 18:00"),  # holidays are suspended under martial law
+    ],
+)
+def test_deadlines_are_working_days_in_kyiv(start, days, end):
+    """S 2.3, W14"""
+    began = datetime.fromisoformat(start).replace(tzinfo=KYIV)
+    assert add_working_days(began, days) == datetime.fromisoformat(end).replace(tzinfo=KYIV)
+
+
+def test_the_calendar_can_be_handed_in():
+    """W14: the city's own day off."""
+    began = datetime(2026, 11, 19, 10, tzinfo=KYIV)
+    off = date(2026, 11, 20)
+    end = add_working_days(began, 1, lambda day: ukrainian_workday(day) and day != off)
+    assert end.date() == date(2026, 11, 23)
+    assert not ukrainian_workday(date(2021, 8, 24))
