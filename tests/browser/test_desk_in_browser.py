@@ -252,6 +252,7 @@ def test_the_callers_open_reports_come_first(site, desk):
     desk.fill("#text", "Ліхтар досі не горить, діти йдуть зі школи в темряві")
     expect(desk.locator("#repeat")).to_contain_text("повторює")
     saved(desk)
+    expect(desk.locator("#drafts")).to_contain_text("Вуличне освітлення")
     desk.screenshot(path=PICTURE)
     desk.keyboard.press("F6")
     expect(desk.locator("[data-finished]")).to_be_visible()

@@ -19,7 +19,7 @@ const openId = () => Number(section()?.dataset.draft ?? 0);
 
 function mount() {
   const element = document.getElementById("draft-form");
-  form = element ? new DraftForm(element, notice) : null;
+  form = element ? new DraftForm(element, notice, () => refreshLists(2000)) : null;
 }
 
 function replacePane(content, focus = "") {
@@ -269,7 +269,7 @@ function refreshHead() {
   });
 }
 
-function refreshLists() {
+function refreshLists(after = 250) {
   clearTimeout(refreshLists.timer);
   refreshLists.timer = setTimeout(
     () =>
@@ -279,7 +279,7 @@ function refreshLists() {
         if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
         showUnsent();
       }),
-    250,
+    after,
   );
 }
 

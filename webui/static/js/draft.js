@@ -22,8 +22,9 @@ export function unsent(draft) {
 }
 
 export class DraftForm {
-  constructor(form, say) {
+  constructor(form, say, saved) {
     this.form = form;
+    this.saved = saved; // told after each save
     this.id = Number(form.dataset.draft);
     this.say = say; // shows a notice above the form
     this.base = this.read(); // what the server has
@@ -170,6 +171,7 @@ export class DraftForm {
     if (wrong.length) this.say(wrong.join(" "));
     channel?.postMessage({ user, draft: this.id, revision, fields });
     this.remember();
+    this.saved();
     this.showRepeat(repeat);
     if (!this.dirty) this.show("saved");
     else if (wrong.length) this.show("kept");
