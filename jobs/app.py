@@ -25,6 +25,7 @@ def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> 
             "pool_size": 10,
             "max_overflow": 30,
             "pool_timeout": 5,
+            "pool_pre_ping": not settings.database_url.startswith("sqlite"),  # a restarted server is no error
             "hide_parameters": True,  # an error in the log must not tell a number or a name
         },
     )

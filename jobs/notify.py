@@ -65,13 +65,15 @@ def publish_after_commit(app: Flask, redis_url: str) -> None:
 
     @event.listens_for(maker, "after_commit")
     def publish(session: Session) -> None:
-        if current_app.extensions["publisher"] is not publisher:
+        if session.in_nested_transaction() or current_app.extensions["publisher"] is not publisher:
             return
         for kind, row_id in session.info.pop("announcements", {}):
             publisher.publish(kind, row_id)
 
     @event.listens_for(maker, "after_rollback")
     def forget(session: Session) -> None:
+        if session.in_nested_transaction():
+            return
         session.info.pop("announcements", None)
 
 

@@ -23,8 +23,9 @@ from supervisor.xmlrpc import SupervisorTransport
 from jobs.heartbeat import Heart, read_beat
 from jobs.settings import Settings, load_settings
 
-AGI_SECONDS = 0.7  # how long the AGI server may be silent; a caller waits at most this, a round and the kill
-AGI_ROUND_SECONDS = 0.3
+AGI_SECONDS = 1.0  # how long the AGI server may be silent; a caller waits at most this, a round and the kill
+AGI_ROUND_SECONDS = 0.2
+START_SECONDS = 30.0  # a process that is not there to be asked after this time hung while it started
 
 log = logging.getLogger("watchdog")
 
@@ -33,21 +34,22 @@ class Silent(Exception):
     """The part accepted the question and did not answer in time."""
 
 
-def probe_agi(port: int, seconds: float) -> None:
-    """Ask the AGI server for a sign of life. Raises `Silent` when it took the question and said nothing.
+class Absent(Exception):
+    """There is nobody to ask: the part is starting, or supervisord is about to start it."""
 
-    A refused connection is no silence: the server is not there, and supervisord starts it.
-    """
+
+def probe_agi(port: int, seconds: float) -> None:
+    """Ask the AGI server for a sign of life. Raises `Silent` when it took the question and said nothing, `Absent`
+    when nobody listens."""
     try:
         with socket.create_connection(("127.0.0.1", port), seconds) as connection:
             connection.settimeout(seconds)
             connection.sendall(b"agi_network_script: ping\n\n")
-            if connection.recv(16) == b"":
-                return  # it closed: busy, or on its way out
+            connection.recv(16)  # even if it only closes: it is busy, or on its way out
     except TimeoutError:
         raise Silent(f"no answer for {seconds} s") from None
-    except OSError:
-        return
+    except OSError as error:
+        raise Absent(error.strerror) from None
 
 
 def probe_web(bind: str, port: int, seconds: float) -> None:
@@ -58,8 +60,8 @@ def probe_web(bind: str, port: int, seconds: float) -> None:
         connection.getresponse().read()
     except TimeoutError:
         raise Silent(f"no answer for {seconds} s") from None
-    except (OSError, HTTPException):
-        return
+    except (OSError, HTTPException) as error:
+        raise Absent(type(error).__name__) from None
     finally:
         connection.close()
 
@@ -74,14 +76,16 @@ def probe_redis(path: Path, seconds: float) -> None:
             connection.recv(16)
         except TimeoutError:
             raise Silent(f"no answer for {seconds} s") from None
-        except OSError:
-            return
+        except OSError as error:
+            raise Absent(error.strerror) from None
 
 
 def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
-    """Raise `Silent` when the part's last heartbeat is older than ``seconds``; one that never came is no silence."""
+    """Raise `Silent` when the part's last heartbeat is older than ``seconds``, `Absent` when none ever came."""
     beat = read_beat(run_dir, part)
-    if beat is not None and beat.age > seconds:
+    if beat is None:
+        raise Absent("no heartbeat yet")
+    if beat.age > seconds:
         raise Silent(f"no heartbeat for {beat.age:.0f} s")
 
 
@@ -133,11 +137,12 @@ def keep_watch(watch: Watch, supervisor: Supervisor) -> None:
         try:
             watch.probe()
             missed = 0
-        except Silent as silence:
+        except (Silent, Absent) as trouble:
             missed += 1
+            grace = watch.grace if isinstance(trouble, Silent) else START_SECONDS
             process = supervisor.process(watch.part) if missed >= watch.misses else None
-            if process is not None and process[1] >= watch.grace:
-                log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], silence)
+            if process is not None and process[1] >= grace:
+                log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
                 _kill(process[0])
                 missed = 0
         time.sleep(watch.every)

@@ -58,7 +58,7 @@ def nothing_instead_of_us(town: Town) -> Iterator[None]:
         thread.join()
         for part in stopped:
             town.start_part(part)
-        wait_for(town.health_ok, 60, "well again")
+        wait_for(lambda: not town.unwell(), 60, town.unwell)
 
 
 def holds(town: Town, rate: int, seconds: int = 8) -> bool:
@@ -140,7 +140,7 @@ def main() -> None:
             town.start_phones(ring_ms=1, talk_ms=5000, trace=False)
             say("calls per second, with everything running …")
             ours_rate = highest_rate(town, "ours", (20, 40, 60, 80, 100, 120, 140, 160, 180, 200))
-            wait_for(town.health_ok, 120, "well again")
+            wait_for(lambda: not town.unwell(), 120, town.unwell)
             with nothing_instead_of_us(town):
                 say("the same against a server that does nothing …")
                 town.start_phones(ring_ms=1, talk_ms=5000, trace=False)

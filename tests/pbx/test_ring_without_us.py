@@ -128,7 +128,7 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
 
     def drafts() -> int:
         numbers = {caller for caller, _ in callers}
-        rows = town.rows("SELECT number FROM calls JOIN reports ON call_id = calls.id")
+        rows = town.rows("SELECT calls.number FROM calls JOIN reports ON reports.call_id = calls.id")
         return sum(row["number"] in numbers for row in rows)
 
     def recovered() -> bool:
@@ -147,7 +147,7 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
     assert max(waits) <= latest
     assert drafts() == CALLS
     wait_for(lambda: town.channels() == 0, 20, "channels gone")
-    wait_for(lambda: town.pid("agi") and town.health_ok(), 60, "everything is well again")
+    wait_for(lambda: not town.unwell(), 60, town.unwell)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from supervisor.xmlrpc import SupervisorTransport
 
 from jobs.pbx import find_asterisk
-from jobs.serve import health
+from jobs.serve import unwell
 from jobs.settings import CHECKOUT, Settings, load_settings
 from jobs.sipp import free_udp_port, register_phone, start_citizen, start_phone
 from tests.conftest import free_port
@@ -26,14 +26,14 @@ from tests.conftest import free_port
 _STAMP = re.compile(rb"^-{10,} (\d{4}-\S+Z)\n", re.MULTILINE)
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: str = "") -> object:
+def wait_for(condition: Callable[[], object], seconds: float, what: str | Callable[[], object] = "") -> object:
     """Poll ``condition`` until it is true and return its value; fails with ``what`` after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
         time.sleep(0.05)
 
 
@@ -147,10 +147,9 @@ class Town:
         found = re.search(r"(\d+) active channels?", self.asterisk("core show channels count"))
         return int(found.group(1)) if found else -1
 
-    def health_ok(self) -> bool:
-        """Whether every part but the desk phones is well."""
-        parts = health(self.settings).get("parts", [])
-        return bool(parts) and all(part["ok"] for part in parts if part["part"] != "phones")
+    def unwell(self) -> list[str]:
+        """The parts that are not well and what they say; the desk phones, which the tests start and stop, left out."""
+        return [str(part) for part in unwell(self.settings) if part["part"] != "phones"]
 
     # ---- the database, read from outside
 
