@@ -62,13 +62,13 @@ def test_an_old_heartbeat_is_silence(tmp_path: Path) -> None:
 
 
 class OneProcess(Supervisor):
-    """Knows one process, as supervisord would."""
+    """Knows one process, for as long as it lives, as supervisord would."""
 
-    def __init__(self, pid: int, age: float) -> None:
-        self.pid, self.age = pid, age
+    def __init__(self, process: subprocess.Popen, age: float) -> None:
+        self._process, self._age = process, age
 
     def process(self, part: str) -> tuple[int, float] | None:
-        return self.pid, self.age
+        return (self._process.pid, self._age) if self._process.poll() is None else None
 
 
 def test_a_stopped_process_is_killed(silent_port: int) -> None:
@@ -87,7 +87,7 @@ def test_a_process_that_hung_while_it_started_is_killed() -> None:
 
 
 def assert_killed(process: subprocess.Popen, watch: Watch, age: float) -> None:
-    threading.Thread(target=keep_watch, args=(watch, OneProcess(process.pid, age)), daemon=True).start()
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, age)), daemon=True).start()
     assert process.wait(10) == -signal.SIGKILL
 
 
@@ -102,7 +102,7 @@ def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
         raise trouble
 
     watch = Watch("web", silent, every=0.001, grace=10.0)
-    threading.Thread(target=keep_watch, args=(watch, OneProcess(process.pid, 1.0)), daemon=True).start()
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, 1.0)), daemon=True).start()
     for _ in range(50):
         assert asked.acquire(timeout=10)
     assert process.poll() is None
