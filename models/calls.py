@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, now
@@ -108,7 +109,11 @@ def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone |
     leg = session.scalar(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid))
     if leg is None:
         leg = CallLeg(call_id=call.id, uniqueid=leg_uniqueid, phone_id=phone.id if phone else None)
-        session.add(leg)
+        try:
+            with session.begin_nested():
+                session.add(leg)
+        except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
+            leg = session.scalars(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid)).one()
     leg.rang_at = earliest(leg.rang_at, at)
     session.flush()
     announce(session, "call", call.id)

@@ -1,11 +1,13 @@
 """Reports: from the draft a call creates to the registered report, with a history row for every move."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text, TextClause, select, update
 from sqlalchemy import text as sql
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, now
@@ -428,12 +430,11 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
 
 def next_number(session: Session, year: int) -> str:
     """The next report number of the year, ``2026-0412``; never given twice."""
-    counted = session.execute(
-        update(ReportCounter).where(ReportCounter.year == year).values(last=ReportCounter.last + 1)
-    )
-    if counted.rowcount == 0:
-        session.add(ReportCounter(year=year, last=1))
-        session.flush()
+    count = update(ReportCounter).where(ReportCounter.year == year).values(last=ReportCounter.last + 1)
+    if session.execute(count).rowcount == 0:
+        with suppress(IntegrityError), session.begin_nested():  # another process may be first (PostgreSQL)
+            session.add(ReportCounter(year=year, last=0))
+        session.execute(count)
     return f"{year}-{session.get_one(ReportCounter, year, populate_existing=True).last:04d}"
 
 
