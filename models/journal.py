@@ -122,7 +122,8 @@ def _ids(
         return first(indexed)
     numbers, telephone = _report_numbers(session, typed), to_e164(typed, area_code)
     if numbers:
-        named = select(Report.id).where(or_(Report.number.in_(numbers), Report.contact_number == telephone))
+        meant = Report.number.in_(numbers)
+        named = select(Report.id).where(or_(meant, Report.contact_number == telephone) if telephone else meant)
         return first(indexed.where(Report.id.in_(named)))
     if telephone:
         theirs = filtered.where(Report.contact_number == telephone)

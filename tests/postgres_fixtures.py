@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from jobs.settings import Settings
@@ -59,18 +61,21 @@ def postgres_server() -> Iterator[Path]:
             pytest.fail(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
         time.sleep(0.1)
     yield folder
-    server.terminate()
+    server.send_signal(signal.SIGINT)  # do not wait for who is still connected
     server.wait(30)
     log.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def new_database(server: Path) -> str:
+    """The URL of a new, empty database."""
+    name = f"town_{secrets.token_hex(4)}"
+    with psycopg.connect(f"host={server} user=tester dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://tester@/{name}?host={server}"
+
+
 @pytest.fixture
 def postgres_settings(postgres_server: Path, settings: Settings) -> Settings:
     """The test's settings, but with an empty PostgreSQL database of its own."""
-    import psycopg
-
-    name = f"town_{secrets.token_hex(4)}"
-    with psycopg.connect(f"host={postgres_server} user=tester dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return replace(settings, database_url=f"postgresql+psycopg://tester@/{name}?host={postgres_server}")
+    return replace(settings, database_url=new_database(postgres_server))
