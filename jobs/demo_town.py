@@ -17,9 +17,9 @@ from jobs.settings import SettingsError
 from models.base import db, now, transaction
 from models.calls import Call
 from models.lines import Line, RingStep
-from models.numbers import to_e164
 from models.people import Organisation, Person, PersonNumber, Phone, Role, User
 from models.places import Category, Street
+from models.telephone import to_e164
 from models.workdays import KYIV
 
 # (login, password, name, role); the first three answer the lines, in the order of LINES

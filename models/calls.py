@@ -100,8 +100,11 @@ def latest(known: datetime | None, told: datetime) -> datetime:
 
 
 def find_call(session: Session, uniqueid: str) -> Call | None:
-    """The call whose inbound trunk channel has this unique id."""
-    return session.scalar(select(Call).where(Call.uniqueid == uniqueid))
+    """The call whose inbound trunk channel has this unique id, locked until the transaction ends.
+
+    Two processes may tell different facts of one call at once; SQLite has taken its only write lock already.
+    """
+    return session.scalar(select(Call).where(Call.uniqueid == uniqueid).with_for_update())
 
 
 def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> CallLeg:

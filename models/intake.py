@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from models.base import announce
 from models.calls import Call, earliest, find_call
 from models.lines import Line
-from models.numbers import to_e164
 from models.reports import Report, open_draft
+from models.telephone import to_e164
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 

@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, joinedload
 
-from models.numbers import to_e164
 from models.reports import Report, ReportCounter, ReportState
 from models.search import search_words
+from models.telephone import to_e164
 from models.workdays import KYIV
 
 _NUMBER = re.compile(r"(?:№\s*)?(?:(\d{4})\s*[-–]\s*)?(\d{1,6})")

@@ -63,7 +63,7 @@ def when(moment: Any) -> str | None:
 
 def number_printer(full: bool) -> Callable[[str | None, str], str]:
     """How numbers are printed: masked, or whole with a word of warning."""
-    from models.numbers import masked
+    from models.telephone import masked
 
     if not full:
         return masked

@@ -19,7 +19,6 @@ from models.base import now, transaction
 from models.callers import deny_caller, identify_caller
 from models.intake import printable
 from models.machine import IllegalMove
-from models.numbers import to_e164
 from models.people import Organisation, User
 from models.places import Category, Street
 from models.reports import (
@@ -40,6 +39,7 @@ from models.reports import (
     save_draft,
 )
 from models.search import plain
+from models.telephone import to_e164
 from models.workdays import add_working_days
 from webui import desk
 from webui.access import DESK_ROLES, allow

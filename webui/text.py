@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
-from models import numbers
+from models import telephone
 from models.base import now
 from models.callers import IDENTIFIED, OTHER_PERSON
 from models.calls import CallState
@@ -84,7 +84,7 @@ EVENT_WORDS = {
 
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and words."""
-    app.jinja_env.filters.update(kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=numbers.masked)
+    app.jinja_env.filters.update(kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=telephone.masked)
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
         call_badges=CALL_BADGES,
@@ -141,7 +141,7 @@ def length(span: timedelta) -> str:
 def phone(number: str | None, received: str = "") -> str:
     """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
     area_code = current_app.config["SETTINGS"].profile.area_code
-    return numbers.readable(number, received, area_code).replace(" ", NBSP)
+    return telephone.readable(number, received, area_code).replace(" ", NBSP)
 
 
 def hidden_fields() -> Markup:

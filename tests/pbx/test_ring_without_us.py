@@ -90,16 +90,14 @@ def database_locked(town: Town) -> Iterator[None]:
 @contextmanager
 def disk_full(disk: Path) -> Iterator[None]:
     """Not another byte can be written on ``disk``."""
-    filler = disk / "filler"
-    with filler.open("wb") as file:
-        try:
-            while True:
-                file.write(b"\0" * 4096)
-                file.flush()
-        except OSError:
-            pass
+    filler = os.open(disk / "filler", os.O_CREAT | os.O_WRONLY)
+    try:
+        while True:
+            os.write(filler, bytes(4096))
+    except OSError:
+        os.close(filler)
     yield
-    filler.unlink()
+    (disk / "filler").unlink()
 
 
 FAULTS: dict[str, tuple[Callable[[Town], AbstractContextManager], float]] = {

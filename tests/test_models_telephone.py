@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.numbers import masked, readable, to_e164
+from models.telephone import masked, readable, to_e164
 
 ROMNY = "5448"
 
