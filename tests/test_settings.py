@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.serve import check_ports_free
+from jobs.prepare import check_ports_free
 from jobs.settings import SettingsError, load_secrets, load_settings
 from tests.conftest import free_port
 

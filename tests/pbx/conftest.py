@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pbx import PbxError, find_asterisk
-from tests.pbx.town import Town, running_town
+from tests.pbx.town import TABLES, Town, running_town
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +21,15 @@ def town() -> Iterator[Town]:
         Path(folder).chmod(0o755)  # Asterisk runs under its own account
         with running_town(Path(folder)) as running:
             yield running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TABLES] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for title, table in config.stash[TABLES].items():
+        if table.rows:
+            terminalreporter.section(title)
+            for line in table.lines():
+                terminalreporter.write_line(line)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.pbx.town import Table, Town, invites, percentile, running_town, wait_for
+from tests.pbx.town import TABLES, Table, Town, invites, percentile, running_town, wait_for
 
 pytestmark = [pytest.mark.pbx, pytest.mark.long]
 
@@ -149,11 +149,9 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
 
 
 @pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> Iterator[Table]:
-    """Prints what was measured, whatever the outcome."""
-    measured = Table()
-    yield measured
-    measured.print(request.config, "Ring without us")
+def table(request: pytest.FixtureRequest) -> Table:
+    """What was measured; printed below the results, whatever the outcome."""
+    return request.config.stash[TABLES].setdefault("Ring without us", Table())
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -239,18 +239,14 @@ class Table:
     def add(self, **row: object) -> None:
         self.rows.append(row)
 
-    def print(self, config: pytest.Config, title: str) -> None:
-        """Write the table to the terminal."""
-        if not self.rows:
-            return
+    def lines(self) -> list[str]:
+        """The table as text, its columns aligned."""
         cells = [list(self.rows[0]), *([str(value) for value in row.values()] for row in self.rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        reporter.ensure_newline()
-        reporter.write_line(title)
-        for line in lines:
-            reporter.write_line(f"  {line}")
+        return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+
+
+TABLES = pytest.StashKey[dict[str, Table]]()
 
 
 def invites(folder: Path) -> dict[str, float]:
