@@ -1,10 +1,13 @@
 """Each long-running part writes a small file about itself; the watchdog and the health page read them."""
 
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,30 +32,35 @@ class Heart:
     def __init__(self, run_dir: Path, part: str) -> None:
         self._path = run_dir / f"{part}.json"
         self._part = part
-        self._ok: bool | None = None
+        self._said: tuple[bool, str] | None = None
         self._since = time.time()
         run_dir.mkdir(parents=True, exist_ok=True)
 
     def beat(self, ok: bool = True, detail: str = "") -> None:
-        """Say that the part runs; ``ok`` is False when it runs but cannot do its work, ``detail`` says why."""
-        if ok != self._ok:
-            self._ok, self._since = ok, time.time()
-        beat = {
-            "part": self._part,
-            "at": time.time(),
-            "since": self._since,
-            "ok": ok,
-            "detail": detail,
-            "pid": os.getpid(),
-        }
-        draft = self._path.with_suffix(".new")
-        draft.write_text(json.dumps(beat))
-        draft.replace(self._path)
+        """Say that the part runs; ``ok`` is False when it runs but cannot do its work, ``detail`` says why.
+
+        The file is written when something changed and only touched otherwise: that works on a full disk, too.
+        """
+        said = (ok, detail)
+        try:
+            if said == self._said:
+                os.utime(self._path)
+                return
+            if self._said is None or ok != self._said[0]:
+                self._since = time.time()
+            beat = {"part": self._part, "since": self._since, "ok": ok, "detail": detail, "pid": os.getpid()}
+            draft = self._path.with_suffix(".new")
+            draft.write_text(json.dumps(beat))
+            draft.replace(self._path)
+            self._said = said
+        except OSError as error:
+            log.warning("the heartbeat of %s cannot be written: %s", self._part, error.strerror)
 
 
 def read_beat(run_dir: Path, part: str) -> Beat | None:
     """The part's last beat, or None when it never wrote one (or wrote half of one)."""
+    path = run_dir / f"{part}.json"
     try:
-        return Beat(**json.loads((run_dir / f"{part}.json").read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        return Beat(at=path.stat().st_mtime, **json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
         return None

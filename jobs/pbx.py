@@ -22,22 +22,22 @@ SERVICE_USER = "contact-center"  # the account Asterisk runs under when the serv
 MODULES = (
     # what others stand on
     "res_timing_timerfd", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_cdrel_custom",
-    "res_pjproject", "res_speech",
+    "res_pjproject", "res_speech",  # res_agi does not load without res_speech
     # SIP
     "res_pjsip", "res_pjsip_session", "res_pjsip_acl", "res_pjsip_authenticator_digest", "res_pjsip_caller_id",
-    "res_pjsip_diversion", "res_pjsip_dtmf_info", "res_pjsip_endpoint_identifier_ip",
+    "res_pjsip_dtmf_info", "res_pjsip_endpoint_identifier_ip",
     "res_pjsip_endpoint_identifier_user", "res_pjsip_header_funcs", "res_pjsip_nat",
-    "res_pjsip_outbound_authenticator_digest", "res_pjsip_outbound_registration", "res_pjsip_pubsub",
+    "res_pjsip_outbound_authenticator_digest", "res_pjsip_pubsub",
     "res_pjsip_refer",
     "res_pjsip_registrar", "res_pjsip_rfc3326", "res_pjsip_sdp_rtp", "res_rtp_asterisk", "chan_pjsip",
     # bridging, codecs, formats
     "bridge_simple", "bridge_native_rtp", "bridge_softmix", "bridge_holding", "bridge_builtin_features",
-    "codec_alaw", "codec_ulaw", "codec_a_mu", "codec_gsm", "codec_resample",
-    "format_pcm", "format_wav", "format_sln", "format_gsm",
+    "codec_alaw", "codec_ulaw", "codec_a_mu", "codec_resample",
+    "format_pcm", "format_wav", "format_sln",
     # dialplan
-    "pbx_config", "res_agi", "app_dial", "app_celgenuserevent", "app_directed_pickup", "app_playback", "app_stack",
-    "app_read", "app_verbose", "func_callerid", "func_channel", "func_global", "func_hangupcause", "func_logic",
-    "func_strings", "func_timeout",
+    "pbx_config", "res_agi", "app_dial", "app_celgenuserevent", "app_directed_pickup",
+    "func_callerid", "func_global",
+    "func_strings",
     # being heard from
     "cel_custom", "res_manager_devicestate",
 )  # fmt: skip
@@ -132,7 +132,7 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "ami_listen_secret": secrets["ami_listen"],
         "ami_dial_secret": secrets["ami_dial"],
         "phones": phones,
-        "lines": [_line_values(line) for line in session.scalars(select(Line).order_by(Line.number))],
+        "lines": [_line_values(line, everybody) for line in session.scalars(select(Line).order_by(Line.number))],
         "everybody": everybody,
     }
     templates = jinja2.Environment(
@@ -155,7 +155,7 @@ def _one_word_of_configuration(value: object) -> object:
     return value
 
 
-def _line_values(line: Line) -> dict[str, object]:
+def _line_values(line: Line, everybody: str) -> dict[str, object]:
     """A line for the dialplan: under which numbers the trunk may deliver it, and who rings."""
     national = line.e164.removeprefix("+38")
     return {
@@ -163,7 +163,8 @@ def _line_values(line: Line) -> dict[str, object]:
         "dids": [line.digits, national, line.e164.lstrip("+"), line.e164],
         "steps": [
             ("&".join(f"PJSIP/{phone.name}" for phone in phones), seconds) for phones, seconds in ring_order(line)[:3]
-        ],
+        ]
+        or [(everybody, 60)],  # a line without a ring order rings everybody
     }
 
 
@@ -179,6 +180,7 @@ def _install(settings: Settings, rendered: dict[str, str]) -> Path:
     for name in rendered:
         (etc / f"{name}.new").replace(etc / name)
     if os.geteuid() == 0:
+        settings.var.chmod(0o711)  # the exchange's account passes through to its own folder, and sees nothing else
         for path in (settings.pbx_dir, *settings.pbx_dir.rglob("*")):
             shutil.chown(path, SERVICE_USER, SERVICE_USER)
     return etc

@@ -25,9 +25,12 @@ def say(text: str) -> None:
 
 def check_ports_free(settings: Settings) -> None:
     """Raise `SettingsError` for a port that somebody else already listens on."""
-    tcp = (("CC_WEB_PORT", settings.web_port), ("CC_AMI_PORT", settings.ami_port), ("CC_AGI_PORT", settings.agi_port))
-    for name, port in tcp:
-        _try_bind(name, port, settings.bind, socket.SOCK_STREAM)
+    for name, host, port in (
+        ("CC_WEB_PORT", settings.bind, settings.web_port),
+        ("CC_AMI_PORT", "127.0.0.1", settings.ami_port),
+        ("CC_AGI_PORT", "127.0.0.1", settings.agi_port),
+    ):
+        _try_bind(name, port, host, socket.SOCK_STREAM)
     _try_bind("CC_SIP_PORT", settings.sip_port, settings.bind, socket.SOCK_DGRAM)
 
 

@@ -4,13 +4,16 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings, SettingsError, load_settings
+from jobs.watchdog import Supervisor
 
 READY_SECONDS = 90
 
@@ -43,35 +46,29 @@ def unwell(settings: Settings) -> list[dict]:
     return [part for part in told["parts"] if not part["ok"] and part["part"] != ignored]
 
 
-def wait_until_ready(settings: Settings, supervisord: subprocess.Popen) -> bool:
-    """Wait until every part is well, saying what is still missing; False when one is not in time."""
+def wait_until_ready(settings: Settings, supervisord: subprocess.Popen) -> list[dict]:
+    """Wait until every part is well, saying what is still missing; returns the parts that are not well in time."""
     deadline = time.monotonic() + READY_SECONDS
     said = ""
-    while time.monotonic() < deadline and supervisord.poll() is None:
-        missing = unwell(settings)
-        if not missing:
-            return True
+    while (missing := unwell(settings)) and time.monotonic() < deadline and supervisord.poll() is None:
         waiting = ", ".join(part["part"] for part in missing)
         if waiting != said:
             said = waiting
             say(f"waiting for {waiting} …")
         time.sleep(0.2)
-    for part in unwell(settings):
-        say(f"{part['part']}: {part['todo']}")
-    return False
+    return missing
 
 
-def stay(settings: Settings, supervisord: subprocess.Popen) -> int:
-    """Wait for the end; a watchdog that hangs is killed here, so that somebody watches the watchdog."""
-    while supervisord.poll() is None:
-        time.sleep(1.0)
-        beat = read_beat(settings.run_dir, "watchdog")
-        if beat is not None and beat.age > 15 and os.path.exists(f"/proc/{beat.pid}"):
-            os.kill(beat.pid, signal.SIGKILL)
-    return supervisord.returncode
+def watch_the_watchdog(settings: Settings, supervisor: Supervisor) -> None:
+    """A watchdog that hangs is killed here, so that somebody watches the watchdog."""
+    beat = read_beat(settings.run_dir, "watchdog")
+    process = supervisor.process("watchdog")
+    if beat is not None and process is not None and beat.pid == process[0] and beat.age > 15:
+        os.kill(process[0], signal.SIGKILL)
 
 
 def main() -> int:
+    os.umask(0o027)  # what is written here is personal data
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -90,14 +87,23 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if not wait_until_ready(settings, supervisord):
-        if supervisord.poll() is None:
-            supervisord.terminate()
-            supervisord.wait()
-            print(f"The service did not come up: see the files in {settings.var / 'log'}.", file=sys.stderr)
-        return 1
-    say(f"READY http://{settings.bind}:{settings.web_port}")
-    return stay(settings, supervisord)
+    missing = wait_until_ready(settings, supervisord)
+    for part in missing:
+        say(f"not well: {part['part']}. {part['todo']}")
+    if any(part["part"] == "asterisk" for part in missing):
+        supervisord.terminate()
+    elif missing:
+        # telephony fails open: what is not well is tried again for ever, and the phones ring meanwhile
+        say(f"The exchange runs without them; see the files in {settings.var / 'log'}.")
+    else:
+        say(f"READY http://{settings.bind}:{settings.web_port}")
+    socket.setdefaulttimeout(5.0)
+    supervisor = Supervisor(settings.supervisor_socket)
+    while supervisord.poll() is None:
+        time.sleep(1.0)
+        with suppress(OSError):
+            watch_the_watchdog(settings, supervisor)
+    return 1 if missing else supervisord.returncode
 
 
 if __name__ == "__main__":

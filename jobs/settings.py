@@ -121,6 +121,8 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
 def _check_ports(settings: Settings) -> None:
     if settings.rtp_end - settings.rtp_start < 19:
         raise SettingsError("CC_RTP_END must be at least 19 above CC_RTP_START: each call needs two ports.")
+    if settings.rtp_start <= settings.sip_port <= settings.rtp_end:
+        raise SettingsError("CC_SIP_PORT lies between CC_RTP_START and CC_RTP_END: give calls' audio other ports.")
     named = {
         "CC_WEB_PORT": settings.web_port,
         "CC_AMI_PORT": settings.ami_port,

@@ -4,8 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.pbx import SERVICE_USER, Asterisk
@@ -14,13 +13,11 @@ from jobs.settings import CHECKOUT, Settings
 
 @dataclass(frozen=True)
 class Part:
-    """A process to be kept running. ``stop`` is the signal that asks it to end; ``user`` whom it runs as."""
+    """A process to be kept running; ``user`` is whom it runs as, when that is somebody else."""
 
     name: str
     command: tuple[str, ...]
-    stop: str = "TERM"
     user: str | None = None
-    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def redis_server() -> list[str]:
@@ -111,7 +108,6 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
     if part.user:
         guarded += [f"--reuid={part.user}", f"--regid={part.user}", "--clear-groups"]
     command = shlex.join([*guarded, "--", *part.command]).replace("%", "%%")
-    environ = ",".join(f'{name}="{value}"' for name, value in part.environ.items())
     return [
         f"[program:{part.name}]",
         f"command = {command}",
@@ -119,7 +115,6 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
         "autorestart = true",
         "startsecs = 1",
         "startretries = 1000000",
-        f"stopsignal = {part.stop}",
         "stopwaitsecs = 6",
         "stopasgroup = true",
         "killasgroup = true",
@@ -127,5 +122,4 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
         f"stdout_logfile = {logs / part.name}.log",
         "stdout_logfile_maxbytes = 5MB",
         "stdout_logfile_backups = 3",
-        *([f"environment = {environ}"] if environ else []),
     ]

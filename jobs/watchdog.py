@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from xmlrpc.client import Fault, ServerProxy
+from xml.parsers.expat import ExpatError
+from xmlrpc.client import Error, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
@@ -125,37 +126,65 @@ class Supervisor:
         """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer)."""
         try:
             told = self._server.supervisor.getProcessInfo(part)
-        except (OSError, HTTPException, Fault):
+        except (OSError, HTTPException, Error, ExpatError):
             return None
         return (told["pid"], told["now"] - told["start"]) if told["pid"] else None
 
 
-def keep_watch(watch: Watch, supervisor: Supervisor) -> None:
-    """Ask the part for ever; kill its process, by the pid that supervisord gives, when it hangs."""
+class Round:
+    """When each watch last finished asking, so that a watch that hangs is seen from outside."""
+
+    def __init__(self) -> None:
+        self._finished: dict[str, float] = {}
+
+    def finish(self, part: str) -> None:
+        self._finished[part] = time.monotonic()
+
+    def late(self) -> list[str]:
+        """The parts that nobody has asked for half a minute."""
+        return [part for part, at in self._finished.items() if time.monotonic() - at > 30.0]
+
+
+def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
+    """Ask the part once; kill its process when it hangs. Returns how many silences in a row there were."""
+    try:
+        watch.probe()
+    except (Silent, Absent) as trouble:
+        missed += 1
+        grace = watch.grace if isinstance(trouble, Silent) else START_SECONDS
+        process = supervisor.process(watch.part) if missed >= watch.misses else None
+        # an age below zero: the clock was set back meanwhile, and the process is older than that
+        if process is not None and not 0 <= process[1] < grace:
+            log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
+            _kill(process[0])
+            return 0
+        return missed
+    return 0
+
+
+def keep_watch(watch: Watch, supervisor: Supervisor, rounds: Round) -> None:
+    """Ask the part for ever. Whatever goes wrong in one round, there is a next one."""
     missed = 0
     while True:
         try:
-            watch.probe()
-            missed = 0
-        except (Silent, Absent) as trouble:
-            missed += 1
-            grace = watch.grace if isinstance(trouble, Silent) else START_SECONDS
-            process = supervisor.process(watch.part) if missed >= watch.misses else None
-            if process is not None and process[1] >= grace:
-                log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
-                _kill(process[0])
-                missed = 0
+            missed = look(watch, supervisor, missed)
+        except Exception:
+            log.exception("%s could not be asked", watch.part)
+        rounds.finish(watch.part)
         time.sleep(watch.every)
 
 
 def run(settings: Settings) -> None:
     """Watch until supervisord ends this process; each part has a thread, so that one's silence delays no other."""
+    rounds = Round()
     for watch in watches(settings):
+        rounds.finish(watch.part)
         supervisor = Supervisor(settings.supervisor_socket)
-        threading.Thread(target=keep_watch, args=(watch, supervisor), name=watch.part, daemon=True).start()
+        threading.Thread(target=keep_watch, args=(watch, supervisor, rounds), name=watch.part, daemon=True).start()
     heart = Heart(settings.run_dir, "watchdog")
     while True:
-        heart.beat()
+        late = rounds.late()
+        heart.beat(not late, f"nobody asks {', '.join(late)}" if late else "")
         time.sleep(1.0)
 
 
@@ -169,6 +198,7 @@ def _kill(pid: int) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    socket.setdefaulttimeout(5.0)  # supervisord, too, may hang
     run(load_settings())
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from jobs.heartbeat import Heart
+from jobs.heartbeat import Heart, read_beat
 from jobs.watchdog import (
     AGI_ROUND_SECONDS,
     AGI_SECONDS,
     START_SECONDS,
     Absent,
+    Round,
     Silent,
     Supervisor,
     Watch,
@@ -87,7 +88,7 @@ def test_a_process_that_hung_while_it_started_is_killed() -> None:
 
 
 def assert_killed(process: subprocess.Popen, watch: Watch, age: float) -> None:
-    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, age)), daemon=True).start()
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, age), Round()), daemon=True).start()
     assert process.wait(10) == -signal.SIGKILL
 
 
@@ -102,7 +103,7 @@ def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
         raise trouble
 
     watch = Watch("web", silent, every=0.001, grace=10.0)
-    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, 1.0)), daemon=True).start()
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, 1.0), Round()), daemon=True).start()
     for _ in range(50):
         assert asked.acquire(timeout=10)
     assert process.poll() is None
@@ -113,3 +114,43 @@ def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
 def test_the_slowest_rescue_fits_the_promise() -> None:
     """A caller waits at most a probe, a pause and the kill: well below two seconds (design, promise 1)."""
     assert AGI_SECONDS + AGI_ROUND_SECONDS <= 1.3
+
+
+def test_a_clock_set_back_protects_nothing_that_hangs(silent_port: int) -> None:
+    """After a blackout the clock may jump; a server that seems to start in the future is killed all the same."""
+    process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    assert_killed(process, Watch("agi", lambda: probe_agi(silent_port, 0.05), every=0.01), age=-3600.0)
+
+
+def test_a_round_that_fails_is_followed_by_another() -> None:
+    """Nothing that a probe or supervisord does ends the watching."""
+    asked = threading.Semaphore(0)
+
+    rounds_left = [None] * 3
+
+    def broken() -> None:
+        asked.release()
+        if not rounds_left:
+            threading.Event().wait()  # the test has seen enough
+        rounds_left.pop()
+        raise RuntimeError("out of file handles")
+
+    watch = Watch("agi", broken, every=0.001)
+    threading.Thread(target=keep_watch, args=(watch, Supervisor(Path("/nowhere")), Round()), daemon=True).start()
+    for _ in range(4):
+        assert asked.acquire(timeout=10)
+
+
+def test_a_beat_only_touches_what_did_not_change(tmp_path: Path) -> None:
+    """A full disk must not make a living part look dead: an unchanged beat needs no room."""
+    heart = Heart(tmp_path, "agi")
+    heart.beat()
+    (tmp_path / "agi.json").chmod(0o400)
+    os.utime(tmp_path / "agi.json", (0, 0))
+    inode = (tmp_path / "agi.json").stat().st_ino
+    heart.beat()
+    assert read_beat(tmp_path, "agi").age < 60
+    assert (tmp_path / "agi.json").stat().st_ino == inode
+    heart.beat(False, "the database is away")
+    beat = read_beat(tmp_path, "agi")
+    assert (beat.ok, beat.detail, beat.pid) == (False, "the database is away", os.getpid())

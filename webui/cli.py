@@ -149,7 +149,10 @@ def demo_call(from_number: str, to_line: str) -> None:
 
     settings = load_settings()
     _demo_only(settings.env)
-    sys.exit(place_call(settings, from_number, to_line))
+    click.echo(f"{from_number} calls {to_line}: look at the desk of whom it rings for …")
+    unanswered = place_call(settings, from_number, to_line)
+    click.echo("Nobody answered; the call is among the missed ones." if unanswered else "Answered, and ended.")
+    sys.exit(unanswered)
 
 
 @demo.command("phone")

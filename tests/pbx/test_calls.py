@@ -137,3 +137,11 @@ def test_the_trunk_has_no_way_out(town: Town) -> None:
     assert dialled == {"${CC_DIAL1}", "${CC_DIAL2}", "${CC_DIAL3}"}
     assert "PJSIP/trunk" not in dialplan
     assert "include" not in dialplan.lower().replace("-= 0 included", "")
+
+
+def test_the_exchange_starts_without_an_error(town: Town) -> None:
+    """Every module that the dialplan needs is there; its log holds the greeting line alone."""
+    log = (town.settings.pbx_dir / "log" / "messages.log").read_text()
+    assert [line for line in log.splitlines() if "ERROR" in line and "loader.c" in line] == []
+    for application in ("AGI", "Dial", "CELGenUserEvent", "Pickup"):
+        assert "-= Info about" in town.asterisk(f"core show application {application}")
