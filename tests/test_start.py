@@ -1,0 +1,80 @@
+"""What stops the service from starting is one clear sentence, a non-zero exit, and nothing half-written."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.settings import CHECKOUT
+from tests.conftest import free_port
+
+
+def start(var: Path, **environ: str) -> tuple[int, str]:
+    """Try to start; the exit code and what was said as an error."""
+    chosen = {"CC_VAR": str(var)}
+    chosen |= {name: str(free_port()) for name in ("CC_WEB_PORT", "CC_AMI_PORT", "CC_AGI_PORT", "CC_SIP_PORT")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CC_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.serve"], cwd=CHECKOUT, env=clean | chosen | environ, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"CC_ENV": "test"}, "CC_ENV is 'test': write demo or production."),
+        ({"CC_CACHE": "/nonexistent", "PATH": "/usr/bin"}, "Asterisk 22.10.1 or later"),
+    ],
+)
+def test_a_trouble_is_one_sentence(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
+    code, said = start(tmp_path / "var", **environ)
+    assert code == 1
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taker:
+        code, said = start(tmp_path / "var", CC_WEB_PORT=str(taker.getsockname()[1]))
+    assert (code, len(said.splitlines())) == (1, 1)
+    assert "set CC_WEB_PORT to another" in said
+    assert not (tmp_path / "var").exists()
+
+
+def test_an_old_asterisk_is_one_sentence(tmp_path: Path) -> None:
+    """An Asterisk before 22.10.1 has known holes: it is named and not used."""
+    program = tmp_path / "cache" / "asterisk" / "usr" / "sbin" / "asterisk"
+    program.parent.mkdir(parents=True)
+    loader = tmp_path / "cache" / "asterisk" / "lib64" / "ld-linux-x86-64.so.2"
+    loader.parent.mkdir(parents=True)
+    program.touch()
+    loader.write_text("#!/bin/sh\necho Asterisk 20.6.0~dfsg\n")
+    loader.chmod(0o755)
+    code, said = start(tmp_path / "var", CC_CACHE=str(tmp_path / "cache"))
+    assert (code, len(said.splitlines())) == (1, 1)
+    if not Path("/usr/sbin/asterisk").exists():
+        assert "20.6.0 was found" in said
+    assert "script/setup" in said
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path, migrated_database: Path) -> None:
+    copy = tmp_path / "contact-center.sqlite3"
+    shutil.copy(migrated_database, copy)
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    code, said = start(tmp_path)
+    assert (code, len(said.splitlines())) == (1, 1)
+    assert "newer version" in said
+    with sqlite3.connect(copy) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+    connection.close()
+    assert not (tmp_path / "pbx").exists()
