@@ -59,7 +59,8 @@ class Asterisk:
         if self.root == Path("/"):
             return []
         libraries = self.root / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
-        return [str(self.root / "lib64" / "ld-linux-x86-64.so.2"), "--library-path", str(libraries)]
+        loader = next(libraries.glob("ld-linux*.so.*"), libraries / "ld-linux.so")
+        return [str(loader), "--library-path", str(libraries)]
 
     def program(self, name: str) -> list[str]:
         """The command line that runs ``name`` (``usr/sbin/asterisk``, ``usr/bin/sipp``) from this root."""

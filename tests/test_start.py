@@ -1,6 +1,7 @@
 """What stops the service from starting is one clear sentence, a non-zero exit, and nothing half-written."""
 
 import os
+import platform
 import shutil
 import socket
 import sqlite3
@@ -53,7 +54,8 @@ def test_an_old_asterisk_is_one_sentence(tmp_path: Path) -> None:
     """An Asterisk before 22.10.1 has known holes: it is named and not used."""
     program = tmp_path / "cache" / "asterisk" / "usr" / "sbin" / "asterisk"
     program.parent.mkdir(parents=True)
-    loader = tmp_path / "cache" / "asterisk" / "lib64" / "ld-linux-x86-64.so.2"
+    libraries = tmp_path / "cache" / "asterisk" / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+    loader = libraries / "ld-linux-x86-64.so.2"
     loader.parent.mkdir(parents=True)
     program.touch()
     loader.write_text("#!/bin/sh\necho Asterisk 20.6.0~dfsg\n")
