@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from flask import Flask
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from models.base import database_is_away
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ class Work:
                 self._in_context(job)
             except Exception as error:
                 self._note("write", f"Drafts are not written ({reason(error)}): the reconciler makes those missing.")
-                if not passing(error) or self._stopping.is_set() or time.monotonic() > give_up:
+                if not database_is_away(error) or self._stopping.is_set() or time.monotonic() > give_up:
                     log.warning("A draft was left to the reconciler.")
                     return
                 self._stopping.wait(PAUSE)
@@ -180,13 +181,6 @@ class Work:
         if at - self._logged.get((kind, line), -QUIET) >= QUIET:
             self._logged[(kind, line)] = at
             log.warning("%s", line)
-
-
-def passing(error: Exception) -> bool:
-    """Whether the same job may succeed later: the database is locked, full, away or damaged, the job itself is not."""
-    if isinstance(error, (IntegrityError, DataError, ProgrammingError)):
-        return False
-    return isinstance(error, (DatabaseError, InterfaceError, PoolTimeout))
 
 
 def reason(error: Exception) -> str:

@@ -9,6 +9,17 @@ from models.base import db, use_sqlite_well
 
 migrate = Migrate()
 
+# A server that fell silent (a pulled cable, a stuck disk) must become an error soon, not a thread that waits for ever.
+POSTGRESQL_LIMITS = {
+    "connect_timeout": 3,  # seconds
+    "keepalives": 1,
+    "keepalives_idle": 5,  # seconds
+    "keepalives_interval": 2,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "options": "-c statement_timeout=15s",
+}
+
 
 def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> Flask:
     """Assemble the application without routes. Connects to nothing yet.
@@ -16,6 +27,7 @@ def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> 
     ``lock_seconds`` is how long a write waits for SQLite's lock before it gives up.
     """
     settings = settings or load_settings()
+    postgresql = settings.database_url.startswith("postgresql")
     app = Flask("webui", root_path=str(CHECKOUT / "webui"))
     app.config.update(
         SETTINGS=settings,
@@ -26,6 +38,7 @@ def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> 
             "max_overflow": 30,
             "pool_timeout": 5,
             "pool_pre_ping": not settings.database_url.startswith("sqlite"),  # a restarted server is no error
+            "connect_args": POSTGRESQL_LIMITS if postgresql else {},
             "hide_parameters": True,  # an error in the log must not tell a number or a name
         },
     )

@@ -7,11 +7,9 @@ from collections import deque
 from contextlib import suppress
 
 from flask import Flask
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobs.callfacts import Told, apply
-from models.base import db, transaction
+from models.base import database_is_away, db, transaction
 
 FACTS_KEPT = 20_000  # while the database is away
 BATCH = 25  # facts in one transaction
@@ -108,9 +106,3 @@ class Writer:
         finally:
             with suppress(Exception):  # a connection that cannot be given back is thrown away
                 db.session.remove()
-
-
-def database_is_away(error: Exception) -> bool:
-    """Whether trying again later can help; what the rules or the columns refuse stays refused."""
-    refused = (IntegrityError, DataError, ProgrammingError)
-    return isinstance(error, (DBAPIError, PoolTimeout)) and not isinstance(error, refused)

@@ -7,6 +7,8 @@ from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -64,6 +66,15 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         session.rollback()
         raise
+
+
+def database_is_away(error: Exception) -> bool:
+    """Whether the same job may succeed later: the database is locked, full, away or damaged, the job itself is not.
+
+    What the rules or the columns refuse stays refused.
+    """
+    refused = (IntegrityError, DataError, ProgrammingError)
+    return isinstance(error, (DBAPIError, PoolTimeout)) and not isinstance(error, refused)
 
 
 def announce(session: Session, kind: str, row_id: int) -> None:
