@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import now
-from models.calls import close_lost_calls, find_call, note_answered, note_hung_up, note_ringing
+from models.calls import close_lost_calls, find_call, note_answered, note_hung_up, note_leg_ended, note_ringing
 from models.intake import record_inbound
 from models.people import Phone
 from models.reports import ReportState, TakenByAnother, claim_draft, open_draft
@@ -68,6 +68,16 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class LegEnded:
+    """The phone stopped ringing, or its channel is gone."""
+
+    call: str
+    leg: str
+    phone: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class HungUp:
     """The citizen's channel is gone; ``cause`` is the Q.850 cause, None when it was not told."""
 
@@ -78,13 +88,14 @@ class HungUp:
 
 @dataclass(frozen=True)
 class StillLive:
-    """All the channels that the exchange knew at the time ``at``."""
+    """All the channels that the exchange called ``systemname`` knew at the time ``at``."""
 
+    systemname: str
     channels: frozenset[str]
     at: datetime
 
 
-Fact = Began | Rang | Answered | HungUp
+Fact = Began | Rang | Answered | LegEnded | HungUp
 Told = Fact | StillLive
 
 
@@ -95,7 +106,7 @@ def apply(session: Session, fact: Told, area_code: str) -> None:
     talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already.
     """
     if isinstance(fact, StillLive):
-        close_lost_calls(session, set(fact.channels), fact.at)
+        close_lost_calls(session, fact.systemname, set(fact.channels), fact.at)
         return
     if isinstance(fact, Began):
         record_inbound(
@@ -119,6 +130,9 @@ def apply(session: Session, fact: Told, area_code: str) -> None:
     if isinstance(fact, Rang):
         note_ringing(session, call, fact.leg, phone, fact.at)
         return
+    if isinstance(fact, LegEnded):
+        note_leg_ended(session, call, fact.leg, phone, fact.at)
+        return
     note_answered(session, call, fact.leg, phone, fact.at)
     draft = open_draft(session, call)
     if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
@@ -138,6 +152,7 @@ class Tracker:
         self._told: _Recent[str, Began] = _Recent(KEPT)
         self._legs: _Recent[str, tuple[str, datetime]] = _Recent(KEPT)
         self._waiting: _Recent[str, list[Fact]] = _Recent(KEPT)
+        self._ended: _Recent[str, LegEnded] = _Recent(KEPT)
         self._said: _Recent[tuple[type, str, str], datetime] = _Recent(2 * KEPT)
 
     def belongs(self, leg: str, call: str, since: datetime) -> None:
@@ -170,7 +185,7 @@ class Tracker:
         self._told.keep(began.call, began)
         return [began, *waited]
 
-    def tell(self, fact: Rang | Answered | HungUp) -> list[Fact]:
+    def tell(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
         """The fact, with the beginning of its call before it when that has not been told yet.
 
         Nothing when the same was told before, of an earlier moment: one answer has four proofs, and screens need not
@@ -181,6 +196,17 @@ class Tracker:
         if self._said.get(key, fact.at + timedelta(1)) <= fact.at:
             return []
         self._said.keep(key, fact.at)
+        return [*self._with_beginning(fact), *self._with_end(fact)]
+
+    def _with_end(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
+        """The leg's end, when it was heard of before anybody knew which call the leg belongs to."""
+        if isinstance(fact, LegEnded):
+            self._ended.keep(fact.leg, fact)
+        elif not isinstance(fact, HungUp) and (ended := self._ended.get(fact.leg)) and ended.call != fact.call:
+            return self.tell(replace(ended, call=fact.call))
+        return []
+
+    def _with_beginning(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
         began = self._began.get(fact.call)
         if began is None:
             waiting = self._waiting.get(fact.call, [])

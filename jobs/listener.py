@@ -24,6 +24,7 @@ from jobs.callfacts import (
     Began,
     Fact,
     HungUp,
+    LegEnded,
     Rang,
     StillLive,
     Told,
@@ -40,6 +41,7 @@ from models.base import now
 HEARD = {"Newchannel", "Newstate", "DialBegin", "DialEnd", "BridgeEnter", "BridgeLeave", "Pickup", "AttendedTransfer"}
 HEARD |= {"Hangup"}
 PHONES_EVERY = 3.0  # seconds
+PRESENT_EVERY = 60.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ def understand(event: Event, tracker: Tracker) -> list[Fact]:
                 facts += tracker.tell(Rang(uniqueid, leg, phone, at))
             elif said.get("DialStatus") == "ANSWER":
                 facts += tracker.tell(Answered(uniqueid, leg, phone, at))
+            else:
+                facts += tracker.tell(LegEnded(uniqueid, leg, phone, at))
     elif (
         event.name in ("BridgeEnter", "BridgeLeave") or f"{event.name} {said.get('ChannelStateDesc')}" == "Newstate Up"
     ):
@@ -82,6 +86,10 @@ def understand(event: Event, tracker: Tracker) -> list[Fact]:
     elif event.name == "Hangup" and channel.startswith(TRUNK):
         cause = said.get("Cause", "")
         facts += tracker.tell(HungUp(uniqueid, at, int(cause) if cause.isdecimal() else None))
+    elif event.name == "Hangup" and (phone := phone_of(channel)):
+        call = tracker.call_of(uniqueid, said.get("Linkedid", ""), at)
+        if call != uniqueid:
+            facts += tracker.tell(LegEnded(call, uniqueid, phone, at))
     return facts
 
 
@@ -98,7 +106,7 @@ def _citizen(said: dict[str, str]) -> Began | None:
     )
 
 
-def read_present(manager: Manager, tracker: Tracker) -> list[Told]:
+def read_present(manager: Manager, tracker: Tracker, systemname: str) -> list[Told]:
     """What the exchange says of the present moment (``CoreShowChannels``), as facts; after it events go on from here.
 
     Calls that we believe live and that are not among its channels are over: their hang-up was missed.
@@ -124,7 +132,7 @@ def read_present(manager: Manager, tracker: Tracker) -> list[Told]:
             tracker.belongs(leg, call, asked)
             fact = Answered if said.get("BridgeId") else Rang
             facts += tracker.tell(fact(call, leg, phone, asked))
-    return [*facts, StillLive(frozenset(said.get("Uniqueid", "") for said in channels), asked)]
+    return [*facts, StillLive(systemname, frozenset(said.get("Uniqueid", "") for said in channels), asked)]
 
 
 def _duration(text: str) -> timedelta:
@@ -154,7 +162,7 @@ class Listener:
         while not self.stop.is_set():
             try:
                 with closing(self._connect(self._settings)) as manager:
-                    self._writer.put(read_present(manager, self._tracker))
+                    self._read_present(manager)
                     log.info("listening")
                     pause = FIRST_PAUSE
                     self._follow(manager)
@@ -166,7 +174,7 @@ class Listener:
         self._writer.close()
 
     def _follow(self, manager: Manager) -> None:
-        phones_due = 0.0
+        phones_due, present_due = 0.0, time.monotonic() + PRESENT_EVERY
         while not self.stop.is_set():
             event = manager.next_event(0.25)
             if event is not None and (facts := understand(event, self._tracker)):
@@ -179,6 +187,15 @@ class Listener:
                     write_phones(self._settings, manager)
                 except (ManagerException, OSError) as error:  # calls are heard all the same
                     log.warning("the state of the phones is not known: %s", error)
+            if time.monotonic() >= present_due:
+                present_due = time.monotonic() + PRESENT_EVERY
+                try:  # an event that got lost shall not keep a call alive for ever
+                    self._read_present(manager)
+                except ManagerException as error:
+                    log.warning("the exchange's channels are not known: %s", error)
+
+    def _read_present(self, manager: Manager) -> None:
+        self._writer.put(read_present(manager, self._tracker, self._settings.profile.systemname))
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, Index, String, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from models.base import Base, UTCDateTime, announce, now
+from models.base import Base, UTCDateTime, announce
 from models.lines import Line
 from models.machine import next_state
 from models.people import Phone
@@ -23,6 +23,9 @@ class CallState(StrEnum):
     TALKING = "talking"
     ENDED = "ended"
     MISSED = "missed"
+
+
+LIVE_STATES = (CallState.RINGING, CallState.TALKING)
 
 
 class CallEvent(StrEnum):
@@ -71,7 +74,7 @@ class Call(Base):
 
     @property
     def live(self) -> bool:
-        return self.state in (CallState.RINGING, CallState.TALKING)
+        return self.state in LIVE_STATES
 
 
 class CallLeg(Base):
@@ -109,6 +112,27 @@ def find_call(session: Session, uniqueid: str) -> Call | None:
 
 def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> CallLeg:
     """A phone rings for ``call``. Doubled and late reports change nothing but the earliest time."""
+    leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
+    leg.rang_at = earliest(leg.rang_at, at)
+    session.flush()
+    announce(session, "call", call.id)
+    return leg
+
+
+def note_leg_ended(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
+    """A phone stopped ringing, or hung up. Heard of before the ringing, it is kept: a late ring opens nothing again.
+
+    The end of dialling and the hang-up prove the same end, some milliseconds apart: the earliest counts. Screens hear
+    of it while the call rings: who rings is of no interest once somebody speaks.
+    """
+    leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
+    leg.ended_at = earliest(leg.ended_at, at)
+    session.flush()
+    if call.state == CallState.RINGING:
+        announce(session, "call", call.id)
+
+
+def _find_or_make_leg(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None) -> CallLeg:
     leg = session.scalar(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid))
     if leg is None:
         leg = CallLeg(call_id=call.id, uniqueid=leg_uniqueid, phone_id=phone.id if phone else None)
@@ -117,9 +141,6 @@ def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone |
                 session.add(leg)
         except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
             leg = session.scalars(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid)).one()
-    leg.rang_at = earliest(leg.rang_at, at)
-    session.flush()
-    announce(session, "call", call.id)
     return leg
 
 
@@ -184,15 +205,21 @@ def settle_missed(session: Session, call: Call) -> None:
     )
 
 
-def close_lost_calls(session: Session, live_uniqueids: set[str], before: datetime) -> list[Call]:
-    """End every call that we believe live, began before ``before``, and that the exchange no longer knows.
+def close_lost_calls(session: Session, systemname: str, live_uniqueids: set[str], at: datetime) -> list[Call]:
+    """End every call and every ring of this exchange that we believe live, and that it did not know at ``at``.
 
     The hang-up never came (a cut connection, a restart of the exchange); without this a call stays "live" for months.
+    ``systemname`` is what the exchange puts before its unique ids: another site's calls are not ours to end.
     """
-    believed = session.scalars(
-        select(Call).where(Call.state.in_([CallState.RINGING, CallState.TALKING]), Call.started_at < before)
-    ).all()
+    ours = Call.uniqueid.startswith(f"{systemname}-", autoescape=True)
+    believed = session.scalars(select(Call).where(Call.state.in_(LIVE_STATES), Call.started_at < at, ours)).all()
     lost = [call for call in believed if call.uniqueid not in live_uniqueids]
     for call in lost:
-        note_hung_up(session, call, now(), None)
+        note_hung_up(session, call, at, None)
+    ringing = {call.id: call for call in believed if call.state == CallState.RINGING}
+    for leg in session.scalars(
+        select(CallLeg).where(CallLeg.call_id.in_(ringing), CallLeg.ended_at.is_(None), CallLeg.rang_at < at)
+    ).all():
+        if leg.uniqueid not in live_uniqueids:
+            note_leg_ended(session, ringing[leg.call_id], leg.uniqueid, None, at)
     return lost

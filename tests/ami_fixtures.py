@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from flask import Flask
@@ -15,7 +16,7 @@ from streams.record import fill
 from jobs.listener import Listener
 from jobs.settings import Settings
 from models.base import db, transaction
-from models.calls import Call
+from models.calls import Call, CallLeg
 from models.people import Phone, Role, User
 from models.reports import Report
 
@@ -40,7 +41,7 @@ def messages(stream: bytes) -> list[bytes]:
 
 def recorded(name: str, call: str) -> list[bytes]:
     """A recorded scenario's events, its unique ids renamed so that it is a call of its own."""
-    return messages((STREAMS / f"{name}.ami").read_bytes().replace(b"romny-", f"{call}-".encode()))
+    return messages((STREAMS / f"{name}.ami").read_bytes().replace(b"romny-", f"romny-{call}-".encode()))
 
 
 def marker(call: str) -> list[bytes]:
@@ -155,7 +156,7 @@ def listening(app: Flask, settings: Settings) -> Iterator[tuple[Exchange, Listen
 def find(call: str) -> Call | None:
     """The call as it is in the database at this moment."""
     db.session.rollback()
-    return db.session.scalar(select(Call).where(Call.uniqueid.startswith(f"{call}-") | (Call.uniqueid == call)))
+    return db.session.scalar(select(Call).where(Call.uniqueid.startswith(f"romny-{call}-") | (Call.uniqueid == call)))
 
 
 def outcome(call: str) -> tuple:
@@ -173,13 +174,17 @@ def outcome(call: str) -> tuple:
     )
 
 
+def times_of(leg: CallLeg) -> tuple[datetime | None, datetime | None, datetime | None]:
+    return leg.rang_at, leg.answered_at, leg.ended_at
+
+
 def everything(call: str) -> tuple:
     """The outcome, every time and every leg."""
     found = find(call)
     if found is None:
         return ("none",)
     legs = sorted(
-        (re.sub(r"^\w+-", "", leg.uniqueid), leg.phone.name if leg.phone else "", leg.rang_at, leg.answered_at)
+        (re.sub(r"^romny-\w+-", "", leg.uniqueid), leg.phone.name if leg.phone else "", *times_of(leg))
         for leg in found.legs
     )
     talking_to = found.talking_to.name if found.talking_to else None

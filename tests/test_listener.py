@@ -4,6 +4,9 @@ import json
 import sqlite3
 import threading
 import time
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded, until
@@ -11,11 +14,12 @@ from sqlalchemy import select
 
 from jobs.ami import Event, Message
 from jobs.app import bare_app
-from jobs.callfacts import Answered, Began, HungUp, Rang, Tracker, apply, citizen_began, phone_of
+from jobs.callfacts import Answered, Began, HungUp, LegEnded, Rang, StillLive, Tracker, apply, citizen_began, phone_of
 from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
 from jobs.listener import Listener, understand
 from models.base import db, now, transaction
+from models.calls import find_call
 from models.people import User
 from models.reports import Report, claim_draft
 
@@ -160,6 +164,72 @@ def test_after_a_cut_connection_lost_calls_end_and_living_ones_go_on(town, setti
         assert find("kept").cause == 16
 
 
+def test_a_hang_up_that_got_lost_is_noticed_without_a_cut(town, settings, monkeypatch):
+    """The exchange is asked again and again, not only when the connection is made."""
+    monkeypatch.setattr("jobs.listener.PRESENT_EVERY", 0.2)
+    events = [event for event in recorded("answered", "lost") if not event.startswith(b"Event: Hangup")]
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events)
+        until(lambda: find("lost") and find("lost").ended_at, "the end")
+        assert (find("lost").state, find("lost").cause, exchange.logins) == ("ended", None, 1)
+
+
+def test_one_sites_exchange_says_nothing_of_another_sites_calls(town):
+    """Calls and rings that this exchange no longer knows end when it said so; the other's go on."""
+    began = now() - timedelta(hours=2)
+    asked = began + timedelta(hours=1)
+    with transaction() as session:
+        for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1"):
+            apply(session, Began(call, "53273", "", "", began), "5448")
+            apply(session, Rang(call, f"{call}.leg", "admin1", began), "5448")
+        apply(session, Rang("romny-5", "romny-5.late", "admin2", asked + timedelta(seconds=1)), "5448")
+        apply(session, StillLive("romny", frozenset({"romny-5"}), asked), "5448")
+    assert [find(call).state for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1")] == [
+        "missed", "ringing", "ringing", "ringing"
+    ]  # fmt: skip
+    assert find("romny-1").ended_at == asked
+    assert phones_of("romny-5") == {"admin2"}
+    assert phones_of("slavutych-1") == {"admin1"}
+
+
+def phones_of(call: str) -> set[str]:
+    """The phones that ring for the call, as the screens ask for them."""
+    return {leg.phone.name for leg in find(call).legs if leg.ended_at is None}
+
+
+def test_a_phone_rings_no_more_when_the_next_step_rings(town, settings):
+    events = recorded("answered_second_step", "step")
+    second = next(n for n, event in enumerate(events) if b"DialBegin" in event and b"admin3" in event)
+    with listening(town, settings) as (exchange, _):
+        exchange.say(*events[: second + 1])
+        until(lambda: find("step") and len(find("step").legs) == 3, "the second step")
+        assert find("step").state == "ringing"
+        assert phones_of("step") == {"admin2", "admin3"}
+        exchange.say(*events[second + 1 :])
+        until(lambda: find("step").ended_at, "the end")
+        assert phones_of("step") == set()
+
+
+def test_a_late_ring_does_not_open_a_leg_again(town):
+    """Every order of the same four facts ends the same, and the screens are told while the call rings."""
+    start = now()
+    facts = [
+        Rang("C", "L", "admin1", start),
+        LegEnded("C", "L", "admin1", start + timedelta(seconds=4)),  # the end of dialling
+        LegEnded("C", "L", "admin1", start + timedelta(seconds=4.1)),  # the hang-up
+        Rang("C", "L", "admin1", start + timedelta(seconds=0.1)),
+    ]
+    for place, order in enumerate(permutations(facts)):
+        with transaction() as session:
+            apply(session, Began(f"c{place}", "53273", "", "", start), "5448")
+        for fact in order:
+            with transaction() as session:
+                apply(session, replace(fact, call=f"c{place}", leg=f"leg{place}"), "5448")
+                assert ("call", find_call(session, f"c{place}").id) in session.info["announcements"]
+        (leg,) = find(f"c{place}").legs
+        assert (leg.rang_at, leg.answered_at, leg.ended_at) == (start, None, start + timedelta(seconds=4))
+
+
 def test_calls_that_began_while_the_listener_was_away_are_found(town, settings):
     """Ringing, talking, and picked up: the link ids tell less than the bridge."""
     exchange = Exchange(settings.ami_port)
@@ -264,7 +334,7 @@ def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
 def test_what_has_four_proofs_is_told_once():
     tracker = Tracker()
     told = [fact for event in recorded("answered", "x") * 2 for fact in understand(heard(event), tracker)]
-    assert [type(fact) for fact in told] == [Began, Rang, Answered, HungUp]
+    assert [type(fact) for fact in told] == [Began, Rang, Answered, HungUp, LegEnded]
 
 
 def heard(event: bytes) -> Event:
