@@ -2,6 +2,7 @@
 
 import csv
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,15 @@ def _head(file: BinaryIO) -> int:
     """A sum over the start of the first line, in which its time and unique id stand."""
     file.seek(0)
     return crc32(file.read(HEAD))
+
+
+def last_change(path: Path) -> float | None:
+    """When the file, or one rotated away from it, was last written to (seconds since the epoch); None without any."""
+    changes = []
+    for file in path.parent.glob(f"{path.name}*"):
+        with suppress(FileNotFoundError):  # rotated on, or removed, this very moment
+            changes.append(file.stat().st_mtime)
+    return max(changes, default=None)
 
 
 def parse(line: bytes) -> dict[str, str] | None:

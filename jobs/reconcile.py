@@ -14,9 +14,10 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
@@ -26,6 +27,7 @@ from jobs.callfacts import (
     Began,
     Fact,
     HungUp,
+    LegEnded,
     Rang,
     Tracker,
     apply,
@@ -33,17 +35,17 @@ from jobs.callfacts import (
     moment,
     phone_of,
 )
-from jobs.celfile import Place, parse, read_lines
-from jobs.factwriter import database_is_away
+from jobs.celfile import Place, last_change, parse, read_lines
 from jobs.heartbeat import Heart
 from jobs.settings import Settings, SettingsError
-from models.base import db, transaction
+from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
 from models.marks import Mark
 
 EVERY = 30.0  # seconds
 SOON = 3.0  # seconds until the next try when the database was away
-MARK = "cel"
+ALIKE = timedelta(seconds=1)  # by which the sources differ when they tell the same moment
+SILENT = 60.0  # seconds by which the file may be older than the newest call
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +79,10 @@ def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
         fact = Rang if kind == "CHAN_START" else Answered
         if call != uniqueid:
             facts.append(fact(call, uniqueid, phone, at))
+    elif phone and kind in ("HANGUP", "CHAN_END"):
+        call = tracker.call_of(uniqueid, row["linkedid"], at)
+        if call != uniqueid:
+            facts.append(LegEnded(call, uniqueid, phone, at))
     elif kind == "PICKUP":
         leg, by = extra.get("pickup_channel_uniqueid", ""), phone_of(str(extra.get("pickup_channel", "")))
         if by:
@@ -102,7 +108,7 @@ def _json(text: str) -> dict:
 
 
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
-    """The facts that the database does not hold yet; two questions for any number of facts."""
+    """The facts that the database does not hold yet, or holds with another time; two questions for any number."""
     names = {fact.call for fact in facts}
     begun = {fact.call for fact in facts if isinstance(fact, Began)}
     calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
@@ -111,19 +117,32 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
         for leg in session.scalars(select(CallLeg).where(CallLeg.call_id.in_([call.id for call in calls.values()])))
     }
 
+    def is_earlier(fact: Fact, known: datetime | None) -> bool:
+        return known is None or fact.at < known - ALIKE
+
     def is_missing(fact: Fact) -> bool:
         call = calls.get(fact.call)
         if call is None:
             return fact.call in begun  # the others are talks among colleagues
         if isinstance(fact, Began):
-            return call.line_id is None
-        if isinstance(fact, Rang):
-            return fact.leg not in legs
-        if isinstance(fact, Answered):
-            return fact.leg not in legs or legs[fact.leg].answered_at is None
-        return call.ended_at is None or (call.cause is None and fact.cause is not None)
+            return call.line_id is None or is_earlier(fact, call.started_at)
+        if isinstance(fact, HungUp):
+            if fact.cause is None and call.cause is not None:
+                return False
+            new_cause = fact.cause is not None and call.cause is None
+            return call.ended_at is None or new_cause or fact.at > call.ended_at + ALIKE
+        leg = legs.get(fact.leg)
+        if leg is None:
+            return True
+        known = {Rang: leg.rang_at, Answered: leg.answered_at, LegEnded: leg.ended_at}
+        return is_earlier(fact, known[type(fact)])
 
     return [fact for fact in facts if is_missing(fact)]
+
+
+def mark_name(settings: Settings) -> str:
+    """The mark that keeps the place in this site's file: several sites may share a database."""
+    return f"cel:{settings.profile.systemname}"
 
 
 class Reconciler:
@@ -132,6 +151,8 @@ class Reconciler:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._area_code = settings.profile.area_code
+        self._mark = mark_name(settings)
+        self._since = now()
         self._tracker = Tracker()
 
     def read_on(self) -> bool:
@@ -145,9 +166,31 @@ class Reconciler:
             finally:
                 db.session.remove()
 
+    def trouble(self) -> str:
+        """Why the file cannot be believed, in one sentence; empty when all is well.
+
+        A call that came while we run, and that the file knows nothing of, shows that Asterisk writes no more.
+        """
+        with self._app.app_context():
+            try:
+                newest = db.session.scalar(
+                    select(func.max(Call.started_at)).where(
+                        Call.uniqueid.startswith(f"{self._settings.profile.systemname}-", autoescape=True),
+                        Call.started_at.between(self._since, now()),
+                    )
+                )
+            finally:
+                db.session.remove()
+        changed = last_change(self._settings.cel_file)
+        if newest is None or (changed is not None and newest.timestamp() <= changed + SILENT):
+            return ""
+        if changed is None:
+            return "There are calls but no CEL file: see whether Asterisk may write it."
+        return "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on."
+
     def _read_on(self) -> bool:
         session = db.session()
-        mark = session.get(Mark, MARK)
+        mark = session.get(Mark, self._mark)
         before = Place.parse(mark.value) if mark is not None else None
         lines, after = read_lines(self._settings.cel_file, before, time.time())
         if after is None or after == before:
@@ -170,7 +213,7 @@ class Reconciler:
         with transaction() as session:
             for fact in facts:
                 apply(session, fact, self._area_code)
-            session.merge(Mark(name=MARK, value=str(after)))
+            session.merge(Mark(name=self._mark, value=str(after)))
 
     def _write_alone(self, fact: Fact) -> None:
         try:
@@ -190,7 +233,8 @@ def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> No
         if time.monotonic() >= due:
             try:
                 more = reconciler.read_on()
-                due, detail = (time.monotonic() if more else time.monotonic() + EVERY), ""
+                due = time.monotonic() if more else time.monotonic() + EVERY
+                detail = "" if more else reconciler.trouble()
             except OSError as error:
                 due, detail = (
                     time.monotonic() + SOON,

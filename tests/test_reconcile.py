@@ -1,10 +1,13 @@
 """Finding in the CEL file what nobody wrote down: real files, rotated, cut, garbled, read twice (I1)."""
 
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded, until
@@ -13,12 +16,13 @@ from test_listener_streams import EXPECTED, expected
 
 from jobs.ami import Event, Message
 from jobs.app import bare_app
-from jobs.callfacts import Tracker, apply
+from jobs.callfacts import Began, Tracker, apply
 from jobs.celfile import parse
 from jobs.heartbeat import read_beat
 from jobs.listener import understand
-from jobs.reconcile import MARK, Reconciler, run
-from models.base import db, transaction
+from jobs.reconcile import Reconciler, mark_name, run
+from jobs.settings import PROFILES
+from models.base import db, now, transaction
 from models.calls import Call, close_lost_calls
 from models.marks import Mark
 from models.reports import Report
@@ -39,7 +43,7 @@ def reconciler(app, settings):
 
 def logged(name: str, call: str) -> bytes:
     """What Asterisk logged of a scenario, its unique ids renamed so that it is a call of its own."""
-    return (STREAMS / f"{name}.cel").read_bytes().replace(b"romny-", f"{call}-".encode())
+    return (STREAMS / f"{name}.cel").read_bytes().replace(b"romny-", f"romny-{call}-".encode())
 
 
 def append(path, text: bytes) -> None:
@@ -111,7 +115,7 @@ def test_reading_twice_changes_nothing(app, settings, cel, reconciler):
     read_all(reconciler)
     before = {scenario: everything(scenario) for scenario in EXPECTED}
     with transaction() as session:
-        session.delete(session.get_one(Mark, MARK))
+        session.delete(session.get_one(Mark, mark_name(settings)))
     read_all(Reconciler(app, settings))
     assert {scenario: everything(scenario) for scenario in EXPECTED} == before
     assert counts() == (len(EXPECTED), len(EXPECTED))
@@ -149,7 +153,9 @@ def test_half_a_last_line_waits_for_its_other_half(cel, reconciler):
 
 
 def test_young_lines_are_left_to_those_who_are_faster(cel, reconciler):
-    young = f'"CHAN_START","{time.time():.6f}","young-1","young-1","PJSIP/trunk-00000001","from-trunk","53273"'
+    young = (
+        f'"CHAN_START","{time.time():.6f}","romny-young-1","romny-young-1","PJSIP/trunk-00000001","from-trunk","53273"'
+    )
     cel.write_bytes(logged("answered", "old") + young.encode() + b',"0671234567","","","","","",""\n')
     read_all(reconciler)
     assert find("old") is not None
@@ -229,7 +235,7 @@ def test_a_lost_end_gets_its_true_time_and_cause(app, cel, reconciler):
     """The listener could only guess when the call ended."""
     listen_to(app, [event for event in recorded("answered", "cel") if not event.startswith(b"Event: Hangup")])
     with transaction() as session:
-        close_lost_calls(session, set(), find("cel").started_at.replace(year=2099))
+        close_lost_calls(session, "romny", set(), find("cel").started_at.replace(year=2099))
     assert find("cel").cause is None
     append(cel, logged("answered", "cel"))
     read_all(reconciler)
@@ -244,6 +250,69 @@ def test_complete_calls_cost_no_writing(app, cel, reconciler, monkeypatch):
     monkeypatch.setattr("jobs.reconcile.apply", lambda session, fact, area_code: applied.append(fact))
     read_all(reconciler)
     assert applied == []
+
+
+def test_times_that_were_guessed_are_put_right(app, cel, reconciler):
+    """The listener connected in the middle of the call: it knew who rang and spoke, not since when."""
+    append(cel, logged("answered", "cel"))
+    read_all(reconciler)
+    right = everything("cel")
+    late = timedelta(seconds=30)
+    with transaction() as session:
+        call = session.scalars(select(Call)).one()
+        call.started_at, call.answered_at, call.ended_at = (
+            call.started_at + late,
+            call.answered_at + late,
+            call.ended_at - late,
+        )
+        for leg in call.legs:
+            leg.rang_at, leg.answered_at, leg.ended_at = leg.rang_at + late, leg.answered_at + late, leg.ended_at + late
+        session.delete(session.scalars(select(Mark)).one())
+    read_all(reconciler)
+    assert everything("cel") == right
+
+
+def test_each_site_has_a_place_of_its_own(app, settings, cel, reconciler):
+    append(cel, logged("answered", "cel"))
+    read_all(reconciler)
+    other = replace(settings, profile=PROFILES["slavutych"])
+    assert read_all(Reconciler(app, other)) == 1
+    assert {mark.name for mark in db.session.scalars(select(Mark))} == {"cel:romny", "cel:slavutych"}
+
+
+def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
+    """The newest call shows it; calls from before we ran, other sites' and those of a wrong clock do not."""
+
+    def called(uniqueid: str, at: datetime) -> None:
+        with transaction() as session:
+            apply(session, Began(uniqueid, "53273", "", "", at), "5448")
+
+    called("romny-1", now() - timedelta(hours=1))
+    called("slavutych-1", now())
+    called("romny-2", now() + timedelta(hours=1))
+    assert reconciler.trouble() == ""
+    called("romny-3", now())
+    assert "no CEL file" in reconciler.trouble()
+    rotated = cel.with_name("cel.csv.1")
+    rotated.touch()
+    assert reconciler.trouble() == ""
+    os.utime(rotated, (time.time() - 61,) * 2)
+    assert "writes no more" in reconciler.trouble()
+    cel.touch()
+    assert reconciler.trouble() == ""
+
+
+def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
+    with transaction() as session:
+        apply(session, Began("romny-1", "53273", "", "", now()), "5448")
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
+    thread.start()
+    beat = until(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
+    assert (beat.ok, "CEL file" in beat.detail) == (False, True)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_long_file_is_read_in_pieces(cel, reconciler):
