@@ -49,9 +49,10 @@ def record_inbound(
             with session.begin_nested():
                 session.add(call)
         except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
-            call = session.scalars(select(Call).where(Call.uniqueid == uniqueid)).one()
-        announce(session, "call", call.id)
-        return call, open_draft(session, call)
+            call = find_call(session, uniqueid)
+        else:
+            announce(session, "call", call.id)
+            return call, open_draft(session, call)
     draft = open_draft(session, call)
     if call.line_id is None and (line := find_line(session, dialled)) is not None:
         call.line_id = draft.line_id = line.id
