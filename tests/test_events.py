@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 from desk_fixtures import PASSWORD, Site, eventually, fill_desks, user_id
+from sqlalchemy.exc import OperationalError
 
 from models.base import db, transaction
 from models.people import User
 from models.reports import Report, claim_draft
 from webui import create_app
-from webui.events import BEAT_SECONDS, Hub, News
+from webui.events import BEAT_SECONDS, Hub, News, load_news
 
 KNOWN = {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line"}
 
@@ -221,6 +222,21 @@ def test_the_stream_ends_when_its_user_is_switched_off_or_the_session_ended(site
     assert not stays.ended
 
 
+def test_the_session_is_looked_at_however_much_happens(site):
+    """A stream that always has news ends for who was switched off as the quiet one does."""
+    listener = listen(site, "sorokina")
+    with site.app.app_context(), transaction() as session:
+        session.get_one(User, user_id("sorokina")).active = False
+    until = time.monotonic() + BEAT_SECONDS + 10
+    while not listener.ended and time.monotonic() < until:
+        with site.app.app_context():
+            site.app.extensions["publisher"].publish("report", 1)
+        time.sleep(0.2)
+    assert listener.ended
+    assert listener.of("report")
+    assert not listener.of("beat")
+
+
 def test_who_has_no_desk_or_no_session_has_no_stream(site):
     assert Listener(site, "").answer.status == 401
     assert Listener(site, log_in(site, "tekhnik")).answer.status == 403
@@ -257,4 +273,51 @@ def test_a_client_that_lags_behind_is_let_go_and_the_others_are_not(settings):
             quick.get_nowait()
     assert not hub.knows(slow)
     assert hub.knows(quick)
+    hub.stop.set()
+
+
+@pytest.mark.parametrize("error", [OperationalError("", {}, Exception()), RuntimeError("a fault of ours")])
+def test_what_could_not_be_loaded_is_made_up_for_within_seconds(settings, monkeypatch, error):
+    """Without waiting for the next event, which in the night may be hours away; and the reader goes on."""
+    site = Site(settings)
+    site.start_redis()
+    app = create_app(settings)
+    hub: Hub = app.extensions["events"]
+    try:
+        with app.app_context():
+            fill_desks()
+            client = hub.subscribe()
+        failing = threading.Event()
+
+        def load(session, *, call_id=None):
+            if call_id is not None and not failing.is_set():
+                failing.set()
+                raise error
+            return load_news(session, call_id=call_id)
+
+        monkeypatch.setattr("webui.events.load_news", load)
+        call = site.exchange.call()[0]
+        news = client.get(timeout=4)
+        assert failing.is_set()
+        while not news.whole:  # what came before the fault
+            news = client.get(timeout=4)
+        assert [one.call for one in news.calls] == [call]
+        later = site.exchange.call("0509998877")[0]
+        while later not in [one.call for one in news.calls]:
+            news = client.get(timeout=4)
+    finally:
+        hub.stop.set()
+        site.stop()
+
+
+def test_a_reader_that_ended_is_started_again(settings):
+    app = create_app(settings)
+    hub: Hub = app.extensions["events"]
+    with app.app_context():
+        hub.stop.set()
+        hub.subscribe()
+        eventually(lambda: not hub._thread.is_alive(), "the reader ends")
+        hub.stop.clear()
+        hub.subscribe()
+    assert hub._thread.is_alive()
     hub.stop.set()

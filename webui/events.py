@@ -16,6 +16,7 @@ import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ from models.reports import Report, ReportState
 from webui.access import DESK_ROLES, EVERYBODY, allow
 
 BEAT_SECONDS = 10.0
+_PAUSE = 1.0  # seconds without a try after something failed
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,7 @@ class Hub:
         client: queue.Queue[News] = queue.Queue(_QUEUED)
         with self._lock:
             self._clients.add(client)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 # the reader starts where we are now: an event that comes before it runs is not lost
                 start = self.newest() or "$"
                 self._thread = threading.Thread(target=self._read, args=(start,), name="events", daemon=True)
@@ -181,16 +183,25 @@ class Hub:
         return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
 
     def _read(self, start: str) -> None:
-        behind = False  # something could not be loaded: the present state makes up for it
-        for id, kind, row_id in read_events(self._url, self.stop, start):
+        """Tell what happens, until the end; whatever cannot be told is made up for by the present state."""
+        while not self.stop.is_set():
             try:
-                news = self._load(id, *(RESYNC if behind else (kind, row_id)))
-                behind = False
-            except SQLAlchemyError as error:
-                log.warning("events: the database does not answer (%s)", type(error).__name__)
-                behind = True
-                continue
-            self._tell(news)
+                for id, kind, row_id in read_events(self._url, self.stop, start):
+                    self._tell(self._load(id, kind, row_id))
+            except Exception as error:
+                _log_failure(error)
+                start = self._catch_up()
+
+    def _catch_up(self) -> str:
+        """Tell the present state as soon as it can be loaded, tried once a second: the id to read on after."""
+        while not self.stop.wait(_PAUSE):
+            try:
+                start = self.newest()
+                self._tell(self._load(start, *RESYNC))
+                return start or "$"
+            except Exception as error:
+                _log_failure(error)
+        return "$"
 
     def _load(self, id: str, kind: str, row_id: int) -> News:
         with self._app.app_context():  # its end gives the database session back
@@ -211,6 +222,12 @@ class Hub:
             except queue.Full:
                 log.info("events: a client lags behind and is left to reconnect")
                 self.unsubscribe(client)
+
+
+def _log_failure(error: Exception) -> None:
+    """A fault of ours with its place; a database that is away without, for its message may hold what was asked."""
+    ours = not isinstance(error, SQLAlchemyError)
+    log.warning("events: nothing can be told now (%s)", type(error).__name__, exc_info=ours)
 
 
 def hub_of(app: Flask) -> Hub:
@@ -249,7 +266,7 @@ def _stream(app: Flask, session_id: str) -> Iterator[str]:
     told = ""  # the last state told, while nothing else was told since
     try:
         with app.app_context():
-            listener = _listener(session_id)
+            listener, checked = _listener(session_id), time.monotonic()
             # the id first: what happens between the two is in the state and comes once more
             news: News | None = hub.whole(hub.newest())
         while listener is not None and hub.knows(client):
@@ -265,8 +282,9 @@ def _stream(app: Flask, session_id: str) -> Iterator[str]:
                 news = client.get(timeout=BEAT_SECONDS)
             except queue.Empty:
                 news = None
+            if time.monotonic() - checked >= BEAT_SECONDS:  # however much there is to tell
                 with app.app_context():
-                    listener = _listener(session_id)
+                    listener, checked = _listener(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
     finally:
