@@ -5,7 +5,6 @@ full-text index gives another, and a page is the first ids that are in both. No 
 the last page of a million reports costs as much as the first.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -25,12 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, joinedload
 
-from models.reports import Report, ReportCounter, ReportState
+from models.reports import Report, ReportCounter, ReportState, read_number
 from models.search import search_words
 from models.telephone import to_e164
 from models.workdays import KYIV
 
-_NUMBER = re.compile(r"(?:№\s*)?(?:(\d{4})\s*[-–]\s*)?(\d{1,6})")
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
 _FEW = 1000  # hits that are looked up one by one
 _BY_TELEPHONE = "ix_reports_contact_number_id"
@@ -163,13 +161,10 @@ def _filtered(wanted: JournalFilter) -> tuple[Select, str]:
     return query, f"ix_reports_{'_'.join(names)}_id"
 
 
-def _report_numbers(session: Session, typed: str) -> list[str]:
+def _report_numbers(session: Session, typed: str) -> set[str]:
     """The report numbers that may be meant: ``2026-0412``, or ``412`` in any year."""
-    matched = _NUMBER.fullmatch(typed)
-    if matched is None:
-        return []
-    years = [int(matched[1])] if matched[1] else session.scalars(select(ReportCounter.year)).all()
-    return [f"{year}-{int(matched[2]):04d}" for year in years]
+    years = session.scalars(select(ReportCounter.year)).all()
+    return {number for year in (None, *years) if (number := read_number(typed, year))}
 
 
 def _hits_sqlite(words: list[str]) -> Select:

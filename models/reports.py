@@ -1,5 +1,6 @@
 """Reports: from the draft a call creates to the registered report, with a history row for every move."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from models.machine import IllegalMove, next_state
 from models.people import Organisation, Person, User
 from models.places import Category, Street
 from models.search import search_text
-from models.workdays import KYIV
+from models.workdays import KYIV, add_working_days
 
 
 class ReportState(StrEnum):
@@ -74,6 +75,12 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DONE, ReportEvent.REFUTED): ReportState.IN_PROGRESS,
 }
 
+# Rows of the history that are no moves.
+TAKEN = "taken"
+HANDED_OVER = "handed_over"
+APPLICANT_CALLED = "applicant_called"
+CALL_DETACHED = "call_detached"
+
 OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
 ENDINGS = {
@@ -90,6 +97,9 @@ class Source(StrEnum):
     ONLINE = "online"
     VIDEO = "video"
     VISIT = "visit"
+
+
+_TYPED_NUMBER = re.compile(r"(?:№\s*)?(?:(\d{4})\s*[-–/]\s*)?(\d{1,6})")
 
 
 def _only(column: str) -> dict[str, TextClause]:
@@ -170,6 +180,10 @@ class Report(Base):
         street = self.street.name if self.street else ""
         flat = f"кв. {self.flat}" if self.flat else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
+
+    def open_to(self, user: User) -> bool:
+        """Whether the user may work on the draft: nobody's, one's own, or of somebody who was switched off."""
+        return self.owner_id in (None, user.id) or not self.owner.active
 
 
 class HistoryRow(Base):
@@ -253,14 +267,20 @@ def move(
     """Move the report by the table and write its history row (W1).
 
     The update is guarded by the present state: when another session moved the report meanwhile, `IllegalMove`
-    is raised, as it is for a move that the table does not list.
+    is raised, as it is for a move that the table does not list. It raises the revision: a save that was under way
+    notices.
     """
     before = ReportState(report.state)
     after = next_state("report", REPORT_TABLE, before, event)
-    moved = session.execute(update(Report).where(Report.id == report.id, Report.state == before).values(state=after))
+    moved = session.execute(
+        update(Report)
+        .where(Report.id == report.id, Report.state == before)
+        .values(state=after, revision=Report.revision + 1)
+        .execution_options(synchronize_session=False)
+    )
     if moved.rowcount != 1:
         raise IllegalMove("report", before, event)
-    session.refresh(report, ["state"])
+    session.refresh(report, ["state", "revision"])
     session.add(
         HistoryRow(
             report_id=report.id,
@@ -299,19 +319,50 @@ def open_draft(session: Session, call: Call) -> Report:
     return draft
 
 
-def claim_draft(session: Session, draft: Report, user: User) -> None:
-    """Make ``user`` the one who works on the draft; raises `TakenByAnother` when somebody else already does.
-
-    Decided by one conditional update, so of two who claim at once exactly one gets it.
-    """
-    claimed = session.execute(
-        update(Report)
-        .where(Report.id == draft.id, (Report.owner_id.is_(None)) | (Report.owner_id == user.id))
-        .values(owner_id=user.id)
+def note_event(
+    session: Session, report: Report, user: User, event: str, note: str = "", at: datetime | None = None
+) -> None:
+    """Write a history row of something that moves nothing."""
+    session.add(
+        HistoryRow(
+            report_id=report.id,
+            at=at or now(),
+            user_id=user.id,
+            event=event,
+            from_state=report.state,
+            to_state=report.state,
+            note=note,
+        )
     )
-    session.refresh(draft, ["owner_id"])
-    if claimed.rowcount != 1:
+    session.flush()
+
+
+def claim_draft(session: Session, draft: Report, user: User) -> None:
+    """Make ``user`` the one who works on the draft; a change of hands leaves a history row.
+
+    Nobody's draft can be taken, and that of a person who was switched off. Raises `TakenByAnother` when a colleague
+    works on it, and `IllegalMove` when it is a draft no longer. Decided by one conditional update, so of two who
+    claim at once exactly one gets it; until the transaction ends nobody else changes the draft.
+    """
+    former = draft.owner_id
+    gone = select(User.id).where(~User.active)
+    session.execute(
+        update(Report)
+        .where(
+            Report.id == draft.id,
+            Report.state == ReportState.DRAFT,
+            Report.owner_id.is_(None) | (Report.owner_id == user.id) | Report.owner_id.in_(gone),
+        )
+        .values(owner_id=user.id)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(draft, ["state", "owner_id"])
+    if draft.state != ReportState.DRAFT:
+        raise IllegalMove("report", draft.state, TAKEN)
+    if draft.owner_id != user.id:
         raise TakenByAnother(session.get_one(User, draft.owner_id))
+    if former != user.id:
+        note_event(session, draft, user, TAKEN)
     if draft.call_id is not None:
         announce(session, "call", draft.call_id)
 
@@ -320,19 +371,7 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     """Give the draft to a colleague (``to``); raises `TakenByAnother` when it is not ``user``'s to give."""
     claim_draft(session, draft, user)
     draft.owner_id = to.id
-    session.add(
-        HistoryRow(
-            report_id=draft.id,
-            user_id=user.id,
-            event="handed_over",
-            from_state=draft.state,
-            to_state=draft.state,
-            note=to.name,
-        )
-    )
-    session.flush()
-    if draft.call_id is not None:
-        announce(session, "call", draft.call_id)
+    note_event(session, draft, user, HANDED_OVER, to.name)
 
 
 def save_draft(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
@@ -341,11 +380,12 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
     Raises `TakenByAnother`, `SavedMeanwhile` when ``revision`` is not the stored one, and `IllegalMove` when the
     draft is a draft no longer.
     """
-    if draft.state != ReportState.DRAFT:
-        raise IllegalMove("report", draft.state, "saved")
     claim_draft(session, draft, user)
     saved = session.execute(
-        update(Report).where(Report.id == draft.id, Report.revision == revision).values(revision=revision + 1)
+        update(Report)
+        .where(Report.id == draft.id, Report.state == ReportState.DRAFT, Report.revision == revision)
+        .values(revision=revision + 1)
+        .execution_options(synchronize_session=False)
     )
     if saved.rowcount != 1:
         raise SavedMeanwhile()
@@ -375,22 +415,26 @@ def registration_errors(draft: Report) -> list[FieldError]:
     return errors
 
 
-def register_draft(session: Session, draft: Report, user: User, due_at: datetime) -> None:
+def register_draft(session: Session, draft: Report, user: User) -> None:
     """Turn a draft into a report: number, deadline, history (I5).
 
-    ``due_at`` is worked out by the caller (`models.workdays`). Raises `RegistrationRefused` with the fields to mend,
-    `TakenByAnother`, `IllegalMove`.
+    Where no executor is chosen it is the one responsible for the category; the deadline is the category's working
+    days (S 2.3). Raises `RegistrationRefused` with the fields to mend, `TakenByAnother`, `IllegalMove`.
     """
-    next_state("report", REPORT_TABLE, ReportState(draft.state), ReportEvent.REGISTERED)
     claim_draft(session, draft, user)
+    category = session.get_one(Category, draft.category_id) if draft.category_id is not None else None
+    if category is not None and draft.executor_id is None:
+        draft.executor_id = category.organisation_id
     errors = registration_errors(draft)
-    if errors:
+    if category is None or errors:
         raise RegistrationRefused(errors)
     at = now()
-    draft.registered_at, draft.due_at = at, due_at
+    draft.registered_at, draft.due_at = at, add_working_days(at, category.working_days)
     draft.number = next_number(session, at.astimezone(KYIV).year)
     repeated = find_repeated(session, draft)
     draft.repeat_of_id = repeated.id if repeated else None
+    session.flush()
+    session.expire(draft, ["executor"])  # loaded earlier, it would be the former one
     draft.search_text = search_text(draft)
     session.flush()
     move(session, draft, ReportEvent.REGISTERED, user)
@@ -398,6 +442,8 @@ def register_draft(session: Session, draft: Report, user: User, due_at: datetime
 
 def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, note: str = "") -> None:
     """End a draft without a report (I6): one of `ENDINGS`. Raises `TakenByAnother`, `IllegalMove`."""
+    if event not in ENDINGS:
+        raise IllegalMove("report", draft.state, event)
     claim_draft(session, draft, user)
     move(session, draft, event, user, note)
 
@@ -408,24 +454,33 @@ def attach_draft(session: Session, draft: Report, user: User, report: Report) ->
     draft.attached_to_id = report.id
     session.flush()
     move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
-    session.add(
-        HistoryRow(
-            report_id=report.id,
-            user_id=user.id,
-            event="applicant_called",
-            from_state=report.state,
-            to_state=report.state,
-            note=draft.text,
-        )
-    )
+    note_event(session, report, user, APPLICANT_CALLED, draft.text)
     announce(session, "report", report.id)
 
 
 def reopen_draft(session: Session, draft: Report, user: User) -> None:
-    """Undo an ending: the draft is a draft again, with all that was typed."""
-    claim_draft(session, draft, user)
-    draft.attached_to_id = None
+    """Undo an ending: the draft is a draft again, with all that was typed. Raises `TakenByAnother`, `IllegalMove`.
+
+    The report that the call was added to hears that it was not about it.
+    """
     move(session, draft, ReportEvent.REOPENED, user)
+    claim_draft(session, draft, user)
+    report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None
+    if report is not None:
+        draft.attached_to_id = None
+        note_event(session, report, user, CALL_DETACHED)
+        announce(session, "report", report.id)
+
+
+def read_number(typed: str, year: int | None = None) -> str | None:
+    """The report number that was typed, or None: ``2026-0412``, ``№ 2026/412``, or ``412`` for that of ``year``.
+
+    Without ``year`` the present one in Kyiv is meant: numbers begin anew with it.
+    """
+    matched = _TYPED_NUMBER.fullmatch(typed.strip())
+    if matched is None:
+        return None
+    return f"{int(matched[1] or year or now().astimezone(KYIV).year)}-{int(matched[2]):04d}"
 
 
 def next_number(session: Session, year: int) -> str:

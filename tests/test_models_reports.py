@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.base import transaction
 from models.intake import record_inbound
@@ -20,11 +21,13 @@ from models.reports import (
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
+    claim_draft,
     end_draft,
     find_repeated,
     hand_over_draft,
     move,
     next_number,
+    read_number,
     register_draft,
     reopen_draft,
     save_draft,
@@ -33,7 +36,6 @@ from models.search import search_text, search_words
 from models.workdays import KYIV, add_working_days, ukrainian_workday
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-DUE = datetime(2026, 11, 27, 16, 0, tzinfo=UTC)
 
 
 class Town:
@@ -45,7 +47,9 @@ class Town:
             User(login=name.lower(), name=name, password_hash="x", role=Role.ADMINISTRATOR) for name in ("Alice", "Bob")
         )
         self.executor = Organisation(name="КП «Міськсвітло»")
-        self.light, self.water = (Category(name=n, organisation=self.executor) for n in ("Освітлення", "Вода"))
+        self.light, self.water = (
+            Category(name=n, organisation=self.executor, working_days=5) for n in ("Освітлення", "Вода")
+        )
         self.kyivska, self.soborna = Street(name="вулиця Київська"), Street(name="вулиця Соборна")
         session.add_all([self.alice, self.bob, self.light, self.water, self.kyivska, self.soborna])
         session.flush()
@@ -74,7 +78,7 @@ class Town:
     def registered(self, number="0671234567", **changes):
         draft = self.draft(number)
         save_draft(self.session, draft, self.alice, self.values(**changes), 0)
-        register_draft(self.session, draft, self.alice, DUE)
+        register_draft(self.session, draft, self.alice)
         return draft
 
 
@@ -91,7 +95,6 @@ def town(app):
         ({"text": "  "}, "text"),
         ({"street_id": None}, "street_id"),
         ({"street_id": None, "street_typed": "Київсь", "landmark": "біля школи"}, "street_id"),
-        ({"executor_id": None}, "executor_id"),
     ],
 )
 def test_registering_names_each_missing_field_and_keeps_what_was_typed(town, missing, field):
@@ -99,7 +102,7 @@ def test_registering_names_each_missing_field_and_keeps_what_was_typed(town, mis
     draft = town.draft()
     save_draft(town.session, draft, town.alice, town.values(**missing), 0)
     with pytest.raises(RegistrationRefused) as refused:
-        register_draft(town.session, draft, town.alice, DUE)
+        register_draft(town.session, draft, town.alice)
     assert [error.field for error in refused.value.errors] == [field]
     assert (draft.state, draft.number, draft.building) == (ReportState.DRAFT, None, "12")
 
@@ -108,7 +111,7 @@ def test_an_empty_draft_hears_of_all_missing_fields_at_once(town):
     """I5"""
     draft = town.draft()
     with pytest.raises(RegistrationRefused) as refused:
-        register_draft(town.session, draft, town.alice, DUE)
+        register_draft(town.session, draft, town.alice)
     assert {error.field for error in refused.value.errors} == {"category_id", "text", "street_id", "executor_id"}
 
 
@@ -117,13 +120,24 @@ def test_a_landmark_does_instead_of_a_street_and_the_name_is_optional(town):
     report = town.registered(street_id=None, building="", landmark="біля поштамту")
     assert (report.state, report.place) == (ReportState.NEW, "біля поштамту")
     assert report.number.endswith("-0001")
-    assert (report.due_at, report.applicant_name) == (DUE, "")
+    assert report.applicant_name == ""
+
+
+def test_the_deadline_and_where_nobody_is_chosen_the_executor_follow_from_the_category(town):
+    """I5, S 2.3"""
+    report, chosen = town.registered(executor_id=None), Organisation(name="КП «Інше»")
+    assert report.due_at == add_working_days(report.registered_at, 5)
+    assert report.executor is town.executor
+    assert "міськсвітло" in report.search_text
+    town.session.add(chosen)
+    town.session.flush()
+    assert town.registered(executor_id=chosen.id).executor is chosen
 
 
 def test_a_report_is_registered_once(town):
     report = town.registered()
     with pytest.raises(IllegalMove):
-        register_draft(town.session, report, town.alice, DUE)
+        register_draft(town.session, report, town.alice)
 
 
 def test_numbers_begin_anew_each_year(town):
@@ -141,7 +155,7 @@ def test_bob_cannot_save_register_or_end_what_alice_works_on(town):
     save_draft(town.session, draft, town.alice, town.values(), 0)
     acts = (
         lambda: save_draft(town.session, draft, town.bob, {"text": "інше"}, 1),
-        lambda: register_draft(town.session, draft, town.bob, DUE),
+        lambda: register_draft(town.session, draft, town.bob),
         lambda: end_draft(town.session, draft, town.bob, ReportEvent.CONSULTED),
         lambda: hand_over_draft(town.session, draft, town.bob, town.bob),
     )
@@ -152,6 +166,29 @@ def test_bob_cannot_save_register_or_end_what_alice_works_on(town):
     hand_over_draft(town.session, draft, town.alice, town.bob)
     save_draft(town.session, draft, town.bob, {"text": "інше"}, 1)
     assert draft.text == "інше"
+
+
+def test_a_change_of_hands_leaves_one_row(town):
+    """W1"""
+    draft = town.draft()
+    for revision in (0, 1):
+        save_draft(town.session, draft, town.alice, {"text": "перша"}, revision)
+    hand_over_draft(town.session, draft, town.alice, town.bob)
+    claim_draft(town.session, draft, town.bob)
+    rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == draft.id).order_by(HistoryRow.id))
+    assert [(row.event, row.user_id) for row in rows] == [
+        ("created", None), ("taken", town.alice.id), ("handed_over", town.alice.id),
+    ]  # fmt: skip
+
+
+def test_the_draft_of_somebody_switched_off_can_be_taken(town):
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    assert not draft.open_to(town.bob)
+    town.alice.active = False
+    assert draft.open_to(town.bob)
+    save_draft(town.session, draft, town.bob, {"text": "друга"}, 1)
+    assert (draft.owner_id, draft.text) == (town.bob.id, "друга")
 
 
 def test_two_tabs_do_not_overwrite_each_other(town):
@@ -166,6 +203,33 @@ def test_what_was_registered_is_saved_no_more(town):
     report = town.registered()
     with pytest.raises(IllegalMove):
         save_draft(town.session, report, town.alice, {"text": "інше"}, report.revision)
+
+
+def test_a_save_of_a_draft_as_it_was_before_it_was_registered_changes_nothing(town):
+    """The saver still sees a draft, as another process's session may (PostgreSQL)."""
+    report = town.registered()
+    set_committed_value(report, "state", ReportState.DRAFT)
+    with pytest.raises(IllegalMove):
+        save_draft(town.session, report, town.bob, {"text": "інше"}, report.revision)
+    assert (report.state, report.text) == (ReportState.NEW, "Не горить ліхтар")
+
+
+def test_a_move_raises_the_revision(town):
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    end_draft(town.session, draft, town.alice, ReportEvent.CONSULTED)
+    reopen_draft(town.session, draft, town.alice)
+    with pytest.raises(SavedMeanwhile):
+        save_draft(town.session, draft, town.alice, {"text": "друга"}, 1)
+
+
+@pytest.mark.parametrize("event", [ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.CLOSED])
+def test_what_is_no_ending_ends_no_draft(town, event):
+    """I6: a report without a number, or added to nothing, must not be."""
+    draft = town.draft()
+    with pytest.raises(IllegalMove):
+        end_draft(town.session, draft, town.alice, event)
+    assert draft.state == ReportState.DRAFT
 
 
 def test_an_ending_can_be_undone_with_all_that_was_typed(town):
@@ -186,6 +250,47 @@ def test_a_call_about_a_report_leaves_a_row_on_it(town):
     assert (draft.state, draft.attached_to_id) == (ReportState.ATTACHED, report.id)
     rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id)).all()
     assert (rows[-1].event, rows[-1].note) == ("applicant_called", "Коли зроблять?")
+
+
+def test_undoing_an_addition_is_told_on_the_report(town):
+    """I6, I10"""
+    report, draft = town.registered(), town.draft()
+    attach_draft(town.session, draft, town.alice, report)
+    town.session.info.clear()
+    reopen_draft(town.session, draft, town.alice)
+    assert (draft.state, draft.attached_to_id) == (ReportState.DRAFT, None)
+    rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id))
+    assert [row.event for row in rows][-2:] == ["applicant_called", "call_detached"]
+    assert ("report", report.id) in town.session.info["announcements"]
+
+
+def test_only_the_owner_undoes_an_ending(town):
+    draft = town.draft()
+    end_draft(town.session, draft, town.alice, ReportEvent.CONSULTED)
+    with pytest.raises(TakenByAnother):
+        reopen_draft(town.session, draft, town.bob)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("2026-0412", "2026-0412"),
+        (" № 2026/412 ", "2026-0412"),
+        ("2026–12345", "2026-12345"),
+        ("412", "2027-0412"),
+        ("", None),
+        ("12а", None),
+        ("26-0412", None),
+        ("1234567", None),
+    ],
+)
+def test_a_typed_report_number_is_read_one_way(typed, number):
+    assert read_number(typed, 2027) == number
+
+
+def test_a_number_without_a_year_is_of_the_year_in_kyiv(monkeypatch):
+    monkeypatch.setattr("models.reports.now", lambda: datetime(2026, 12, 31, 22, 30, tzinfo=UTC))
+    assert read_number("7") == "2027-0007"
 
 
 def test_a_repeat_is_recognised_by_number_category_and_place(town):

@@ -96,7 +96,8 @@ def register(
             **values,
         }
         save_draft(session, draft, user, fields, draft.revision)
-        register_draft(session, draft, user, now() + due_in)
+        register_draft(session, draft, user)
+        draft.due_at = now() + due_in
         for event in events:
             move(session, draft, event, user)
     return draft_id

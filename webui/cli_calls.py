@@ -83,14 +83,14 @@ def list_reports(search: str, state: str | None, limit: int, full: bool, in_json
 @in_full
 @as_json
 def show_report(number: str, full: bool, in_json: bool) -> None:
-    """One report with its history; NUMBER is 2026-0412."""
+    """One report with its history; NUMBER is 2026-0412, or 412 for this year's."""
     from sqlalchemy import select
 
-    from models.reports import Report
+    from models.reports import Report, read_number
 
     printed = number_printer(full)
     with open_database() as session:
-        one = session.scalar(select(Report).where(Report.number == number.strip().lstrip("№").strip()))
+        one = session.scalar(select(Report).where(Report.number == read_number(number)))
         if one is None:
             raise Refused(f"There is no report {number}: see contact-center report list.")
         facts = {
