@@ -18,6 +18,7 @@ from models.base import db, transaction
 from models.people import User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public
 from webui.errors import wants_page
+from webui.text import row_id
 
 bp = Blueprint("auth", __name__)
 login_manager = LoginManager()
@@ -65,7 +66,8 @@ def was_wrong(response) -> bool:
 def load_user(mark: str) -> User | None:
     """The user of this session, unless switched off or the session was ended by raising `User.session_mark`."""
     user_id, _sep, session_mark = mark.partition(":")
-    user = db.session.get(User, int(user_id)) if user_id.isdecimal() else None
+    row = row_id(user_id)
+    user = db.session.get(User, row) if row is not None else None
     return user if user and user.active and str(user.session_mark) == session_mark else None
 
 
@@ -133,8 +135,9 @@ def change_password() -> ResponseReturnValue:
         errors["new"] = _("Write at least %(num)d characters; three words are easy to remember.", num=SHORTEST_PASSWORD)
     elif new != again:
         errors["again"] = _("The two new passwords differ. Type the second one again.")
-    if errors:
-        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), 401
+    if errors:  # only the wrong old password counts as a wrong one
+        status = 401 if "old" in errors else 422
+        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), status
     password_hash, user_id = hasher.hash(new), current_user.id
     with transaction() as db_session:
         user = db_session.get_one(User, user_id)
@@ -217,7 +220,7 @@ def _password_is_right(user: User | None, password: str) -> bool:
 def _login_page(error: str = "", typed: str = "") -> str:
     demo_users = []
     if current_app.config["SETTINGS"].env == "demo":
-        from jobs.demo_town import DEMO_USERS  # the demo town is not loaded in production
+        from jobs.demo_town import DEMO_USERS  # only the demo shows its passwords
 
         demo_users = DEMO_USERS
     return render_template("auth/login.html", error=error, typed=typed, demo_users=demo_users)

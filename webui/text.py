@@ -14,7 +14,16 @@ from models.base import now
 from models.callers import IDENTIFIED, OTHER_PERSON
 from models.calls import CallState
 from models.people import Role
-from models.reports import OPEN_STATES, ReportEvent, ReportState, Source
+from models.reports import (
+    APPLICANT_CALLED,
+    CALL_DETACHED,
+    HANDED_OVER,
+    OPEN_STATES,
+    TAKEN,
+    ReportEvent,
+    ReportState,
+    Source,
+)
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -75,8 +84,10 @@ EVENT_WORDS = {
     ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
     ReportEvent.DROPPED: lazy_gettext("the call dropped"),
     ReportEvent.REOPENED: lazy_gettext("the ending undone"),
-    "handed_over": lazy_gettext("handed over"),
-    "applicant_called": lazy_gettext("the applicant called about it"),
+    TAKEN: lazy_gettext("began to work on the draft"),
+    HANDED_OVER: lazy_gettext("handed over"),
+    APPLICANT_CALLED: lazy_gettext("the applicant called about it"),
+    CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
     IDENTIFIED: lazy_gettext("the caller was recognised"),
     OTHER_PERSON: lazy_gettext("the caller is another person"),
 }
@@ -142,6 +153,12 @@ def phone(number: str | None, received: str = "") -> str:
     """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
     area_code = current_app.config["SETTINGS"].profile.area_code
     return telephone.readable(number, received, area_code).replace(" ", NBSP)
+
+
+def row_id(typed: object) -> int | None:
+    """The whole number in a form's field or an address, not below nought; None for what no row's id can be."""
+    text = str(typed)
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def hidden_fields() -> Markup:
