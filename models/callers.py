@@ -6,19 +6,24 @@ the names given in earlier reports from this number. Which of them it is today o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, String, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from models.base import announce
+from models.base import now
 from models.calls import Call, CallState
 from models.people import Person, PersonNumber, User
-from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, claim_draft
+from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, claim_draft, note_event
 from models.search import plain, search_text
 
 IDENTIFIED = "identified"
 OTHER_PERSON = "other_person"
 _LOOKED_AT = 40  # the newest reports of a number that are asked for names
+
+
+class NobodyNamed(Exception):
+    """Who calls was said without a person who is known to have the number, and without a name."""
 
 
 @dataclass(frozen=True)
@@ -165,41 +170,47 @@ def earlier_calls(session: Session, draft: Report, limit: int = 8) -> list[Earli
 def identify_caller(session: Session, draft: Report, user: User, *, person_id: int | None, name: str) -> Person:
     """Somebody said who calls: remember it in the draft, and that this number is that person's.
 
-    Either a known person (``person_id``) or a ``name``, for whom a person is made when none of that name has the
-    number. Raises `TakenByAnother`, and LookupError when there is no such person and no name.
+    Either one of the `known_persons` of the number (``person_id``) or a ``name``, for whom a person is made when
+    none of that name has the number. Raises `TakenByAnother`, and `NobodyNamed` when it is neither.
     """
     claim_draft(session, draft, user)
-    number = draft.call.number if draft.call else draft.contact_number
-    person = session.get(Person, person_id) if person_id else None
-    if person is None and number is not None:
-        person = next((one for one in known_persons(session, number) if _same(one.name) == _same(name)), None)
+    number, at = draft.call.number if draft.call else draft.contact_number, now()
+    known = known_persons(session, number) if number is not None else []
+    if person_id is not None:  # nobody else's name is told to who counts the ids up
+        person = next((one for one in known if one.id == person_id), None)
+    else:
+        person = next((one for one in known if _same(one.name) == _same(name)), None)
     if person is None:
-        if not name.strip():
-            raise LookupError("no such person, and no name to make one of")
+        if person_id is not None or not name.strip():
+            raise NobodyNamed
         person = Person(name=name.strip())
         session.add(person)
         session.flush()
-    if number is not None:
-        link = session.scalar(
-            select(PersonNumber).where(PersonNumber.number == number, PersonNumber.person_id == person.id)
-        )
-        if link is None:
-            session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=user.id))
+        if number is not None:
+            session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=user.id, confirmed_at=at))
     draft.person_id, draft.applicant_name = person.id, person.name
-    _note(session, draft, user, IDENTIFIED)
+    _note(session, draft, user, IDENTIFIED, at)
     return person
 
 
 def deny_caller(session: Session, draft: Report, user: User) -> None:
     """It is somebody else: the draft forgets the person, and their name where nobody typed another.
 
-    What was confirmed about the number in other calls stays. Raises `TakenByAnother`.
+    The number is theirs no more when it was this draft that said so; what was confirmed in other calls stays.
+    Raises `TakenByAnother`.
     """
     claim_draft(session, draft, user)
+    # a number and the row that says who calls have one time when they were written together
+    said_here = select(HistoryRow.at).where(HistoryRow.report_id == draft.id, HistoryRow.event == IDENTIFIED)
+    session.execute(
+        delete(PersonNumber)
+        .where(PersonNumber.person_id == draft.person_id, PersonNumber.confirmed_at.in_(said_here))
+        .execution_options(synchronize_session=False)
+    )
     if draft.person is not None and draft.applicant_name == draft.person.name:
         draft.applicant_name = ""
     draft.person_id = None
-    _note(session, draft, user, OTHER_PERSON)
+    _note(session, draft, user, OTHER_PERSON, now())
 
 
 def missed_calls(session: Session, limit: int = 30) -> list["Missed"]:
@@ -218,6 +229,32 @@ def missed_calls(session: Session, limit: int = 30) -> list["Missed"]:
         elif len(found) < limit:
             found[key] = Missed(call, draft)
     return list(found.values())
+
+
+def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
+    """The drafts that nobody works on and no call brings to a screen, the latest first.
+
+    Nobody's, because the call was answered on a phone without a user, or missed and settled by a later talk; or of
+    a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`.
+    """
+    rings_or_missed = or_(
+        Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
+    )
+    return list(
+        session.scalars(
+            select(Report)
+            .outerjoin(Call, Call.id == Report.call_id)
+            .outerjoin(User, User.id == Report.owner_id)
+            .where(
+                Report.state == ReportState.DRAFT,
+                or_(Report.owner_id.is_(None), ~User.active),
+                or_(Call.id.is_(None), ~rings_or_missed),
+            )
+            .options(joinedload(Report.call), joinedload(Report.category), joinedload(Report.street))
+            .order_by(Report.id.desc())
+            .limit(limit)
+        )
+    )
 
 
 def count_missed(session: Session) -> int:
@@ -247,15 +284,10 @@ def _of_numbers(numbers: set[str]) -> ColumnElement[bool]:
     return or_(Report.contact_number.in_(numbers), Report.call_id.in_(called))
 
 
-def _note(session: Session, draft: Report, user: User, event: str) -> None:
+def _note(session: Session, draft: Report, user: User, event: str, at: datetime) -> None:
     draft.revision += 1
     draft.search_text = search_text(draft)
-    session.add(
-        HistoryRow(report_id=draft.id, user_id=user.id, event=event, from_state=draft.state, to_state=draft.state)
-    )
-    session.flush()
-    if draft.call_id is not None:
-        announce(session, "call", draft.call_id)
+    note_event(session, draft, user, event, at=at)
 
 
 def _same(name: str) -> str:

@@ -7,11 +7,13 @@ from desk_fixtures import Exchange, fill_desks
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from models.base import db, now, transaction
+from models.base import db, transaction
 from models.callers import (
+    NobodyNamed,
     count_missed,
     deny_caller,
     earlier_calls,
+    forsaken_drafts,
     identify_caller,
     known_persons,
     missed_calls,
@@ -61,7 +63,7 @@ def register(exchange: Exchange, name: str, number: str = "0671234567", street: 
             "applicant_name": name,
         }
         save_draft(session, draft, user, values, 0)
-        register_draft(session, draft, user, now() + timedelta(days=5))
+        register_draft(session, draft, user)
     return db.session.get_one(Report, draft_id)
 
 
@@ -152,8 +154,18 @@ def test_another_person_clears_the_choice_but_not_what_was_confirmed(exchange, s
         deny_caller(session, draft, me)
     caller = who_calls(session, draft)
     assert (draft.person_id, draft.applicant_name, caller.person, caller.other_person) == (None, "", None, True)
-    assert [row.event for row in draft.history] == ["created", "identified", "other_person"]
+    assert [row.event for row in draft.history] == ["created", "taken", "identified", "other_person"]
     assert len(known_persons(session, OLENA)) == 1
+
+
+def test_another_person_takes_back_the_number_that_this_draft_gave(exchange, session, me):
+    """A press beside the right name must not make a stranger known for ever."""
+    draft = new_draft(exchange, session)
+    with transaction():
+        identify_caller(session, draft, me, person_id=None, name="Олена Коваль")
+    with transaction():
+        deny_caller(session, draft, me)
+    assert known_persons(session, OLENA) == []
 
 
 def test_another_person_keeps_a_name_that_was_typed(exchange, session, me):
@@ -175,9 +187,35 @@ def test_who_calls_is_decided_by_the_drafts_owner_alone(exchange, session, me):
     assert session.scalars(db.select(Person)).all() == []
 
 
-def test_identifying_nobody_is_an_error(exchange, session, me):
-    with pytest.raises(LookupError), transaction():
-        identify_caller(session, new_draft(exchange, session), me, person_id=999, name=" ")
+@pytest.mark.parametrize("name", [" ", "Хтось"])
+def test_identifying_nobody_or_somebody_of_another_number_is_an_error(exchange, session, me, name):
+    """No name is told to who counts the ids up."""
+    stranger = person_with_number("Таємна Людина", "+380509990000")
+    draft = new_draft(exchange, session)
+    for person_id in (999, stranger):
+        with pytest.raises(NobodyNamed), transaction():
+            identify_caller(session, draft, me, person_id=person_id, name=name)
+    with pytest.raises(NobodyNamed), transaction():
+        identify_caller(session, draft, me, person_id=None, name=" ")
+    assert (draft.person_id, draft.applicant_name) == (None, "")
+
+
+def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange, session, me):
+    """Answered on a phone of nobody's, missed and settled, or of somebody who left; not one that rings or waits."""
+    exchange.call("0501110001")
+    exchange.missed("0501110002")
+    taken, left = new_draft(exchange, session, "0501110003"), new_draft(exchange, session, "0501110004")
+    for draft in (taken, left):
+        exchange.answer(draft.call_id, 1)
+    settled = exchange.missed("0501110005")[1]
+    talked, answered = exchange.call("0501110005")
+    exchange.answer(talked, 3)
+    gone = session.scalars(db.select(User).where(User.login == "sorokina")).one()
+    with transaction():
+        claim_draft(session, taken, me)
+        claim_draft(session, left, gone)
+        gone.active = False
+    assert [draft.id for draft in forsaken_drafts(session)] == [answered, settled, left.id]
 
 
 def test_open_reports_come_first_and_closed_ones_do_not(exchange, session):

@@ -110,6 +110,14 @@ def test_the_technical_administrator_is_sent_to_the_state_of_the_system(app, exc
     assert technician.save(draft, 0, text="x").status_code == 403
 
 
+def test_a_role_without_a_desk_is_sent_elsewhere(app, monkeypatch):
+    """Who may is listed, not who may not: a new role has no desk by itself."""
+    supervisor = Desk(app, "nachalnyk")
+    for module in ("desk", "auth"):
+        monkeypatch.setattr(f"webui.{module}.DESK_ROLES", frozenset({Role.ADMINISTRATOR}))
+    assert supervisor.page("/").location == "/status"
+
+
 def test_a_stranger_gets_nothing(app, exchange):
     draft = exchange.call()[1]
     stranger = app.test_client()
@@ -221,6 +229,25 @@ def test_lists_show_my_drafts_and_missed_calls_masked(exchange, mine):
     assert "111" not in lists.replace("\u00a0", "")
 
 
+def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, mine, colleague):
+    """Its owner was switched off: it is on a list of its own, open to all, until somebody takes it."""
+    call, draft = exchange.call("0501112233")
+    colleague.save(draft, 0, text="Яма на дорозі")
+    exchange.answer(call, 2)
+    exchange.hang_up(call)
+    assert 'id="forsaken"' not in mine.fetch("/desk/lists").text
+    with app.app_context(), transaction() as session:
+        session.get_one(User, user_id("cherniavska")).active = False
+    lists = mine.fetch("/desk/lists").text
+    assert "Яма на дорозі" in lists[lists.index('id="forsaken"') :]
+    page = mine.page(f"/drafts/{draft}").text
+    assert 'data-mine="true"' in page
+    assert f'formaction="/drafts/{draft}/claim"' in page
+    assert mine.post(f"/drafts/{draft}/claim").status_code == 200
+    assert stored(app, draft).owner_id == _id(app, "tsapkova")
+    assert 'id="forsaken"' not in mine.fetch("/desk/lists").text
+
+
 # ---- taking
 
 
@@ -274,7 +301,7 @@ def test_a_draft_is_handed_over_with_what_was_typed(app, exchange, mine, colleag
     assert colleague.save(draft, 2, text="Далі").status_code == 200
 
 
-@pytest.mark.parametrize("to", ["", "x", "999", "tekhnik"])
+@pytest.mark.parametrize("to", ["", "x", "999", "9" * 30, "tekhnik"])
 def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine, to):
     draft = exchange.call()[1]
     to = _id(app, to) if to in PEOPLE else to
@@ -503,7 +530,11 @@ def test_a_draft_ends_otherwise_and_the_end_can_be_undone(app, exchange, mine, e
     assert (stored(app, draft).state, stored(app, draft).text) == ("draft", FORM["text"])
     with app.app_context():
         rows = db.session.scalars(db.select(HistoryRow).order_by(HistoryRow.id)).all()
-        assert [(row.event, row.to_state) for row in rows[1:]] == [(ending, state), ("reopened", "draft")]
+        assert [(row.event, row.to_state) for row in rows[1:]] == [
+            ("taken", "draft"),
+            (ending, state),
+            ("reopened", "draft"),
+        ]
         assert {row.user_id for row in rows[1:]} == {user_id("tsapkova")}
 
 
@@ -568,7 +599,7 @@ def test_one_press_says_who_calls(app, exchange, mine):
 
 def test_saying_who_calls_needs_somebody(app, exchange, mine):
     draft = exchange.call()[1]
-    for wrong in ({}, {"person": "999"}, {"person": "x"}, {"name": "  "}):
+    for wrong in ({}, {"person": "999"}, {"person": "9" * 30}, {"person": "x"}, {"name": "  "}):
         assert mine.post(f"/drafts/{draft}/person", wrong).status_code == 400
     with app.app_context():
         assert db.session.scalars(db.select(Person)).all() == []

@@ -9,7 +9,7 @@ from flask import Flask
 
 from jobs.settings import Settings
 from models.base import db, now, transaction
-from models.people import User
+from models.people import AccessLog, User
 from models.reports import Report, ReportEvent, attach_draft, end_draft
 from models.workdays import KYIV
 from tests.desk_fixtures import Exchange
@@ -207,6 +207,16 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
     ):
         assert words in page, words
     assert f"№ {year}-0001" in browser.get(f"/reports/{repeat_id}").text
+
+
+def test_a_look_at_a_report_is_recorded(web: Flask, browser: Browser) -> None:
+    """A3: its page shows a name and a flat."""
+    report_id = register(web, "Не горить ліхтар", applicant_name="Олена Коваль")
+    for _look in range(2):
+        browser.get(f"/reports/{report_id}")
+    with web.app_context():
+        looks = db.session.scalars(db.select(AccessLog).where(AccessLog.subject == "report")).all()
+    assert [(look.subject_id, look.reason) for look in looks] == [(report_id, "the report's page")]
 
 
 def test_what_a_citizen_says_is_text_and_never_markup(web: Flask, browser: Browser) -> None:

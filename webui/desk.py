@@ -7,7 +7,7 @@ same), and parts of it that the page fetches when an event says that they change
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, after_this_request, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, after_this_request, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -15,13 +15,23 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.base import db
-from models.callers import Caller, count_missed, earlier_calls, missed_calls, open_reports, who_call, who_calls
+from models.callers import (
+    Caller,
+    count_missed,
+    earlier_calls,
+    forsaken_drafts,
+    missed_calls,
+    open_reports,
+    who_call,
+    who_calls,
+)
 from models.calls import Call, CallState
 from models.lines import Line
-from models.people import Organisation, Phone, Role, User
+from models.people import Organisation, Phone, User
 from models.places import Category, Street
 from models.reports import Report, ReportState, find_repeated
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
+from webui.auth import home
 from webui.errors import wants_page
 from webui.events import phones_ringing, with_ringing
 
@@ -44,8 +54,8 @@ class Bar:
 @allow(*EVERYBODY)
 def desk() -> ResponseReturnValue:
     """The desk without an open draft; who has no desk is sent to the state of the system."""
-    if current_user.role == Role.TECHNICAL_ADMINISTRATOR:
-        return redirect(url_for("health.status"))
+    if current_user.role not in DESK_ROLES:
+        return redirect(home(current_user))
     return render_desk()
 
 
@@ -66,7 +76,7 @@ def live() -> str:
 @bp.get("/desk/lists")
 @allow(*DESK_ROLES)
 def lists() -> str:
-    """My open drafts and the missed calls."""
+    """My open drafts, the missed calls, and the drafts that nobody works on."""
     return render_template("desk/lists.html", **list_parts())
 
 
@@ -200,7 +210,7 @@ def list_parts() -> dict[str, object]:
         .order_by(Report.id.desc())
         .limit(30)
     ).all()
-    return {"my_drafts": drafts, "missed": missed_calls(session)}
+    return {"my_drafts": drafts, "missed": missed_calls(session), "forsaken": forsaken_drafts(session)}
 
 
 def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str], notice: str) -> dict[str, object]:
@@ -208,7 +218,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     session = db.session()
     parts: dict[str, object] = {"draft": found, "errors": errors, "notice": notice}
     stored = form_values(found)
-    parts |= {"fields": stored | typed, "mine": found.owner_id in (None, current_user.id)}
+    parts |= {"fields": stored | typed, "mine": found.open_to(current_user)}
     # a page that could not save shows what is stored beside what was typed
     parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
     if found.state == ReportState.DRAFT:

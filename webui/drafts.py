@@ -15,14 +15,15 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.base import now, transaction
-from models.callers import deny_caller, identify_caller
+from models.base import transaction
+from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.intake import printable
 from models.machine import IllegalMove
 from models.people import Organisation, User
 from models.places import Category, Street
 from models.reports import (
     ENDINGS,
+    HANDED_OVER,
     REGISTERED_STATES,
     RegistrationRefused,
     Report,
@@ -34,16 +35,17 @@ from models.reports import (
     end_draft,
     find_repeated,
     hand_over_draft,
+    read_number,
     register_draft,
     reopen_draft,
     save_draft,
 )
 from models.search import plain
 from models.telephone import to_e164
-from models.workdays import add_working_days
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
+from webui.text import row_id
 
 bp = Blueprint("drafts", __name__)
 
@@ -100,14 +102,7 @@ def save(draft_id: int) -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def register(draft_id: int) -> ResponseReturnValue:
     """Save the form and register it: number, deadline, history (I5)."""
-
-    def register_it(session: Session, draft: Report, user: User) -> None:
-        if draft.executor_id is None and draft.category_id is not None:
-            draft.executor_id = session.get_one(Category, draft.category_id).organisation_id
-        days = session.get_one(Category, draft.category_id).working_days if draft.category_id else 0
-        register_draft(session, draft, user, add_working_days(now(), days))
-
-    return act(draft_id, register_it, with_form=True)
+    return act(draft_id, register_draft, with_form=True)
 
 
 @bp.post("/drafts/<int:draft_id>/end")
@@ -150,14 +145,14 @@ def reopen(draft_id: int) -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def hand_over(draft_id: int) -> ResponseReturnValue:
     """Give the draft to a colleague (``to``: user id)."""
-    wanted = request.form.get("to", "")
+    wanted = row_id(request.form.get("to"))
 
     def give(session: Session, draft: Report, user: User) -> None:
-        to = session.get(User, int(wanted)) if wanted.isdecimal() else None
+        to = session.get(User, wanted) if wanted is not None else None
         if to is None or not to.active or to.role not in DESK_ROLES:
             abort(400)
         if draft.state != ReportState.DRAFT:
-            raise IllegalMove("report", draft.state, "handed_over")
+            raise IllegalMove("report", draft.state, HANDED_OVER)
         hand_over_draft(session, draft, user, to)
 
     return act(draft_id, give, with_form="revision" in request.form)
@@ -167,7 +162,7 @@ def hand_over(draft_id: int) -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def person(draft_id: int) -> ResponseReturnValue:
     """Say who calls: a known ``person``, a ``name``, or ``other`` for none of those on the screen (I4)."""
-    person_id, name = request.form.get("person", ""), printable(request.form.get("name", ""))[:128]
+    person_id, name = row_id(request.form.get("person")), printable(request.form.get("name", ""))[:128]
 
     def say(session: Session, draft: Report, user: User) -> None:
         if draft.state != ReportState.DRAFT:
@@ -175,16 +170,14 @@ def person(draft_id: int) -> ResponseReturnValue:
         if "other" in request.form:
             deny_caller(session, draft, user)
         else:
-            identify_caller(
-                session, draft, user, person_id=int(person_id) if person_id.isdecimal() else None, name=name
-            )
+            identify_caller(session, draft, user, person_id=person_id, name=name)
 
     def tell(draft: Report) -> ResponseReturnValue:
         return {"revision": draft.revision, "fields": desk.form_values(draft)}
 
     try:
         return act(draft_id, say, with_form="revision" in request.form, show=tell)
-    except LookupError:
+    except NobodyNamed:
         abort(400)
 
 
@@ -259,8 +252,8 @@ def read_fields(session: Session, typed: Mapping[str, object], whole: bool = Fal
             wanted = str(typed[name] or "")
             if not wanted:
                 values[name] = None
-            elif wanted.isdecimal() and len(wanted) < 10 and session.get(table, int(wanted)):
-                values[name] = int(wanted)
+            elif (chosen := row_id(wanted)) is not None and session.get(table, chosen):
+                values[name] = chosen
             else:
                 errors[name] = _("Choose one from the list.")
     if whole or "emergency" in typed:
@@ -283,10 +276,7 @@ def find_street(session: Session, typed: str) -> Street | None:
 
 def find_by_number(session: Session, typed: str) -> Report | None:
     """The registered report with this number; the year may be left out and is then the present one."""
-    match = re.fullmatch(r"(?:№\s*)?(?:(\d{4})\s*[-–/]\s*)?(\d{1,6})", typed)
-    if match is None:
-        return None
-    number = f"{match[1] or now().year}-{int(match[2]):04d}"
+    number = read_number(typed)
     return session.scalar(select(Report).where(Report.number == number, Report.state.in_(REGISTERED_STATES)))
 
 
@@ -325,8 +315,8 @@ def _me(session: Session) -> User:
 
 
 def _revision(value: object) -> int:
-    text = str(value)
-    return int(text) if text.isdecimal() and len(text) < 10 else -1
+    revision = row_id(value)
+    return -1 if revision is None else revision
 
 
 def _street_key(name: str) -> str:

@@ -20,6 +20,7 @@ from models.lines import Line
 from models.places import Category
 from models.reports import ENDINGS, REGISTERED_STATES, ReportState
 from webui.access import DESK_ROLES, allow
+from webui.text import row_id
 
 bp = Blueprint("journal", __name__)
 STATES = (*REGISTERED_STATES, *ENDINGS.values(), ReportState.ATTACHED)
@@ -58,8 +59,8 @@ def journal() -> ResponseReturnValue:
         page = find_reports(
             db.session(),
             asked.wanted,
-            before=_row_id("before"),
-            after=_row_id("after"),
+            before=row_id(request.args.get("before")),
+            after=row_id(request.args.get("after")),
             limit=PAGE,
             area_code=current_app.config["SETTINGS"].profile.area_code,
         )
@@ -133,12 +134,7 @@ def _day(values: dict[str, str], name: str, errors: dict[str, str]) -> date | No
 def _number(values: dict[str, str], name: str, errors: dict[str, str]) -> int | None:
     if not values[name]:
         return None
-    if not values[name].isdecimal() or len(values[name]) > 9:
+    number = row_id(values[name])
+    if number is None:
         errors[name] = _("There is no such entry. Choose one from the list.")
-        return None
-    return int(values[name])
-
-
-def _row_id(name: str) -> int | None:
-    text = request.args.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 10 else None
+    return number

@@ -1,6 +1,6 @@
 """One registered report: its facts, its history, the calls about it (W1, I10, A3)."""
 
-from flask import Blueprint, abort, redirect, render_template
+from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -16,7 +16,13 @@ bp = Blueprint("reports", __name__)
 @bp.get("/reports/<int:report_id>")
 @allow(*DESK_ROLES)
 def show(report_id: int) -> ResponseReturnValue:
-    """The report with the applicant's number masked. A draft is worked on at its own address."""
+    """The report with the applicant's number masked; who looks at the name and the flat is recorded (A3).
+
+    A draft is worked on at its own address.
+    """
+    report = db.session.get(Report, report_id) or abort(404)
+    if report.state != ReportState.DRAFT:
+        log_look("report", report_id, "the report's page")
     return _page(report_id, full=False)
 
 
@@ -50,7 +56,7 @@ def _page(report_id: int, full: bool) -> ResponseReturnValue:
     if report is None:
         abort(404)
     if report.state == ReportState.DRAFT:
-        return redirect(f"/drafts/{report.id}")
+        return redirect(url_for("desk.draft", draft_id=report.id))
     attached, repeats = (
         db.session.scalars(
             select(Report)
