@@ -13,6 +13,7 @@ from models.base import database_is_away, db, transaction
 
 FACTS_KEPT = 20_000  # while the database is away
 BATCH = 25  # facts in one transaction
+GATHER = 0.03  # seconds between two transactions while much happens: twenty facts cost little more than one
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class Writer:
                         for _ in range(done):
                             self._facts.popleft()
                         self._changed.notify_all()
+                    if done > 1 and len(self._facts) < BATCH:
+                        self._stop.wait(GATHER)
                 else:
                     self._stop.wait(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)

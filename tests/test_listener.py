@@ -10,7 +10,7 @@ from itertools import permutations
 
 import pytest
 from ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded, until
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from jobs.ami import Event, Message
 from jobs.app import bare_app
@@ -117,6 +117,23 @@ def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
     until(lambda: writer.waiting == 0, "the facts")
     writer.close()
     assert [find(f"full{number}") is not None for number in range(15)] == [True] * 10 + [False] * 5
+
+
+def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town, monkeypatch):
+    monkeypatch.setattr("jobs.factwriter.GATHER", 0.5)
+    begun = []
+    event.listen(db.engine, "begin", lambda connection: begun.append(connection))
+    writer = Writer(town, "5448")
+    writer.put([Began("busy1", "53273", "", "", now()), Began("busy2", "53273", "", "", now())])
+    until(lambda: writer.waiting == 0, "the first two")
+    for number in range(3, 13):
+        writer.put([Began(f"busy{number}", "53273", "", "", now())])
+        due = time.monotonic() + 0.02  # longer than one transaction takes
+        until(lambda due=due: time.monotonic() > due, "the next fact")
+    until(lambda: writer.waiting == 0, "the others")
+    writer.close()
+    assert len(begun) == 2
+    assert find("busy12") is not None
 
 
 def test_a_fact_that_cannot_be_written_is_left_out_and_the_others_are_not(town, settings):
