@@ -14,10 +14,10 @@ export class Stream {
     this.ticked = Date.now();
     this.connect();
     this.clock = setInterval(() => this.tick(), 1000);
-    self.addEventListener("online", () => this.wake());
   }
 
   connect() {
+    if (this.closed) return;
     this.drop();
     this.heard = Date.now();
     this.opened = false;
@@ -46,6 +46,7 @@ export class Stream {
     } catch {
       // nobody answers: it is the connection
     }
+    if (this.closed) return;
     if (loggedOut) this.say("login");
     else if (this.failures > 1) this.say("away");
     if (this.failures === 1) setTimeout(() => this.tick(), PAUSES[0]);
@@ -74,6 +75,7 @@ export class Stream {
   }
 
   close() {
+    this.closed = true;
     this.drop();
     clearInterval(this.clock);
   }
