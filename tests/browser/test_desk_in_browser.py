@@ -11,7 +11,7 @@ import psutil
 import pytest
 from conftest import hears_events, log_in
 from desk_fixtures import PASSWORD, Site, eventually, user_id
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from models.base import db
 from models.reports import Report
@@ -479,3 +479,209 @@ def test_a_draft_is_made_only_once_by_all_this(site, desk):
     saved(desk)
     with site.app.app_context():
         assert db.session.scalars(db.select(Report.id)).all() == [draft]
+
+
+def missed_elsewhere(site: Site) -> int:
+    """The draft of a call that nobody answered and that did not ring here."""
+    call, draft = site.exchange.call("0501112233", line="53275")
+    site.exchange.hang_up(call)
+    return draft
+
+
+def kept_texts(page: Page) -> list[str]:
+    return page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('cc-draft:'))")
+
+
+def refuse(route: Route, status: int, message: str) -> None:
+    """Answer a page's script as `webui.errors` does."""
+    route.fulfill(status=status, json={"error": "refused", "message": message})
+
+
+def test_a_draft_opens_by_itself_after_one_failed_answer(site, desk):
+    desk.route("**/drafts/*", lambda route: refuse(route, 503, "База даних не відповідає"), times=1)
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+
+
+def test_a_call_that_came_while_a_field_had_the_focus_opens_when_the_desk_is_free(site, desk):
+    earlier = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    expect(desk.locator("#category_id")).to_be_focused()
+    call, draft = ring(site)
+    expect(bar(desk, call)).to_be_visible()
+    expect(form_of(desk, earlier)).to_be_visible()
+    desk.click("[data-close]")
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    for _second in range(2):  # the desk looks once a second, when its clocks go on
+        shown = bar(desk, call).locator(".bar-clock").inner_text()
+        expect(bar(desk, call).locator(".bar-clock")).not_to_have_text(shown)
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_the_executor_follows_the_category_after_a_reload_too_until_somebody_chooses(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.select_option("#category_id", "1")
+    saved(desk)
+    desk.reload()
+    expect(desk.locator("#executor_id")).to_have_value("1")
+    desk.select_option("#category_id", "2")
+    expect(desk.locator("#executor_id")).to_have_value("2")
+    desk.select_option("#executor_id", "3")
+    saved(desk)
+    desk.reload()
+    desk.select_option("#category_id", "1")
+    expect(desk.locator("#executor_id")).to_have_value("3")
+
+
+@pytest.mark.parametrize("opens_another", [True, False])
+def test_a_late_answer_of_a_closed_form_touches_nothing(site, desk, opens_another):
+    """It neither writes into the draft that is open now, nor fails where there is none."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    held: list[Route] = []
+    desk.route(f"**/drafts/{draft}/save", lambda route: held.append(route))
+    with desk.expect_request(f"**/drafts/{draft}/save"):
+        desk.fill("#text", "Яма")
+    if opens_another:
+        other = missed_elsewhere(site)
+        desk.click(f'#missed [data-draft-link="{other}"]')
+        expect(form_of(desk, other)).to_be_visible()
+    else:
+        desk.click("[data-close]")
+        expect(desk.locator(".desk-empty")).to_be_visible()
+    answer = {"revision": 9, "errors": {"flat": "Задовго"}, "repeat": {"number": "2026-0001", "url": "/reports/1"}}
+    held[0].fulfill(json=answer)
+    eventually(lambda: not kept_texts(desk), "the answer came: nothing waits in the browser")
+    expect(desk.locator("#pane")).not_to_contain_text("2026-0001")
+    expect(desk.locator("#pane")).not_to_contain_text("Задовго")
+
+
+def test_a_refusal_is_one_sentence_and_replaces_nothing(site, desk):
+    earlier = missed_elsewhere(site)
+    desk.route(f"**/drafts/{earlier}", lambda route: refuse(route, 404, "Такої сторінки немає"), times=1)
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    expect(desk.locator("#pane > .notice")).to_have_text(
+        "Такої сторінки немає. Нічого не змінено, а введене збережено. Перезавантажте сторінку й спробуйте ще раз."
+    )
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    site.exchange.answer(call, 1)
+    expect(bar(desk, call)).to_contain_text("До форми")
+    desk.fill("#text", "Яма")
+    saved(desk)
+    desk.route("**/desk/side/*", lambda route: refuse(route, 403, "Не для вашої посади"))
+    desk.route("**/desk/live", lambda route: refuse(route, 429, "Забагато спроб"))
+    desk.route("**/register", lambda route: refuse(route, 413, "Забагато тексту"))
+    with desk.expect_response("**/desk/side/*"), desk.expect_response("**/desk/live"):
+        site.exchange.hang_up(call)
+    desk.keyboard.press("F9")
+    expect(desk.locator("#draft-notice")).to_contain_text("Забагато тексту. Нічого не змінено")
+    assert desk.input_value("#text") == "Яма"
+    assert "{" not in desk.locator("#desk").inner_text()
+    expect(desk.locator("#side")).to_contain_text("Цей номер ще не відомий")
+
+
+def test_a_closed_stream_stays_closed(desk):
+    """Neither the network's return nor a question that was under way opens it again (events would come twice)."""
+    opened = desk.evaluate(
+        """async () => {
+          const desk = document.querySelector("script[src$='desk.js']").src;
+          const { Stream } = await import(desk.replace("desk.js", "stream.js"));
+          const Real = EventSource;
+          let opened = 0;
+          self.EventSource = class extends Real { constructor(url) { super(url); opened += 1; } };
+          const stream = new Stream(() => {});
+          const failing = stream.failed();
+          stream.close();
+          await failing;
+          stream.retryAt = 0;
+          stream.tick();
+          dispatchEvent(new Event("online"));
+          self.EventSource = Real;
+          return opened;
+        }"""
+    )
+    assert opened == 1
+
+
+def test_news_of_the_next_draft_are_not_lost_behind_a_slow_answer(site, desk):
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    held: list[Route] = []
+    desk.route(f"**/desk/side/{draft}", lambda route: held.append(route))
+    site.exchange.hang_up(first)
+    expect(bar(desk, first)).to_have_count(0)
+    eventually(lambda: desk.evaluate("1") and held, "the first draft's side is asked for")
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    site.exchange.hang_up(second)
+    expect(bar(desk, second)).to_have_count(0)
+    with desk.expect_response(f"**/desk/side/{other}"):
+        held[0].continue_()
+    assert len(held) == 1
+
+
+def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    desk.route("**/save", lambda route: route.abort())
+    desk.fill("#text", "Яма біля школи")
+    desk.click("[data-close]")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    site.exchange.hang_up(call)
+    site.draft(draft, owner_id=_id(site, "cherniavska"))
+    desk.unroute("**/save")
+    with desk.expect_response("**/save") as answer:
+        desk.reload()
+    assert answer.value.status == 409
+    refused = desk.locator("#refused")
+    expect(refused).to_contain_text("Яма біля школи")
+
+    sent: list[str] = []
+    desk.on("request", lambda request: request.url.endswith("/save") and sent.append(request.url))
+    desk.reload()
+    hears_events(desk)
+    expect(refused).to_contain_text("Яма біля школи")
+    refused.get_by_role("button", name="Відкинути").click()
+    expect(refused).to_have_count(0)
+    desk.reload()
+    hears_events(desk)
+    expect(refused).to_have_count(0)
+    assert sent == []
+
+
+def test_texts_do_not_wait_in_the_browser_for_ever(site, desk):
+    """Fourteen days; those of other users of this browser too."""
+    desk.evaluate(
+        """(me) => {
+          const kept = (days) => JSON.stringify({ fields: { text: "Яма" }, base: {}, revision: 0, refused: true,
+            at: Date.now() - days * 24 * 3600 * 1000 });
+          localStorage.setItem(`cc-draft:${me}:901`, kept(15));
+          localStorage.setItem(`cc-draft:${me}:902`, kept(13));
+          localStorage.setItem("cc-draft:999:903", kept(15));
+        }""",
+        _id(site, "tsapkova"),
+    )
+    desk.reload()
+    eventually(lambda: [key.split(":")[2] for key in kept_texts(desk)] == ["902"], "only the newer one is left")
+
+
+def test_the_buttons_stand_in_one_row_while_it_rings(site, desk):
+    """The desks' screens are 1366 points wide."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    claim, aside = desk.locator('[data-act="claim"]'), desk.locator(".draft-acts [data-close]")
+    assert abs(claim.bounding_box()["y"] - aside.bounding_box()["y"]) < 5

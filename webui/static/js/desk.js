@@ -1,8 +1,8 @@
 // The desk: bars of live calls, the draft that opens by itself, and the parts of the page that follow the events.
 import { bindKeys } from "./keys.js";
-import { DraftForm, sendUnsent, unsent } from "./draft.js";
+import { DraftForm, discard, refusedTexts, sendUnsent, unsent } from "./draft.js";
 import { calls, listen } from "./events.js";
-import { Away, LoggedOut, html, post } from "./net.js";
+import { Away, LoggedOut, OtherUser, Refused, ask, html, htmlOf, post } from "./net.js";
 
 const words = JSON.parse(document.getElementById("desk").dataset.words);
 const pane = document.getElementById("pane");
@@ -11,6 +11,8 @@ const lists = document.getElementById("lists");
 let form = null; // the open draft's form, while it is a draft
 let acting = false; // a button was pressed and the answer is not there yet
 let turn = 0; // counts openings: a slow answer must not replace a newer one
+let opening = 0; // how many openings wait for their answer
+const waiting = new Map(); // calls that began to ring here and could not open → whether nobody answered
 
 // ---- the open draft
 
@@ -30,13 +32,24 @@ function replacePane(content, focus = "") {
   if (focus) pane.querySelector(focus)?.focus();
 }
 
-function notice(text) {
-  const place = document.getElementById("draft-notice");
-  if (!place || place.textContent.trim() === text) return;
+function notice(text, tone = "notice-wrong") {
+  const place = document.getElementById("draft-notice") ?? section() ?? pane;
+  const old = place.querySelector(":scope > .notice");
+  if (!text || old?.textContent.trim() === text) return;
+  old?.remove();
   const line = document.createElement("p");
-  line.className = "notice notice-wrong";
+  line.className = `notice ${tone}`;
+  if (place.id !== "draft-notice") line.setAttribute("role", "status"); // that place is one already
   line.textContent = text;
-  place.replaceChildren(line);
+  place.prepend(line);
+}
+
+// Why a button or a link did nothing, in words.
+function say(error) {
+  if (error instanceof Away || error instanceof LoggedOut) notice(words.no_link);
+  else if (error instanceof OtherUser) notice(words.other_user);
+  else if (error instanceof Refused) notice([error.message, words.refused].filter(Boolean).join(". "));
+  else throw error;
 }
 
 // What nobody must disturb: a field with the focus, something typed, or the draft of the call that I am speaking on.
@@ -46,20 +59,27 @@ function busy() {
   return acting || Boolean(field) || Boolean(form?.touched || form?.dirty) || speaking;
 }
 
+// False when nobody answered.
 async function openDraft(id, { claim = false, focus = false, push = true } = {}) {
   const mine = ++turn;
   form?.flush(); // goes on by itself; what is not sent is in this browser's storage
   let content;
+  opening += 1;
   try {
-    content = claim ? await (await post(`/drafts/${id}/claim`, new FormData())).text() : await html(`/drafts/${id}`);
+    content = await (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
   } catch (error) {
-    if (error instanceof Away || error instanceof LoggedOut) return;
-    throw error;
+    if (error instanceof Away || error instanceof LoggedOut) return false;
+    say(error);
+    return true;
+  } finally {
+    opening -= 1;
   }
-  if (mine !== turn) return;
+  if (mine !== turn) return true;
   if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   replacePane(content, focus ? "#category_id, [data-close]" : "");
+  for (const call of calls.values()) if (call.draft === id) markSeen(call.call);
   refreshLists();
+  return true;
 }
 
 function closePane(text = "") {
@@ -68,13 +88,7 @@ function closePane(text = "") {
   if (location.pathname !== "/") history.pushState(null, "", "/");
   replacePane(document.getElementById("empty-pane").innerHTML);
   refreshLists();
-  if (text) {
-    const line = document.createElement("p");
-    line.className = "notice";
-    line.setAttribute("role", "status");
-    line.textContent = text;
-    pane.prepend(line);
-  }
+  notice(text, "");
 }
 
 function showUnsent() {
@@ -88,6 +102,25 @@ function showUnsent() {
       link.append(mark);
     } else if (!waits) mark?.remove();
   }
+  showRefused();
+}
+
+// Texts that the server will not take any more (a colleague's draft, a finished one): to read, and to discard.
+function showRefused() {
+  document.getElementById("refused")?.remove();
+  const texts = refusedTexts().filter(({ id }) => id !== form?.id);
+  if (!texts.length) return;
+  const fresh = document.getElementById("refused-texts").content.cloneNode(true);
+  const list = fresh.querySelector("ul");
+  const row = list.firstElementChild;
+  list.replaceChildren();
+  for (const { id, text } of texts) {
+    const item = row.cloneNode(true);
+    item.querySelector("[data-text]").textContent = text;
+    item.querySelector("[data-discard]").dataset.discard = id;
+    list.append(item);
+  }
+  lists.append(fresh);
 }
 
 // ---- buttons
@@ -112,28 +145,30 @@ document.addEventListener("submit", (event) => {
 async function pressed(button) {
   if (acting || !form) return;
   acting = true;
+  const open = form; // another one may be opened before the answer is there
   try {
-    await form.flush();
-    if (form.conflicts.size) return notice(words.compare);
-    if (form.stopped && form.dirty) return;
-    const body = new FormData(form.form, button);
-    const answer = await post(button.getAttribute("formaction") ?? form.form.action, body);
+    await open.flush();
+    if (open.closed) return;
+    if (open.conflicts.size) return notice(words.compare);
+    if (open.stopped && open.dirty) return;
+    const body = new FormData(open.form, button);
+    const fields = open.read();
+    const answer = await post(button.getAttribute("formaction") ?? open.form.action, body);
     const act = button.dataset.act;
     if (act === "person" && answer.ok) {
       const { fields, revision } = await answer.json();
-      form.meet(fields, revision);
+      open.meet(fields, revision);
       refreshSide();
     } else if (act === "hand_over" && answer.ok) {
-      closePane(words.handed_over);
+      if (open === form) closePane(words.handed_over);
     } else {
-      const content = await answer.text();
-      if (answer.ok) form.base = form.read(); // the errand carried all fields
-      form.remember();
-      replacePane(content, answer.ok ? "a[data-close], #category_id" : "[data-error-summary], .notice");
+      const content = await htmlOf(answer);
+      if (answer.ok) open.base = fields; // the errand carried all fields
+      open.remember();
+      if (open === form) replacePane(content, answer.ok ? "a[data-close], #category_id" : "[data-error-summary], .notice");
     }
   } catch (error) {
-    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
-    notice(words.no_link);
+    say(error);
   } finally {
     acting = false;
   }
@@ -143,12 +178,11 @@ async function act(url, body, replace) {
   if (acting) return;
   acting = true;
   try {
-    const content = await (await post(url, body)).text();
+    const content = await htmlOf(await post(url, body));
     if (replace) replacePane(content, "#text, [data-close]");
     refreshLive();
   } catch (error) {
-    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
-    notice(words.no_link);
+    say(error);
   } finally {
     acting = false;
   }
@@ -156,6 +190,11 @@ async function act(url, body, replace) {
 
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const refused = event.target.closest("[data-discard]");
+  if (refused) {
+    discard(Number(refused.dataset.discard));
+    showUnsent();
+  }
   const draft = event.target.closest("[data-draft-link]");
   const close = event.target.closest("[data-close]");
   if (!draft && !close) return;
@@ -198,7 +237,7 @@ async function refresh(name, load) {
   try {
     await load();
   } catch (error) {
-    if (!(error instanceof Away || error instanceof LoggedOut)) throw error;
+    if (![Away, LoggedOut, Refused].some((kind) => error instanceof kind)) throw error; // the old part stays
   } finally {
     const again = fetching.get(name);
     fetching.delete(name);
@@ -250,16 +289,18 @@ function copyClock(old, bar) {
 }
 
 function refreshSide() {
-  const id = openId();
   return refresh("side", async () => {
+    const id = openId(); // here: when this runs once more, another draft may be open
+    if (!id) return;
     const fresh = parse(`<div id="side" class="side">${await html(`/desk/side/${id}`)}</div>`);
     if (id === openId()) swap(document.getElementById("side"), fresh.firstElementChild);
   });
 }
 
 function refreshHead() {
-  const id = openId();
   return refresh("head", async () => {
+    const id = openId();
+    if (!id) return;
     const fresh = parse(await html(`/drafts/${id}`));
     const head = document.getElementById("draft-head");
     if (id !== openId() || !head) return;
@@ -300,10 +341,24 @@ async function callNews(now, before, lead) {
   if (now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
   if (now.draft && now.draft === openId()) await openDraftNews(now, before);
   if (!lead) return;
+  if (now.draft && now.draft === openId()) markSeen(now.call);
   const begins = now.mine && !before?.mine;
   const lifted = now.answered_by_me && now.state === "talking" && !before?.answered_by_me;
-  if (begins && now.draft && now.draft !== openId() && !seen(now.call) && !busy()) await openDraft(now.draft);
+  if (begins && now.draft && !seen(now.call)) {
+    if (busy()) waiting.set(now.call, false);
+    else if (!(await openDraft(now.draft))) waiting.set(now.call, true);
+  }
   if (lifted && now.draft) await lift(now);
+}
+
+// What could not open when it began to ring opens while it still rings: after no answer as soon as there is one, after
+// somebody's typing only where nothing is open.
+async function openWaiting() {
+  for (const [id, unanswered] of waiting) {
+    const call = calls.get(id);
+    if (!call?.mine || seen(id)) waiting.delete(id);
+    else if (!opening && !busy() && (unanswered || !section())) await openDraft(call.draft);
+  }
 }
 
 // I lifted the receiver: the draft is mine, and if nothing has the focus the form gets it.
@@ -325,10 +380,10 @@ async function openDraftNews(now, before) {
     if (form?.dirty) notice(words.finished_elsewhere);
     else await openDraft(now.draft, { push: false });
   } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
-    const { note } = JSON.parse(await html(`/desk/calls/${now.call}`));
+    const note = await noteOf(now.call);
     if (openId() === now.draft && !form?.touched) closePane(note);
   } else if (elsewhere && form) {
-    notice(JSON.parse(await html(`/desk/calls/${now.call}`)).note);
+    notice(await noteOf(now.call));
     refreshHead();
   } else if (now.state !== before?.state || now.owner !== before?.owner) {
     refreshHead();
@@ -336,12 +391,16 @@ async function openDraftNews(now, before) {
   }
 }
 
+async function noteOf(call) {
+  return (await (await ask(`/desk/calls/${call}`)).json()).note;
+}
+
 // A call opens its form once in this tab: closed ones do not come back.
-function seen(call) {
-  const known = JSON.parse(sessionStorage.getItem("cc-seen") ?? "[]");
-  if (known.includes(call)) return true;
-  sessionStorage.setItem("cc-seen", JSON.stringify([...known.slice(-50), call]));
-  return false;
+const seenCalls = () => JSON.parse(sessionStorage.getItem("cc-seen") ?? "[]");
+const seen = (call) => seenCalls().includes(call);
+
+function markSeen(call) {
+  if (!seen(call)) sessionStorage.setItem("cc-seen", JSON.stringify([...seenCalls().slice(-50), call]));
 }
 
 listen((kind, ...news) => {
@@ -357,4 +416,7 @@ listen((kind, ...news) => {
 mount();
 showUnsent();
 tick();
-setInterval(tick, 1000);
+setInterval(() => {
+  tick();
+  openWaiting();
+}, 1000);

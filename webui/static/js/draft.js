@@ -4,18 +4,20 @@ import { Away, LoggedOut, OtherUser, post } from "./net.js";
 
 const PAUSE = 600;
 const AGAIN = 3000; // between two tries while nobody answers
+const KEEP = 14 * 24 * 3600 * 1000; // so long a text waits in this browser
+const GONE = ["taken", "not_a_draft"]; // refusals that no second try changes
 const FIELDS = ["category_id", "street", "building", "flat", "landmark", "text", "executor_id", "emergency", "applicant_name", "other_phone"];
 const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
 const user = document.body.dataset.user;
 const channel = "BroadcastChannel" in self ? new BroadcastChannel("drafts") : null;
 
-export function storageKey(draft) {
-  return `cc-draft:${user}:${draft}`;
+export function storageKey(draft, owner = user) {
+  return `cc-draft:${owner}:${draft}`;
 }
 
-export function unsent(draft) {
+export function unsent(draft, owner = user) {
   try {
-    return JSON.parse(localStorage.getItem(storageKey(draft)));
+    return JSON.parse(localStorage.getItem(storageKey(draft, owner)));
   } catch {
     return null;
   }
@@ -26,13 +28,12 @@ export class DraftForm {
     this.form = form;
     this.saved = saved; // told after each save
     this.id = Number(form.dataset.draft);
-    this.say = say; // shows a notice above the form
+    this.say = (text) => this.closed || say(text); // shows a notice above the form
     this.base = this.read(); // what the server has
     this.touched = Object.values(this.base).some((value) => value !== "" && value !== false);
     this.conflicts = new Map(); // field → the server's text
     this.sending = null;
     this.stopped = form.querySelector("fieldset").disabled;
-    this.executorChosen = this.base.executor_id !== "";
     this.typed = (event) => this.changed(event.target);
     form.addEventListener("input", this.typed);
     this.heard = ({ data }) => data.user === user && data.draft === this.id && this.meet(data.fields, data.revision);
@@ -40,6 +41,7 @@ export class DraftForm {
     this.flushSoon = () => document.hidden && this.flush();
     document.addEventListener("visibilitychange", this.flushSoon);
     this.takeBack();
+    this.executorChosen = this.choseExecutor();
   }
 
   close() {
@@ -82,13 +84,21 @@ export class DraftForm {
     return Object.keys(this.dirtyFields()).length > 0;
   }
 
+  categoryExecutor() {
+    return this.field("category_id").selectedOptions[0]?.dataset.executor ?? "";
+  }
+
+  // Somebody chose the executor; one that only follows from the category goes on following it.
+  choseExecutor() {
+    const executor = this.field("executor_id").value;
+    return executor !== "" && executor !== this.categoryExecutor();
+  }
+
   changed(field) {
     if (!FIELDS.includes(field.name)) return;
     this.touched = true;
-    if (field.name === "executor_id") this.executorChosen = field.value !== "";
-    if (field.name === "category_id" && !this.executorChosen) {
-      this.write("executor_id", field.selectedOptions[0]?.dataset.executor ?? "");
-    }
+    if (field.name === "executor_id") this.executorChosen = this.choseExecutor();
+    if (field.name === "category_id" && !this.executorChosen) this.write("executor_id", this.categoryExecutor());
     this.remember();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), PAUSE);
@@ -102,7 +112,8 @@ export class DraftForm {
       return;
     }
     const base = Object.fromEntries(Object.keys(fields).map((name) => [name, this.base[name]]));
-    localStorage.setItem(storageKey(this.id), JSON.stringify({ fields, base, revision: this.revision }));
+    const kept = { fields, base, revision: this.revision, at: Date.now(), refused: this.gone };
+    localStorage.setItem(storageKey(this.id), JSON.stringify(kept));
     this.show("saving");
   }
 
@@ -129,6 +140,7 @@ export class DraftForm {
       this.base[name] = fields[name];
     }
     this.revision = revision;
+    this.executorChosen = this.choseExecutor();
     this.remember();
     this.showConflicts();
     if (!this.dirty) this.show("saved");
@@ -179,7 +191,10 @@ export class DraftForm {
   }
 
   refused({ message, error }) {
-    if (error === "taken" || error === "not_a_draft") this.stopped = true;
+    if (GONE.includes(error)) {
+      this.stopped = this.gone = true;
+      this.remember();
+    }
     if (message) this.say(message);
     this.show("kept");
   }
@@ -203,6 +218,7 @@ export class DraftForm {
 
   showRepeat(repeat) {
     const place = document.getElementById("repeat");
+    if (!place || this.closed) return;
     place.replaceChildren();
     if (!repeat) return;
     const link = document.createElement("a");
@@ -212,7 +228,7 @@ export class DraftForm {
 
   showConflicts() {
     const place = document.getElementById("conflicts");
-    if (!place) return;
+    if (!place || this.closed) return;
     place.replaceChildren();
     for (const [name, theirs] of this.conflicts) {
       const box = document.getElementById("conflict").content.cloneNode(true).firstElementChild;
@@ -247,18 +263,49 @@ export class DraftForm {
   }
 }
 
+function unsentIds() {
+  const prefix = storageKey("");
+  const keys = Object.keys(localStorage).filter((one) => one.startsWith(prefix));
+  return keys.map((key) => Number(key.slice(prefix.length))).filter((id) => unsent(id));
+}
+
 // Drafts of this user that were typed into in this browser and never reached the server, except the open one.
 export async function sendUnsent(open) {
-  const prefix = storageKey("");
-  for (const key of Object.keys(localStorage).filter((one) => one.startsWith(prefix))) {
-    const id = Number(key.slice(prefix.length));
+  for (const id of unsentIds()) {
     const kept = unsent(id);
-    if (!kept || id === open) continue;
+    if (!kept || kept.refused || id === open) continue;
     try {
       const answer = await post(`/drafts/${id}/save`, { revision: kept.revision, fields: kept.fields });
-      if (answer.ok && !Object.keys((await answer.json()).errors).length) localStorage.removeItem(key);
+      const { errors, error } = await answer.json();
+      if (answer.ok && !Object.keys(errors).length) discard(id);
+      else if (answer.status === 404 || GONE.includes(error)) {
+        localStorage.setItem(storageKey(id), JSON.stringify({ ...kept, refused: true }));
+      }
     } catch {
       return; // the next connection tries again
     }
+  }
+  expire(); // only what the server could have taken by now
+}
+
+// What the server refused for good: it stays here to be read and copied until somebody discards it.
+export function refusedTexts() {
+  const texts = (fields) => Object.entries(fields).filter(([name, value]) => value && !/_id$|^emergency$/.test(name));
+  return unsentIds()
+    .map((id) => ({ id, ...unsent(id) }))
+    .filter(({ refused }) => refused)
+    .map(({ id, fields }) => ({ id, text: texts(fields).map(([, value]) => value).join(" · ") || words.empty }));
+}
+
+export function discard(id) {
+  localStorage.removeItem(storageKey(id));
+}
+
+// Also what other users of this browser left: names and places do not lie here for ever.
+function expire() {
+  for (const key of Object.keys(localStorage).filter((one) => one.startsWith("cc-draft:"))) {
+    const [, owner, id] = key.split(":");
+    const kept = unsent(Number(id), owner);
+    if (kept?.at < Date.now() - KEEP) localStorage.removeItem(key);
   }
 }

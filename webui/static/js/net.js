@@ -5,6 +5,7 @@ const user = document.body.dataset.user ?? "";
 export class Away extends Error {} // nobody answers
 export class LoggedOut extends Error {}
 export class OtherUser extends Error {} // somebody else is logged in in this browser now
+export class Refused extends Error {} // `message`: the server's words for it, or ""
 
 export async function ask(url, options = {}) {
   let answer;
@@ -21,8 +22,16 @@ export async function ask(url, options = {}) {
   return answer;
 }
 
+// A part of the page to show: what was asked for, or a form that came back with what is wrong. A refusal is none.
+export async function htmlOf(answer) {
+  const shows = answer.ok || answer.status === 409 || answer.status === 422;
+  if (shows && answer.headers.get("Content-Type")?.startsWith("text/html")) return answer.text();
+  const { message } = await answer.json().catch(() => ({}));
+  throw new Refused(message ?? "");
+}
+
 export async function html(url) {
-  return (await ask(url)).text();
+  return htmlOf(await ask(url));
 }
 
 // Post a form or JSON. A page opened before a new login has an old token: take the new one if the user is the same.
