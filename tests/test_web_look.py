@@ -1,5 +1,6 @@
 """How pages look, as far as a test can tell: contrast in both themes, and the weight of a first visit."""
 
+import gzip
 import re
 from collections.abc import Iterator
 
@@ -73,8 +74,9 @@ def test_a_first_visit_is_light(web: Flask) -> None:
                 answer = browser.get(part, **{"Accept-Encoding": "gzip"})
                 found[part] = len(answer.data)
                 if part.endswith(".js"):
+                    code = gzip.decompress(answer.data) if answer.headers.get("Content-Encoding") else answer.data
                     folder = part.rpartition("/")[0]
-                    waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([\w-]+\.js)"', answer.text)]
+                    waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([\w-]+\.js)"', code.decode())]
         assert sum(found.values()) <= HEAVIEST, found
 
 

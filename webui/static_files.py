@@ -5,10 +5,13 @@ and because the hash is part of the path, a module that imports ``./other.js`` g
 """
 
 import hashlib
+import shutil
+import tempfile
 from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 from whitenoise import WhiteNoise
+from whitenoise.compress import Compressor
 
 _YEAR = 365 * 24 * 3600
 
@@ -31,7 +34,26 @@ def serve(app: Flask) -> None:
             values.setdefault("version", version)
 
     app.wsgi_app = WhiteNoise(app.wsgi_app, max_age=_YEAR, allow_all_origins=False, add_headers_function=_harden)
-    app.wsgi_app.add_files(str(folder), prefix=f"static/{version}/")
+    app.wsgi_app.add_files(
+        str(compressed(folder, app.config["SETTINGS"].run_dir / "static", version)), f"static/{version}/"
+    )
+
+
+def compressed(folder: Path, kept: Path, version: str) -> Path:
+    """A copy of ``folder`` in ``kept/version``, with a ``.gz`` beside each file that gets smaller."""
+    ready = kept / version
+    if not ready.exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=kept))
+        shutil.copytree(folder, draft, dirs_exist_ok=True)
+        compressor = Compressor(quiet=True)
+        for path in [path for path in draft.rglob("*") if path.is_file() and compressor.should_compress(path.name)]:
+            compressor.compress(str(path))
+        try:
+            draft.rename(ready)
+        except OSError:  # another process was first
+            shutil.rmtree(draft)
+    return ready
 
 
 def version_of(folder: Path) -> str:
