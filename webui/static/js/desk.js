@@ -382,7 +382,7 @@ async function openDraftNews(now, before) {
   } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
     const note = await noteOf(now.call);
     if (openId() === now.draft && !form?.touched) closePane(note);
-  } else if (elsewhere && form) {
+  } else if (elsewhere && form && section().dataset.mine === "true") { // else the page says already whose it is
     notice(await noteOf(now.call));
     refreshHead();
   } else if (now.state !== before?.state || now.owner !== before?.owner) {
