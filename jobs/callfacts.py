@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from models.base import now
 from models.calls import close_lost_calls, find_call, note_answered, note_hung_up, note_leg_ended, note_ringing
 from models.intake import record_inbound
+from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import ReportState, TakenByAnother, claim_draft, open_draft
 
@@ -136,7 +137,7 @@ def apply(session: Session, fact: Told, area_code: str) -> None:
     note_answered(session, call, fact.leg, phone, fact.at)
     draft = open_draft(session, call)
     if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
-        with suppress(TakenByAnother):
+        with suppress(TakenByAnother, IllegalMove):  # somebody was quicker, or has ended it already
             claim_draft(session, draft, phone.user)
 
 

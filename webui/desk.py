@@ -25,7 +25,7 @@ from models.callers import (
     who_call,
     who_calls,
 )
-from models.calls import Call, CallState
+from models.calls import LIVE_STATES, Call, CallState
 from models.lines import Line
 from models.people import Organisation, Phone, User
 from models.places import Category, Street
@@ -36,7 +36,6 @@ from webui.errors import wants_page
 from webui.events import phones_ringing, with_ringing
 
 bp = Blueprint("desk", __name__)
-LIVE = (CallState.RINGING, CallState.TALKING)
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def frame() -> dict[str, object]:
     """What the script on every page needs: the lines with their states, the counts, the sound, the words."""
     session = db.session()
     busy: dict[int | None, str] = {}
-    for line_id, state in session.execute(select(Call.line_id, Call.state).where(Call.state.in_(LIVE))):
+    for line_id, state in session.execute(select(Call.line_id, Call.state).where(Call.state.in_(LIVE_STATES))):
         if busy.get(line_id) != CallState.RINGING:
             busy[line_id] = state
     numbers = session.scalars(select(Line).order_by(Line.id)).all()
@@ -177,7 +176,7 @@ def live_parts() -> dict[str, object]:
     rows = session.execute(
         select(Call, Report)
         .outerjoin(Report, Report.call_id == Call.id)
-        .where(Call.state.in_(LIVE))
+        .where(Call.state.in_(LIVE_STATES))
         .options(
             *with_ringing(),
             joinedload(Call.talking_to).joinedload(Phone.user),

@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from jobs.notify import RESYNC, newest_event_id, read_events
 from models.base import db
 from models.callers import count_missed
-from models.calls import Call, CallState
+from models.calls import LIVE_STATES, Call, CallState
 from models.lines import Line
 from models.people import Phone, User
 from models.reports import Report, ReportState
@@ -100,7 +100,7 @@ def load_news(session: Session, *, call_id: int | None = None) -> tuple[CallNews
     """One call, or all live ones, as screens need them."""
     query = select(Call, Report).outerjoin(Report, Report.call_id == Call.id).options(*with_ringing())
     if call_id is None:
-        query = query.where(Call.state.in_((CallState.RINGING, CallState.TALKING))).order_by(Call.started_at)
+        query = query.where(Call.state.in_(LIVE_STATES)).order_by(Call.started_at)
     else:
         query = query.where(Call.id == call_id)
     return tuple(
