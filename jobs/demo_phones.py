@@ -26,17 +26,19 @@ def _demo_only(settings: Settings) -> None:
         raise SettingsError("Simulated phones and citizens belong to the demo: this is CC_ENV=production.")
 
 
-def place_call(settings: Settings, from_number: str, to_line: str) -> int:
-    """Call ``to_line`` ("5-32-73") as a citizen with ``from_number`` and wait for the end.
+def place_call(settings: Settings, from_number: str, to_line: str, patience: float = 60.0) -> int:
+    """Call ``to_line`` ("5-32-73") as a citizen with ``from_number`` ("anonymous" withholds it); wait for the end.
 
-    Returns 0 when a person answered, 1 when nobody did (the database says so, as it does for every call).
-
-    Raises `SipError` for a line that does not exist or a number that cannot be sent.
+    The citizen gives up after ``patience`` seconds of ringing. Returns 0 when a person answered, 1 when nobody did
+    (the database says so, as it does for every call). Raises `SipError` when no service runs, for a line that does
+    not exist, and for a number that cannot be sent.
     """
     _demo_only(settings)
-    digits = "".join(ch for ch in from_number if ch.isdigit() or ch == "+")
-    if not digits:
-        raise SipError("Write the caller's number with --from, such as 0671234567.")
+    if not settings.supervisor_socket.exists():
+        raise SipError(f"No service runs with CC_VAR={settings.var}: start script/server, or set CC_VAR as it has it.")
+    digits = "".join(ch for ch in from_number if ch.isdigit() or ch == "+") or from_number
+    if digits != "anonymous" and not digits.lstrip("+").isdecimal():
+        raise SipError("Write the caller's number with --from, such as 0671234567, or anonymous.")
     app = bare_app(settings)
     with app.app_context():
         line = find_line(db.session(), to_line)
@@ -44,7 +46,13 @@ def place_call(settings: Settings, from_number: str, to_line: str) -> int:
             raise SipError(f"There is no line {to_line}: see contact-center line list.")
         line_id, extension = line.id, line.digits
     citizen = start_citizen(
-        settings, settings.var / "demo" / "citizen", "-m", "1", caller=f"<sip:{digits}@127.0.0.2>", line=extension
+        settings,
+        settings.var / "demo" / "citizen",
+        "-m",
+        "1",
+        caller=f"<sip:{digits}@127.0.0.2>",
+        line=extension,
+        patience_ms=int(patience * 1000),
     )
     try:
         citizen.wait(180)

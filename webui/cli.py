@@ -141,16 +141,17 @@ def town() -> None:
 
 
 @demo.command("call")
-@click.option("--from", "from_number", required=True, help="The citizen's number: 0671234567.")
+@click.option("--from", "from_number", required=True, help="The citizen's number: 0671234567, or anonymous.")
 @click.option("--to", "to_line", required=True, help="The line: 5-32-73.")
-def demo_call(from_number: str, to_line: str) -> None:
+@click.option("--give-up", "patience", default=60.0, show_default=True, help="Seconds of ringing; 3: a missed call.")
+def demo_call(from_number: str, to_line: str, patience: float) -> None:
     """Call a line as a citizen, over real SIP; exit status 0 when a person answered."""
     from jobs.demo_phones import place_call
 
     settings = load_settings()
     _demo_only(settings.env)
-    click.echo(f"{from_number} calls {to_line}: look at the desk of whom it rings for …")
-    unanswered = place_call(settings, from_number, to_line)
+    click.echo("Calling: look at the desk of whom the line rings for …")
+    unanswered = place_call(settings, from_number, to_line, patience)
     click.echo("Nobody answered; the call is among the missed ones." if unanswered else "Answered, and ended.")
     sys.exit(unanswered)
 

@@ -146,6 +146,37 @@ def list_lines(in_json: bool) -> None:
     print_rows(rows, in_json)
 
 
+@line.command("add")
+@click.argument("number")
+@click.option("--first", required=True, help="The phone that rings first, for 20 s: its administrator's.")
+@click.option("--then", "others", multiple=True, help="A phone that rings next, 25 s, together with the others given.")
+@click.option("--title", default="", help="Whose line it is.")
+def add_line(number: str, first: str, others: tuple[str, ...], title: str) -> None:
+    """Add a listed line, such as 5-32-73, with its ring order."""
+    from sqlalchemy import select
+
+    from jobs.settings import load_settings
+    from models.lines import Line, RingStep
+    from models.people import Phone
+    from models.telephone import to_e164
+
+    e164 = to_e164(number, load_settings().profile.area_code)
+    if e164 is None or not re.fullmatch("[0-9]-[0-9]{2}-[0-9]{2}", number):
+        raise Refused("Write the line's number as people read it, such as 5-32-73.")
+    with open_database(write=True) as session:
+        if session.scalar(select(Line).where(Line.number == number)) is not None:
+            raise Refused(f"The line {number} is there already: see contact-center line list.")
+        phones = {one.name: one for one in session.scalars(select(Phone))}
+        for name in (first, *others):
+            if name not in phones:
+                raise Refused(f"There is no phone {name}: add it with contact-center phone add.")
+        added = Line(number=number, e164=e164, title=title[:128])
+        added.ring_steps = [RingStep(step=1, phone=phones[first], seconds=20)]
+        added.ring_steps += [RingStep(step=2, phone=phones[name], seconds=25) for name in dict.fromkeys(others)]
+        session.add(added)
+    click.echo("Restart the service so that the exchange knows the line.")
+
+
 @click.group()
 def phone() -> None:
     """Desk phones."""
@@ -190,6 +221,8 @@ def add_phone(name: str, extension: str, title: str, login: str | None) -> None:
         raise Refused("Write the phone's name in small Latin letters and digits, such as admin4.")
     if not re.fullmatch("[1-9][0-9]{1,7}", extension):
         raise Refused("Write the extension as two to eight digits, such as 104.")
+    if re.search(r'[\x00-\x1f;"\\]', title):
+        raise Refused("Leave quotes, semicolons, backslashes and line breaks out of the title.")
     secret = secrets.token_urlsafe(24)
     with open_database(write=True) as session:
         taken = session.scalar(select(Phone).where(or_(Phone.name == name, Phone.extension == extension)))
