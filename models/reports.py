@@ -153,7 +153,7 @@ class Report(Base):
 
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     applicant_name: Mapped[str] = mapped_column(String(128), default="")
-    contact_number: Mapped[str | None] = mapped_column(String(20))  # E.164; the caller's own unless another is given
+    contact_number: Mapped[str | None] = mapped_column(String(20))  # E.164; the caller's own, else the other phone
     other_phone: Mapped[str] = mapped_column(String(64), default="")
 
     repeat_of_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
@@ -400,7 +400,7 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
 
 
 def registration_errors(draft: Report) -> list[FieldError]:
-    """What is missing before this draft can be registered (I5); empty when nothing is."""
+    """What is missing before this draft can be registered (I5); the executor follows from the category."""
     errors = []
     if draft.category_id is None:
         errors.append(FieldError("category_id", "Choose what kind of problem it is."))
@@ -410,8 +410,6 @@ def registration_errors(draft: Report) -> list[FieldError]:
         errors.append(FieldError("street_id", "This street is not in the list: choose one, or write it as a landmark."))
     elif draft.street_id is None and not draft.landmark.strip():
         errors.append(FieldError("street_id", "Choose the street, or write a landmark."))
-    if draft.executor_id is None:
-        errors.append(FieldError("executor_id", "Choose who is to solve it."))
     return errors
 
 

@@ -18,14 +18,16 @@ def plain(text: str) -> str:
 
 
 def search_text(report: "Report") -> str:
-    """All that a report is found by (W11): number, text, place, applicant, executor; plain words, one space between.
+    """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor.
 
-    Only words, because the two databases cut punctuation in different ways («вул.Київська» is a host name to one).
+    Plain words, one space between; only words, because the two databases cut punctuation in different ways
+    («вул.Київська» is a host name to one).
     """
     parts = (
         report.number,
         report.text,
         report.street.name if report.street else "",
+        report.street.former_names if report.street else "",
         report.building,
         report.landmark,
         report.applicant_name,

@@ -343,13 +343,34 @@ def test_a_street_is_found_by_its_present_and_former_name(app, exchange, mine, t
     assert f'value="{name or typed}" id="street"' in mine.page(f"/drafts/{draft}").text
 
 
-def test_another_telephone_is_where_the_applicant_is_reached(app, exchange, mine):
-    draft = exchange.call("0671234567")[1]
+@pytest.mark.parametrize(
+    ("called_from", "other_phone", "contact"),
+    [
+        ("0671234567", "050 111-22-33", "+380671234567"),
+        ("0671234567", "через сусідку", "+380671234567"),
+        ("anonymous", "050 111-22-33", "+380501112233"),
+        ("anonymous", "5-32-99", "+380544853299"),
+        ("anonymous", "через сусідку", None),
+        ("anonymous", "", None),
+    ],
+)
+def test_the_callers_number_stays_and_another_telephone_stands_in_for_a_withheld_one(
+    app, exchange, mine, called_from, other_phone, contact
+):
+    """The number that was called from is never lost, however the form is saved."""
+    draft = exchange.call(called_from)[1]
+    mine.save(draft, 0, other_phone=other_phone)
+    assert (stored(app, draft).contact_number, stored(app, draft).other_phone) == (contact, other_phone)
+    mine.post(f"/drafts/{draft}/register", {**FORM, "other_phone": other_phone, "revision": "1"})
+    found = stored(app, draft)
+    assert (found.state, found.contact_number, found.other_phone) == ("new", contact, other_phone)
+
+
+def test_a_telephone_taken_back_is_no_contact_any_more(app, exchange, mine):
+    draft = exchange.call("anonymous")[1]
     mine.save(draft, 0, other_phone="050 111-22-33")
-    assert stored(app, draft).contact_number == "+380501112233"
     mine.save(draft, 1, other_phone="через сусідку")
-    assert stored(app, draft).contact_number == "+380671234567"
-    assert stored(app, draft).other_phone == "через сусідку"
+    assert stored(app, draft).contact_number is None
 
 
 def test_a_field_that_cannot_be_saved_is_named_and_the_others_are_saved(app, exchange, mine):

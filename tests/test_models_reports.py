@@ -112,7 +112,7 @@ def test_an_empty_draft_hears_of_all_missing_fields_at_once(town):
     draft = town.draft()
     with pytest.raises(RegistrationRefused) as refused:
         register_draft(town.session, draft, town.alice)
-    assert {error.field for error in refused.value.errors} == {"category_id", "text", "street_id", "executor_id"}
+    assert {error.field for error in refused.value.errors} == {"category_id", "text", "street_id"}
 
 
 def test_a_landmark_does_instead_of_a_street_and_the_name_is_optional(town):
@@ -332,11 +332,12 @@ def test_search_text_holds_all_that_a_report_is_found_by():
         landmark="біля під'їзду №3",
         building="12-а",
         applicant_name="Олена К.",
-        street=Street(name="вулиця Героїв Роменщини"),
+        street=Street(name="вулиця Героїв Роменщини", former_names="Леніна; 1-го Травня"),
         executor=Organisation(name="КП «Міськсвітло»"),
     )
     assert search_text(report) == (
-        "2026 0412 обїзд яма вул київська вулиця героїв роменщини 12 а біля підїзду 3 олена к кп міськсвітло"
+        "2026 0412 обїзд яма вул київська вулиця героїв роменщини леніна 1 го травня 12 а біля підїзду 3"
+        " олена к кп міськсвітло"
     )
 
 

@@ -57,7 +57,7 @@ def test_newest_first_with_all_that_is_needed(web: Flask, browser: Browser) -> N
         "Київська, 12",
         "КП «Міськсвітло»",
         "Олена Коваль",
-        "аварія",
+        "терміново",
         "5-32-73",
         "Нове",
         "лишилося 5\u00a0год",
@@ -74,6 +74,19 @@ def test_filters_alone_and_together(web: Flask, browser: Browser) -> None:
     assert find(browser, line="2")[1] == [both, water]
     assert find(browser, state="in_progress", line="2", category="1")[1] == [both]
     assert find(browser, state="closed")[1] == []
+
+
+def test_a_street_is_found_by_its_former_name(web: Flask, browser: Browser) -> None:
+    soborna, _kyivska = register(web, "Яма", street=2), register(web, "Яма")
+    assert find(browser, text="Леніна")[1] == find(browser, text="Соборна")[1] == [soborna]
+
+
+def test_what_is_done_awaits_the_applicants_word(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Яма", events=(*ACCEPTED, ReportEvent.COMPLETED))
+    page = browser.get("/journal?state=done").text
+    assert listed(page) == [report_id]
+    assert "<small>чекає підтвердження</small>" in page
+    assert "selected>Виконано, чекає підтвердження</option>" in page
 
 
 def test_period_counts_days_in_kyiv_both_included(web: Flask, browser: Browser) -> None:
@@ -170,13 +183,14 @@ def test_numbers_are_masked_in_the_list_and_on_the_report(web: Flask, browser: B
         assert "1234567" not in re.sub(r"[\s\u00a0-]", "", page)
         assert "7654321" not in re.sub(r"[\s\u00a0-]", "", page)
         assert "+380 67 ••• •• 67" in page
+    assert "+380 50 ••• •• 21" in page
 
 
 def test_the_number_is_shown_on_request(web: Flask, browser: Browser) -> None:
     report_id = register(web, "Не горить ліхтар", number="0671234567", other_phone="050 765 43 21")
     page = browser.post(f"/reports/{report_id}/number", page="/journal").text.replace("\u00a0", " ")
     assert "+380 67 123 45 67" in page
-    assert "050 765 43 21" in page
+    assert "+380 50 765 43 21" in page
     assert browser.post("/reports/999999/number", page="/journal").status_code == 404
 
 
@@ -202,6 +216,7 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
         "заявник телефонував про це",
         "Питає, коли полагодять",
         f'<a href="/reports/{draft_id}">',
+        "на дзвінок відповідає: ",
         f"№ {year}-0002",
         "лишилося 5\u00a0год",
     ):

@@ -8,7 +8,7 @@ back with what was typed, and a save that meets another gets that other's text t
 import re
 from collections.abc import Callable, Mapping
 
-from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -41,11 +41,10 @@ from models.reports import (
     save_draft,
 )
 from models.search import plain
-from models.telephone import to_e164
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
-from webui.text import row_id
+from webui.text import e164, row_id
 
 bp = Blueprint("drafts", __name__)
 
@@ -221,12 +220,11 @@ def act(
 
 
 def store(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
-    """Save typed values into the draft; where the applicant can be reached follows from the other phone."""
+    """Save typed values into the draft. A caller without a number can be reached at the other phone, if it is one."""
     save_draft(session, draft, user, values, revision)
     if "other_phone" in values:
-        area_code = current_app.config["SETTINGS"].profile.area_code
         own = draft.call.number if draft.call else None
-        draft.contact_number = to_e164(str(values["other_phone"]), area_code) or own
+        draft.contact_number = own or e164(str(values["other_phone"]))
 
 
 def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:

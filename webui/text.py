@@ -46,10 +46,10 @@ REPORT_BADGES = {
     ReportState.CLOSED: Badge(lazy_gettext("Closed"), "■", "closed"),
     ReportState.CONSULTATION: Badge(lazy_gettext("Consultation"), "?", "quiet"),
     ReportState.ATTACHED: Badge(lazy_gettext("Added to a report"), "+", "quiet"),
-    ReportState.REDIRECTED: Badge(lazy_gettext("Another body's matter"), "→", "quiet"),
+    ReportState.REDIRECTED: Badge(lazy_gettext("Another body's matter: explained"), "→", "quiet"),
     ReportState.WRONG_NUMBER: Badge(lazy_gettext("Wrong number"), "×", "quiet"),
     ReportState.NUISANCE: Badge(lazy_gettext("Nuisance call"), "!", "quiet"),
-    ReportState.DROPPED: Badge(lazy_gettext("Call dropped"), "–", "quiet"),
+    ReportState.DROPPED: Badge(lazy_gettext("The call dropped"), "–", "quiet"),
 }
 CALL_BADGES = {
     CallState.RINGING: Badge(lazy_gettext("Ringing"), "☎", "new"),
@@ -79,7 +79,7 @@ EVENT_WORDS = {
     ReportEvent.CLOSED: lazy_gettext("closed"),
     ReportEvent.CONSULTED: lazy_gettext("consultation given"),
     ReportEvent.ATTACHED: lazy_gettext("added to a report"),
-    ReportEvent.REDIRECTED: lazy_gettext("another body's matter, explained"),
+    ReportEvent.REDIRECTED: lazy_gettext("another body's matter"),
     ReportEvent.WRONG_NUMBER: lazy_gettext("wrong number"),
     ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
     ReportEvent.DROPPED: lazy_gettext("the call dropped"),
@@ -95,7 +95,9 @@ EVENT_WORDS = {
 
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and words."""
-    app.jinja_env.filters.update(kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=telephone.masked)
+    app.jinja_env.filters.update(
+        kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=telephone.masked, e164=e164
+    )
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
         call_badges=CALL_BADGES,
@@ -153,6 +155,11 @@ def phone(number: str | None, received: str = "") -> str:
     """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
     area_code = current_app.config["SETTINGS"].profile.area_code
     return telephone.readable(number, received, area_code).replace(" ", NBSP)
+
+
+def e164(typed: str) -> str | None:
+    """A typed telephone in the one form all are stored and masked in; None when it cannot be understood."""
+    return telephone.to_e164(typed, current_app.config["SETTINGS"].profile.area_code)
 
 
 def row_id(typed: object) -> int | None:
