@@ -447,6 +447,10 @@ def test_registering_gives_a_number_and_a_deadline(app, exchange, mine):
     assert answer.status_code == 200
     assert f"№&nbsp;{found.number}" in answer.text
     assert "строк до" in answer.text
+    for fact in ("<dd>Вуличне освітлення", "<dd>Київська, 12", "<dd>КП «Міськсвітло»"):
+        assert fact in answer.text  # to be read back to the citizen
+    assert "буде нове повідомлення" not in answer.text
+    assert f'data-report="{draft}"' in answer.text
     assert (found.state, found.owner_id, found.building) == ("new", _id(app, "tsapkova"), "12")
     assert found.due_at > found.registered_at
     assert "Скасувати" not in answer.text  # the table has no way back from a registered report

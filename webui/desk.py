@@ -104,7 +104,7 @@ def frame() -> dict[str, object]:
         "sound": current_user.sound,
         "words": {
             "away": _("No connection; calls ring all the same. Catching up as soon as it is back…"),
-            "login": _("You are not logged in any more. What you typed is kept."),
+            "login": _("You are not logged in any more."),
             "to_login": _("Log in (in a new tab)"),
             "other": _("Somebody else is logged in in this browser now."),
             "reload": _("Reload this page"),
@@ -140,6 +140,7 @@ def find_draft(draft_id: int) -> Report:
         joinedload(Report.call).options(*with_ringing(), joinedload(Call.talking_to).joinedload(Phone.user)),
         joinedload(Report.category),
         joinedload(Report.street),
+        joinedload(Report.executor),
         joinedload(Report.owner),
         joinedload(Report.person),
         joinedload(Report.attached_to),
@@ -248,7 +249,7 @@ def side_parts(found: Report) -> dict[str, object]:
     number = found.call.number if found.call else found.contact_number
     return {
         "caller": who_calls(session, found),
-        "open_reports": [report for report in open_reports(session, number) if report.id != found.id],
+        "open_reports": open_reports(session, number),
         "earlier": earlier_calls(session, found),
     }
 

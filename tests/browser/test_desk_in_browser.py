@@ -73,6 +73,8 @@ def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
     desk.keyboard.press("F9")
     expect(desk.locator(".result-number")).to_have_text("№ 2026-0001".replace("2026", str(time.gmtime().tm_year)))
     expect(desk.locator(".result")).to_contain_text("строк до")
+    expect(desk.locator(".result-facts")).to_contain_text("Соборна, 4, кв. 7")
+    expect(desk.locator("#side")).not_to_contain_text("буде нове повідомлення")
     found = site.draft(draft)
     assert (found.state, found.building, found.flat, found.text) == ("new", "4", "7", "Не горить ліхтар біля під’їзду")
     site.exchange.hang_up(call)
@@ -311,6 +313,8 @@ def test_nothing_is_lost_by_logging_out_while_typing(site, desk):
     expect(other.locator("#login")).to_be_visible()
     desk.locator("#text").press_sequentially(" Друге.")
     expect(desk.locator("#strip a")).to_have_attribute("href", "/login")
+    expect(desk.locator("#save-state")).to_have_text("не збережено — тримаю в цьому браузері")
+    expect(desk.locator("#strip")).not_to_contain_text("збережено")
     assert desk.input_value("#text") == "Перше. Друге."
     assert site.draft(draft).text == "Перше."
 
@@ -683,5 +687,63 @@ def test_the_buttons_stand_in_one_row_while_it_rings(site, desk):
     """The desks' screens are 1366 points wide."""
     draft = ring(site)[1]
     expect(form_of(desk, draft)).to_be_visible()
-    claim, aside = desk.locator('[data-act="claim"]'), desk.locator(".draft-acts [data-close]")
-    assert abs(claim.bounding_box()["y"] - aside.bounding_box()["y"]) < 5
+    expect(desk.locator('[data-act="claim"]')).to_be_hidden()  # the bar has that button
+    assert in_one_row(desk)
+
+
+def test_a_missed_calls_draft_can_be_taken_from_its_row_of_buttons(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk.locator('[data-act="claim"]')).to_be_visible()
+    assert in_one_row(desk)
+    desk.click('[data-act="claim"]')
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+
+
+def in_one_row(desk: Page) -> bool:
+    """From the first button to «Відкласти»."""
+    first, last = desk.locator('[data-act="register"]'), desk.locator(".draft-acts [data-close]")
+    return abs(first.bounding_box()["y"] - last.bounding_box()["y"]) < 5
+
+
+def test_of_two_calls_that_ring_the_key_takes_the_one_that_is_not_open(site, desk):
+    first, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(bar(desk, first).locator("[data-take]")).to_be_visible()
+    desk.focus("#text")  # so that the second call does not open by itself
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second).locator("[data-take]")).to_be_visible()
+    expect(bar(desk, first).locator("[data-take]")).to_be_hidden()
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    eventually(lambda: site.draft(other).owner_id is not None, "the second draft is mine")
+    assert site.draft(draft).owner_id is None
+    expect(bar(desk, first).locator("[data-take]")).to_be_visible()
+    expect(bar(desk, second).locator("[data-take]")).to_be_hidden()
+
+
+def test_the_list_shows_what_is_saved_while_somebody_types_on(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#drafts")).to_contain_text("ще нічого не набрано")
+    desk.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#drafts")).to_contain_text("Яма на дорозі")
+    expect(desk.locator("#drafts")).not_to_contain_text("ще нічого не набрано")
+
+
+def test_a_journals_filter_applies_when_it_is_chosen_and_with_the_button_by_keyboard(site, desk):
+    desk.goto("/journal")
+    desk.select_option("#category", "2")
+    expect(desk.get_by_text("Показати все")).to_be_visible()
+    expect(desk.locator("#category")).to_have_value("2")
+    desk.click(".filters a")
+    expect(desk.get_by_text("Показати все")).to_have_count(0)
+    desk.focus("#category")
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator("#category")).to_have_value("2")
+    expect(desk.get_by_text("Показати все")).to_have_count(0)
+    desk.click(".search button")
+    expect(desk.get_by_text("Показати все")).to_be_visible()

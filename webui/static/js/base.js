@@ -28,3 +28,12 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-print]")) print();
 });
+
+// A filter that is chosen with the pointer applies at once. The keyboard changes a select or a date step by step: there
+// the button applies them all.
+let keyboard = false;
+document.addEventListener("keydown", () => (keyboard = true), true);
+document.addEventListener("pointerdown", () => (keyboard = false), true);
+document.addEventListener("change", (event) => {
+  if (!keyboard && event.target.matches("[data-apply] :is(select, input[type=date])")) event.target.form.requestSubmit();
+});

@@ -21,13 +21,14 @@ const openId = () => Number(section()?.dataset.draft ?? 0);
 
 function mount() {
   const element = document.getElementById("draft-form");
-  form = element ? new DraftForm(element, notice, () => refreshLists(2000)) : null;
+  form = element ? new DraftForm(element, notice, () => refreshLists(500)) : null;
 }
 
 function replacePane(content, focus = "") {
   form?.close();
   pane.innerHTML = content;
   mount();
+  match();
   showUnsent();
   if (focus) pane.querySelector(focus)?.focus();
 }
@@ -209,10 +210,24 @@ addEventListener("popstate", () => {
   else closePane();
 });
 
-// F2: the first call that rings for me, else the first bar; its draft becomes mine and the form gets the focus.
+// The bar that F2 takes: the first that rings for me with another draft than the open one, else the first that rings,
+// else the first.
+function next() {
+  const bars = [...live.querySelectorAll(".bar")].filter((bar) => bar.dataset.draft);
+  const ringing = bars.filter((bar) => bar.dataset.ringing === "true");
+  return ringing.find((bar) => Number(bar.dataset.draft) !== openId()) ?? ringing[0] ?? bars[0];
+}
+
+// The bars and the open draft belong together: F2 stands on the bar that it takes, and a draft has one button to take it.
+function match() {
+  for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
+  const claim = pane.querySelector('[data-act="claim"]');
+  if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
+}
+
+// F2: that call's draft becomes mine and the form gets the focus.
 function take() {
-  const bar = live.querySelector('.bar[data-ringing="true"][data-draft]') ?? live.querySelector(".bar[data-draft]");
-  const id = Number(bar?.dataset.draft ?? 0);
+  const id = Number(next()?.dataset.draft ?? 0);
   if (id && id === openId() && section().dataset.owned === "true") pane.querySelector("#category_id")?.focus();
   else if (id) openDraft(id, { claim: true, focus: true });
   else (pane.querySelector("#category_id") ?? lists.querySelector("a"))?.focus();
@@ -270,7 +285,7 @@ function refreshLive() {
       const old = known.get(bar.dataset.call);
       known.delete(bar.dataset.call);
       if (old) {
-        copyClock(old, bar);
+        keepLooks(old, bar);
         swap(old, bar);
       } else live.append(bar);
     }
@@ -278,11 +293,15 @@ function refreshLive() {
     live.querySelector(".live-quiet")?.remove();
     const quiet = fresh.querySelector(".live-quiet");
     if (quiet) live.replaceChildren(quiet);
+    match();
     tick();
   });
 }
 
-function copyClock(old, bar) {
+// What this page has put into a bar by itself.
+function keepLooks(old, bar) {
+  const [before, now] = [old, bar].map((one) => one.querySelector("[data-take]"));
+  if (before && now) now.hidden = before.hidden;
   if (old.querySelector(".bar-clock").dataset.since === bar.querySelector(".bar-clock").dataset.since) {
     bar.querySelector(".bar-clock").textContent = old.querySelector(".bar-clock").textContent;
   }
@@ -310,16 +329,25 @@ function refreshHead() {
   });
 }
 
+let listsDue = Infinity;
+let listsTimer = 0;
+
+// Who goes on typing does not put it off.
 function refreshLists(after = 250) {
-  clearTimeout(refreshLists.timer);
-  refreshLists.timer = setTimeout(
-    () =>
+  const due = Date.now() + after;
+  if (due >= listsDue) return;
+  listsDue = due;
+  clearTimeout(listsTimer);
+  listsTimer = setTimeout(
+    () => {
+      listsDue = Infinity;
       refresh("lists", async () => {
         const fresh = document.createElement("aside");
         fresh.innerHTML = await html("/desk/lists");
         if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
         showUnsent();
-      }),
+      });
+    },
     after,
   );
 }
@@ -414,6 +442,7 @@ listen((kind, ...news) => {
 });
 
 mount();
+match();
 showUnsent();
 tick();
 setInterval(() => {
