@@ -23,7 +23,8 @@ class Beat:
 
     @property
     def age(self) -> float:
-        return time.time() - self.at
+        """Seconds since the beat. One from the future is as old: the clock was set back, and it beats no more."""
+        return abs(time.time() - self.at)
 
 
 class Heart:

@@ -1,5 +1,6 @@
 """Start the whole service and stay until it is told to stop: what ``script/server`` runs."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from types import FrameType
+from typing import IO
 
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings, SettingsError, load_settings
@@ -67,6 +69,23 @@ def watch_the_watchdog(settings: Settings, supervisor: Supervisor) -> None:
         os.kill(process[0], signal.SIGKILL)
 
 
+def lock_folder(settings: Settings) -> IO[str]:
+    """Take ``CC_VAR`` for this copy for as long as it runs; returns the file that holds the lock.
+
+    A second copy would write its own ports into the files of the first. Raises `SettingsError` when one runs already.
+    """
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    lock = (settings.run_dir / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise SettingsError(
+            f"Another copy runs with CC_VAR={settings.var}: stop it, or choose another folder."
+        ) from None
+    return lock
+
+
 def main() -> int:
     os.umask(0o027)  # what is written here is personal data
     try:
@@ -74,8 +93,14 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
+    try:
+        lock = lock_folder(settings)
+    except (SettingsError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
     prepared = subprocess.run([sys.executable, "-m", "jobs.prepare"], check=False)
     if prepared.returncode != 0:
+        lock.close()
         return prepared.returncode
     supervisord = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "supervisor.supervisord"]
@@ -92,10 +117,10 @@ def main() -> int:
         say(f"not well: {part['part']}. {part['todo']}")
     if any(part["part"] == "asterisk" for part in missing):
         supervisord.terminate()
-    elif missing:
+    elif missing and supervisord.poll() is None:
         # telephony fails open: what is not well is tried again for ever, and the phones ring meanwhile
         say(f"The exchange runs without them; see the files in {settings.var / 'log'}.")
-    else:
+    elif not missing:
         say(f"READY http://{settings.bind}:{settings.web_port}")
     socket.setdefaulttimeout(5.0)
     supervisor = Supervisor(settings.supervisor_socket)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -146,8 +147,15 @@ def load_secrets(settings: Settings) -> dict[str, str]:
         found = json.loads(path.read_text())
     except FileNotFoundError:
         found = {}
-    except ValueError as error:
-        raise SettingsError(f"{path} is damaged: move it away and start again, new secrets are made.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}): give it back to this user.") from error
+    except ValueError:
+        found = None
+    usable = isinstance(found, dict) and all(
+        isinstance(secret, str) and re.fullmatch(r"[\w-]{20,}", secret) for secret in found.values()
+    )
+    if not usable:
+        raise SettingsError(f"{path} is damaged: move it away and start again, new secrets are made.")
     missing = [name for name in wanted if name not in found]
     if missing:
         found |= {name: secrets.token_urlsafe(32) for name in missing}

@@ -51,6 +51,7 @@ def start_sipp(settings: Settings, text: str, folder: Path, *arguments: str, hos
     path = folder / f"{hashlib.sha256(content).hexdigest()[:12]}.xml"
     path.write_bytes(content)
     command = [
+        "setpriv", "--pdeathsig", "KILL", "--",  # a phone does not outlive who plays it
         *sipp_program(), f"127.0.0.1:{settings.sip_port}", "-sf", str(path), "-i", host, "-p", str(port),
         "-mi", host, "-mp", str(free_udp_port(host)), "-nostdin", "-nd", *arguments,
     ]  # fmt: skip

@@ -36,9 +36,10 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
     service_user = SERVICE_USER if os.geteuid() == 0 else None
     listed = []
     if settings.private_redis:
+        # nothing is kept on disk: Redis only wakes and notifies, and a damaged file would keep it from starting
         redis = (
             *redis_server(), "--port", "0", "--unixsocket", str(settings.redis_socket), "--unixsocketperm", "700",
-            "--dir", str(settings.redis_socket.parent), "--appendonly", "yes", "--save", "", "--daemonize", "no",
+            "--dir", str(settings.redis_socket.parent), "--appendonly", "no", "--save", "", "--daemonize", "no",
         )  # fmt: skip
         listed.append(Part("redis", redis))
     listed += [

@@ -99,13 +99,14 @@ class Watch:
     every: float
     misses: int = 1
     grace: float = 0.0  # seconds that a process just started is left alone
+    run_dir: Path | None = None  # where it writes the heartbeat that tells its pid, if it writes one
 
 
 def watches(settings: Settings) -> list[Watch]:
     """What is watched, and how patiently."""
     run = settings.run_dir
     listed = [
-        Watch("agi", lambda: probe_agi(settings.agi_port, AGI_SECONDS), every=AGI_ROUND_SECONDS),
+        Watch("agi", lambda: probe_agi(settings.agi_port, AGI_SECONDS), every=AGI_ROUND_SECONDS, run_dir=run),
         Watch("web", lambda: probe_web(settings.bind, settings.web_port, 2.0), every=3.0, misses=3, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
         Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
@@ -116,18 +117,23 @@ def watches(settings: Settings) -> list[Watch]:
 
 
 class Supervisor:
-    """What supervisord knows of its processes. One connection a thread."""
+    """What supervisord knows of its processes."""
 
     def __init__(self, socket_path: Path) -> None:
-        transport = SupervisorTransport(None, None, f"unix://{socket_path}")
-        self._server = ServerProxy("http://127.0.0.1", transport=transport)
+        self._url = f"unix://{socket_path}"
 
     def process(self, part: str) -> tuple[int, float] | None:
-        """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer)."""
+        """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer).
+
+        Each question has a connection of its own: one that timed out once can never be asked again.
+        """
+        transport = SupervisorTransport(None, None, self._url)
         try:
-            told = self._server.supervisor.getProcessInfo(part)
+            told = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getProcessInfo(part)
         except (OSError, HTTPException, Error, ExpatError):
             return None
+        finally:
+            transport.close()
         return (told["pid"], told["now"] - told["start"]) if told["pid"] else None
 
 
@@ -145,6 +151,18 @@ class Round:
         return [part for part, at in self._finished.items() if time.monotonic() - at > 30.0]
 
 
+def pid_of_its_own(watch: Watch) -> tuple[int, float] | None:
+    """The AGI server's pid from its heartbeat, for when supervisord hangs, too; None unless it is the server still."""
+    beat = read_beat(watch.run_dir, watch.part) if watch.run_dir else None
+    if beat is None:
+        return None
+    try:
+        command = Path(f"/proc/{beat.pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    return (beat.pid, time.time() - beat.since) if b"agi.server" in command else None
+
+
 def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
     """Ask the part once; kill its process when it hangs. Returns how many silences in a row there were."""
     try:
@@ -152,7 +170,9 @@ def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
     except (Silent, Absent) as trouble:
         missed += 1
         grace = watch.grace if isinstance(trouble, Silent) else START_SECONDS
-        process = supervisor.process(watch.part) if missed >= watch.misses else None
+        process = None
+        if missed >= watch.misses:
+            process = supervisor.process(watch.part) or pid_of_its_own(watch)
         # an age below zero: the clock was set back meanwhile, and the process is older than that
         if process is not None and not 0 <= process[1] < grace:
             log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)

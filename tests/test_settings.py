@@ -49,8 +49,9 @@ def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "secrets.json").read_text()) == made
 
 
-def test_damaged_secrets_are_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "secrets.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", "null", '"x"', '{"web": 5}', '{"web": "a\\nb"}', ""])
+def test_damaged_secrets_are_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secrets.json").write_text(content)
     with pytest.raises(SettingsError, match="is damaged: move it away"):
         load_secrets(load_settings({"CC_VAR": str(tmp_path)}))
 
@@ -74,3 +75,9 @@ def test_a_taken_port_is_named(tmp_path: Path, name: str, kind: socket.SocketKin
             taker.listen()
         with pytest.raises(SettingsError, match=f"set {name} to another"):
             check_ports_free(load_settings(environ))
+
+
+def test_secrets_that_cannot_be_read_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").mkdir()
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_secrets(load_settings({"CC_VAR": str(tmp_path)}))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.settings import CHECKOUT
+from jobs.serve import lock_folder
+from jobs.settings import CHECKOUT, load_settings
 from tests.conftest import free_port
 
 
@@ -27,6 +28,11 @@ def start(var: Path, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stderr.strip()
 
 
+def written(var: Path) -> set[str]:
+    """What lies in the folder, besides the lock that a start takes."""
+    return {path.name for path in var.rglob("*") if path.is_file()} - {"lock"}
+
+
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
@@ -39,7 +45,7 @@ def test_a_trouble_is_one_sentence(tmp_path: Path, environ: dict[str, str], sent
     assert code == 1
     assert sentence in said
     assert len(said.splitlines()) == 1
-    assert not (tmp_path / "var").exists()
+    assert written(tmp_path / "var") == set()
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
@@ -47,7 +53,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         code, said = start(tmp_path / "var", CC_WEB_PORT=str(taker.getsockname()[1]))
     assert (code, len(said.splitlines())) == (1, 1)
     assert "set CC_WEB_PORT to another" in said
-    assert not (tmp_path / "var").exists()
+    assert written(tmp_path / "var") == set()
 
 
 def test_an_old_asterisk_is_one_sentence(tmp_path: Path) -> None:
@@ -80,3 +86,13 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path, migrated_da
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
     connection.close()
     assert not (tmp_path / "pbx").exists()
+
+
+def test_a_second_copy_on_one_folder_is_refused(tmp_path: Path) -> None:
+    """It would write its own ports into the files that the first one's exchange reads at its next restart."""
+    lock = lock_folder(load_settings({"CC_VAR": str(tmp_path)}))
+    code, said = start(tmp_path)
+    lock.close()
+    assert (code, len(said.splitlines())) == (1, 1)
+    assert "Another copy runs" in said
+    assert written(tmp_path) == set()

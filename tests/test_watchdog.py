@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import xmlrpc.client
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,38 @@ def test_a_beat_only_touches_what_did_not_change(tmp_path: Path) -> None:
     heart.beat(False, "the database is away")
     beat = read_beat(tmp_path, "agi")
     assert (beat.ok, beat.detail, beat.pid) == (False, "the database is away", os.getpid())
+
+
+def test_a_supervisord_that_hung_is_asked_again(tmp_path: Path) -> None:
+    """One time-out of supervisord must not make the watchdog blind: the next question has a new connection."""
+    path = tmp_path / "supervisor.sock"
+    asked = []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def serve() -> None:
+            silent, _ = server.accept()
+            asked.append(silent)  # kept open, never answered
+            talking, _ = server.accept()
+            question = b""
+            while b"</methodCall>" not in question:
+                question += talking.recv(65536)
+            body = xmlrpc.client.dumps(({"pid": 42, "now": 10, "start": 4},), methodresponse=True).encode()
+            talking.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            talking.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(0.3)
+        try:
+            supervisor = Supervisor(path)
+            assert supervisor.process("agi") is None
+            assert supervisor.process("agi") == (42, 6)
+        finally:
+            socket.setdefaulttimeout(before)
+            thread.join(10)
+            asked[0].close()
