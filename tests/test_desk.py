@@ -1,5 +1,6 @@
 """The desk's pages and buttons, as a browser asks for them."""
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from models.reports import HistoryRow, Report
 from webui import create_app
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
+JSON = {"Content-Type": "application/json"}
 FORM = {"category_id": "1", "street": "Київська", "building": "12", "text": "Не горить ліхтар", "executor_id": "1"}
 
 
@@ -386,6 +388,34 @@ def test_a_field_that_cannot_be_saved_is_named_and_the_others_are_saved(app, exc
 def test_a_save_that_makes_no_sense_is_refused(exchange, mine, body):
     draft = exchange.call()[1]
     assert mine.post(f"/drafts/{draft}/save", json=body).status_code == 400
+
+
+@pytest.mark.parametrize("value", [7, 1.5, ["Яма"], {"text": "Яма"}])
+@pytest.mark.parametrize("name", ["text", "category_id", "emergency"])
+def test_a_field_that_is_no_text_is_refused(app, exchange, mine, name, value):
+    draft = exchange.call()[1]
+    assert mine.save(draft, 0, **{name: value}).status_code == 400
+    assert stored(app, draft).revision == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [('{"fields": ' + "[" * 30_000, 400), ('{"fields": {"text": "' + "x" * 70_000 + '"}}', 413)],
+)
+def test_a_save_too_deep_or_too_long_to_read_is_refused(exchange, mine, body, status):
+    draft = exchange.call()[1]
+    answer = mine.client.post(f"/drafts/{draft}/save", data=body, headers=JSON | {"X-CSRFToken": mine.token})
+    assert answer.status_code == status
+
+
+def test_half_a_character_does_not_stop_a_save(app, exchange, mine):
+    draft = exchange.call()[1]
+    body = json.dumps(
+        {"revision": 0, "fields": {"text": "Яма \ud800 велика", "street": "\udfff", "category_id": "\ud800"}}
+    )
+    answer = mine.client.post(f"/drafts/{draft}/save", data=body, headers=JSON | {"X-CSRFToken": mine.token})
+    assert answer.status_code == 200
+    assert stored(app, draft).text == "Яма ? велика"
 
 
 @pytest.mark.parametrize("revision", [-1, 7, None, "x", "9" * 40])

@@ -152,6 +152,9 @@ def test_mistakes_are_named_and_what_was_chosen_stays(browser: Browser) -> None:
     mistakes = [
         ("date_from=yesterday", "Це не дата"),
         ("date_from=2026-13-45", "Це не дата"),
+        ("date_from=0001-01-01", "Це не дата"),
+        ("date_to=0001-01-01", "Це не дата"),
+        ("date_to=9999-12-31", "Це не дата"),
         ("date_from=2026-11-22&date_to=2026-11-01", "Період закінчується раніше"),
         ("state=lost", "Такого стану немає"),
         ("category=x", "Такого запису немає"),

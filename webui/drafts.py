@@ -48,6 +48,7 @@ from webui.text import e164, row_id
 
 bp = Blueprint("drafts", __name__)
 
+LONGEST_SAVE = 64 * 1024  # bytes: the longest fields together, with room
 LENGTHS = {
     "street": 128,
     "building": 16,
@@ -80,10 +81,17 @@ def save(draft_id: int) -> ResponseReturnValue:
 
     Answers ``{"revision", "errors", "repeat"}``; 409 with ``error`` "taken" (and ``owner``), "saved_meanwhile" (with
     the stored ``revision`` and ``fields``) or "not_a_draft"; 401 when the session is over. ``errors`` names fields
-    that were not saved because they cannot be.
+    that were not saved because they cannot be. 400 when it is none of this, 413 when it is longer than 64 kB.
     """
-    body = request.get_json(silent=True)
+    if len(request.get_data()) > LONGEST_SAVE:
+        abort(413)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested too deeply to be read
+        abort(400)
     if not isinstance(body, dict) or not isinstance(body.get("fields"), dict):
+        abort(400)
+    if not all(value is None or isinstance(value, (str, bool)) for value in body["fields"].values()):
         abort(400)
     try:
         with transaction() as session:
@@ -237,6 +245,7 @@ def read_fields(session: Session, typed: Mapping[str, object], whole: bool = Fal
     for name, longest in LENGTHS.items():
         if name in typed:
             text = str(typed[name] or "").replace("\r\n", "\n").replace("\0", "")
+            text = text.encode("utf-8", "replace").decode()  # half characters cannot be stored
             if len(text) > longest:
                 errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
             elif name == "street":

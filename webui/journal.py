@@ -27,6 +27,7 @@ STATES = (*REGISTERED_STATES, *ENDINGS.values(), ReportState.ATTACHED)
 LONGEST_SEARCH = 100  # characters
 SEARCHES_KEPT = 5
 PAGE = 50
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)  # days that can be meant, with room for time zones
 _FIELDS = ("date_from", "date_to", "category", "state", "line")
 
 
@@ -125,10 +126,13 @@ def _day(values: dict[str, str], name: str, errors: dict[str, str]) -> date | No
     if not values[name]:
         return None
     try:
-        return date.fromisoformat(values[name])
+        day = date.fromisoformat(values[name])
+        if EARLIEST <= day <= LATEST:
+            return day
     except ValueError:
-        errors[name] = _("This is not a day. Write it as 2026-11-22 or choose it in the calendar.")
-        return None
+        pass
+    errors[name] = _("This is not a day. Write it as 2026-11-22 or choose it in the calendar.")
+    return None
 
 
 def _number(values: dict[str, str], name: str, errors: dict[str, str]) -> int | None:
