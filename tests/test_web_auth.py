@@ -2,7 +2,9 @@
 
 import gzip
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
@@ -98,6 +100,57 @@ def test_one_address_cannot_try_many_logins(web: Flask) -> None:
     assert answer.status_code == 302
 
 
+@pytest.mark.parametrize(("tries", "logins", "limit"), [(24, 1, 10), (48, 48, 30)])
+def test_wrong_passwords_sent_at_once_are_limited_and_hashed_two_at_a_time(
+    web: Flask, monkeypatch: pytest.MonkeyPatch, tries: int, logins: int, limit: int
+) -> None:
+    """All pass the first look at the limit before one is counted; each hash takes 64 MB."""
+    from webui import auth
+
+    running, most = 0, 0
+    lock = threading.Lock()
+
+    class Watched:
+        def verify(self, password_hash: str, password: str) -> bool:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            try:
+                return real.verify(password_hash, password)
+            finally:
+                with lock:
+                    running -= 1
+
+    real = auth.hasher
+    monkeypatch.setattr(auth, "hasher", Watched())
+    browsers = [Browser(web) for _ in range(tries)]
+    tokens = [browser.token() for browser in browsers]
+
+    def guess(number: int) -> int:
+        form = {"csrf_token": tokens[number], "login": f"nobody{number % logins}", "password": "wrong"}
+        return browsers[number].client.post("/login", data=form).status_code
+
+    with ThreadPoolExecutor(tries) as pool:
+        statuses = sorted(pool.map(guess, range(tries)))
+    wrong = statuses.count(401)
+    assert statuses == [401] * wrong + [429] * (tries - wrong)
+    assert 1 <= wrong <= limit + 1  # two turns at once
+    assert most <= 2
+
+
+def test_no_turn_to_hash_is_said_and_nothing_is_checked(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from webui import auth
+
+    monkeypatch.setattr(auth, "_HASHING", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(auth, "_LONGEST_WAIT", 0.05)
+    with auth._HASHING:
+        answer = Browser(web).log_in("tsapkova")
+    assert answer.status_code == 429
+    assert "Зачекайте кілька хвилин" in answer.text
+    assert Browser(web).log_in("tsapkova").status_code == 302
+
+
 def test_right_passwords_are_not_counted(web: Flask) -> None:
     assert {Browser(web).log_in("tsapkova").status_code for _ in range(15)} == {302}
 
@@ -184,6 +237,8 @@ ELSEWHERE = [
     "\\\\evil.example",
     "/\t/evil.example",
     "/\n/evil.example",
+    "//[",
+    "//[evil",
     "javascript:alert(1)",
     "evil.example",
     "",
@@ -221,7 +276,7 @@ def test_own_password_is_changed_and_other_sessions_end(web: Flask) -> None:
 def test_mistakes_in_the_new_password_are_named_and_only_a_wrong_old_one_counts(
     web: Flask, old: str, new: str, again: str, status: int, sentence: str
 ) -> None:
-    """What is answered with 401 counts as a guess (`webui.auth.was_wrong`)."""
+    """What is answered with 401 counts as a guess."""
     browser = logged_in(web, "tsapkova")
     answer = browser.post("/me/password", {"old": old, "new": new, "again": again}, page="/me")
     assert answer.status_code == status

@@ -2,16 +2,33 @@
 
 import hashlib
 import hmac
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from flask import Blueprint, Flask, current_app, flash, jsonify, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
+from redis import RedisError
 from sqlalchemy import select, update
 
 from models.base import db, transaction
@@ -20,6 +37,7 @@ from webui.access import DESK_ROLES, EVERYBODY, allow, public
 from webui.errors import wants_page
 from webui.text import row_id
 
+log = logging.getLogger(__name__)
 bp = Blueprint("auth", __name__)
 login_manager = LoginManager()
 hasher = PasswordHasher()
@@ -27,6 +45,8 @@ _NOBODYS_HASH = hasher.hash("nobody has this password")  # an unknown login cost
 SHORTEST_PASSWORD = 10
 THEMES = ("auto", "light", "dark")
 _YEAR = 365 * 24 * 3600
+_HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MB: many at once would take all the memory
+_LONGEST_WAIT = 3.0  # seconds for a turn to hash
 
 
 def limit_logins(app: Flask) -> None:
@@ -45,8 +65,9 @@ def limit_logins(app: Flask) -> None:
         swallow_errors=True,  # Redis gone between asking and counting: one count is lost, not the answer
         key_prefix="cc",
     )
-    by_address = limiter.limit("30/5minutes", deduct_when=was_wrong)
-    by_login = limiter.limit("10/5minutes", key_func=login_key, deduct_when=was_wrong)
+    by_address = limiter.limit("30/5minutes", deduct_when=never)
+    by_login = limiter.limit("10/5minutes", key_func=login_key, deduct_when=never)
+    app.extensions["login_limiter"] = limiter
     for endpoint in ("auth.log_in", "auth.change_password"):
         app.view_functions[endpoint] = by_address(by_login(app.view_functions[endpoint]))
 
@@ -57,9 +78,42 @@ def login_key() -> str:
     return hmac.new(current_app.secret_key.encode(), typed.encode(), hashlib.sha256).hexdigest()[:24]
 
 
-def was_wrong(response) -> bool:
-    """Only wrong passwords count: people who log in often are never locked out."""
-    return response.status_code == 401
+def never(_response) -> bool:
+    """The limiter only looks; what counts is counted by `_password_is_right`, before the next has a turn."""
+    return False
+
+
+@contextmanager
+def turn_to_hash() -> Iterator[None]:
+    """A turn to compute password hashes, two at once; 429 when none comes within three seconds.
+
+    The limits are looked at again when the turn comes: of many tries sent at once, all passed the first look
+    before any was counted.
+    """
+    if not _HASHING.acquire(timeout=_LONGEST_WAIT):
+        abort(429)
+    try:
+        if _limit_is_reached():
+            abort(429)
+        yield
+    finally:
+        _HASHING.release()
+
+
+def _limit_is_reached() -> bool:
+    try:
+        return any(limit.remaining <= 0 for limit in current_app.extensions["login_limiter"].current_limits)
+    except RedisError:  # gone since the first look: the next request counts in memory
+        return False
+
+
+def _count_wrong() -> None:
+    limiter = current_app.extensions["login_limiter"]
+    try:
+        for limit in limiter.current_limits:
+            limiter.limiter.hit(limit.limit, *limit.request_args)
+    except RedisError:  # one count is lost, not the answer
+        log.warning("a wrong password could not be counted")
 
 
 @login_manager.user_loader
@@ -93,13 +147,16 @@ def login() -> ResponseReturnValue:
 def log_in() -> ResponseReturnValue:
     """Log in. An unknown login, a wrong password and a user switched off get the same answer, in the same time."""
     typed = request.form.get("login", "").strip()
-    user = db.session.scalar(select(User).where(User.login == typed.lower()))
-    right = _password_is_right(user, request.form.get("password", ""))
-    if not right or not user.active:
+    with turn_to_hash():  # before the database is asked: who waits holds no connection
+        user = db.session.scalar(select(User).where(User.login == typed.lower()))
+        right = _password_is_right(user, request.form.get("password", ""))
+    if not right:
         return _login_page(_("Wrong login or password. Check the keyboard's language and Caps Lock."), typed), 401
     if hasher.check_needs_rehash(user.password_hash):
+        with turn_to_hash():
+            password_hash = hasher.hash(request.form["password"])
         with transaction() as db_session:
-            db_session.get_one(User, user.id).password_hash = hasher.hash(request.form["password"])
+            db_session.get_one(User, user.id).password_hash = password_hash
     session.clear()
     session.permanent = True
     login_user(user)
@@ -129,7 +186,9 @@ def change_password() -> ResponseReturnValue:
     """Change one's own password; all other sessions of this person end."""
     new, again = request.form.get("new", ""), request.form.get("again", "")
     errors = {}
-    if not _password_is_right(current_user, request.form.get("old", "")):
+    with turn_to_hash():
+        right = _password_is_right(current_user, request.form.get("old", ""))
+    if not right:
         errors["old"] = _("This is not your present password.")
     if len(new) < SHORTEST_PASSWORD:
         errors["new"] = _("Write at least %(num)d characters; three words are easy to remember.", num=SHORTEST_PASSWORD)
@@ -138,7 +197,9 @@ def change_password() -> ResponseReturnValue:
     if errors:  # only the wrong old password counts as a wrong one
         status = 401 if "old" in errors else 422
         return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), status
-    password_hash, user_id = hasher.hash(new), current_user.id
+    with turn_to_hash():
+        password_hash = hasher.hash(new)
+    user_id = current_user.id
     with transaction() as db_session:
         user = db_session.get_one(User, user_id)
         user.password_hash = password_hash
@@ -188,10 +249,13 @@ def safe_next(target: str | None) -> str | None:
     """``target`` when it is a page of ours (a path of this site), else None."""
     if not target or not target.startswith("/") or any(ord(char) < 33 or char == "\\" for char in target):
         return None
-    parts = urlsplit(target)
-    if parts.scheme or parts.netloc or target.startswith("//"):
+    if target.startswith("//"):
         return None
-    return target
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
+    return None if parts.scheme or parts.netloc else target
 
 
 def _back() -> str:
@@ -211,10 +275,14 @@ def _set_own(**values: object) -> None:
 
 
 def _password_is_right(user: User | None, password: str) -> bool:
+    """Whether it is this active user's password. Only wrong ones count: who logs in often is never locked out."""
     try:
-        return hasher.verify(user.password_hash if user else _NOBODYS_HASH, password) and user is not None
+        right = hasher.verify(user.password_hash if user else _NOBODYS_HASH, password) and user and user.active
     except (VerificationError, InvalidHashError):
-        return False
+        right = False
+    if not right:
+        _count_wrong()
+    return bool(right)
 
 
 def _login_page(error: str = "", typed: str = "") -> str:
