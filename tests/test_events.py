@@ -16,7 +16,7 @@ from models.base import db, transaction
 from models.people import User
 from models.reports import Report, claim_draft
 from webui import create_app
-from webui.events import BEAT_SECONDS, Hub, News, load_news
+from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, Hub, News, load_news
 
 KNOWN = {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line"}
 
@@ -199,8 +199,13 @@ def test_a_browser_that_comes_while_redis_is_away_gets_the_state(site):
 
 def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
     """A stream holds one thread; sixty of them neither keep each other nor the pages waiting."""
-    cookie = log_in(site, "tsapkova")
-    crowd = [Listener(site, cookie) for _browser in range(60)]
+    with site.app.app_context(), transaction() as session:
+        like = session.get_one(User, user_id("tsapkova"))
+        for number in range(10):
+            session.add(User(login=f"n{number}", name=f"N {number}", role=like.role, password_hash=like.password_hash))
+    cookies = [log_in(site, f"n{number}") for number in range(10)]
+    crowd = [Listener(site, cookie) for cookie in cookies for _browser in range(SESSION_STREAMS)]
+    assert len(crowd) == 60
     eventually(lambda: all(one.of("state") for one in crowd), "all have the state")
     call, _draft = site.exchange.call()
     eventually(lambda: all(one.last_of_call(call) for one in crowd), "all hear the call", patience=5)
@@ -209,6 +214,41 @@ def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
     assert time.monotonic() - begun < 5
     for one in crowd:
         one.close()
+
+
+def test_one_session_has_six_streams_and_one_more_ends_the_oldest(site):
+    """At once, not at the next heartbeat: nobody takes all the threads of the web."""
+    cookie = log_in(site, "tsapkova")
+    streams = []
+    for _stream in range(SESSION_STREAMS + 2):
+        streams.append(Listener(site, cookie))
+        eventually(lambda: streams[-1].of("state"), "the state")
+    eventually(lambda: streams[0].ended and streams[1].ended, "the two oldest end", patience=BEAT_SECONDS / 2)
+    call, _draft = site.exchange.call()
+    eventually(lambda: all(one.last_of_call(call) for one in streams[2:]), "the six others hear the call")
+    assert not any(one.ended for one in streams[2:])
+
+
+def test_who_finds_no_place_is_told_to_come_later(settings):
+    """A hundred streams in all; one that ends, or never began, gives its place back."""
+    app = create_app(settings)
+    with app.app_context():
+        fill_desks()
+        mark = db.session.get_one(User, user_id("tsapkova")).get_id()
+        hub: Hub = app.extensions["events"]
+        others = [hub.subscribe(f"{number}:0") for number in range(1000, 1000 + ALL_STREAMS)]
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = mark
+    full = client.get("/events")
+    assert (full.status_code, full.headers["Retry-After"]) == (503, "10")
+    hub.unsubscribe(others[0])
+    for _again in range(2):
+        client.head("/events").close()
+        answer = client.get("/events", buffered=False)
+        assert answer.status_code == 200
+        answer.close()
+    hub.stop.set()
 
 
 def test_the_stream_ends_when_its_user_is_switched_off_or_the_session_ended(site):
@@ -266,7 +306,7 @@ def test_a_client_that_lags_behind_is_let_go_and_the_others_are_not(settings):
     app = create_app(settings)
     hub: Hub = app.extensions["events"]
     with app.app_context():
-        slow, quick = hub.subscribe(), hub.subscribe()
+        slow, quick = hub.subscribe("1:0"), hub.subscribe("2:0")
         for number in range(500):
             hub._tell(News(str(number), report=number))
             assert not quick.empty()
@@ -286,7 +326,7 @@ def test_what_could_not_be_loaded_is_made_up_for_within_seconds(settings, monkey
     try:
         with app.app_context():
             fill_desks()
-            client = hub.subscribe()
+            client = hub.subscribe("1:0")
         failing = threading.Event()
 
         def load(session, *, call_id=None):
@@ -315,9 +355,9 @@ def test_a_reader_that_ended_is_started_again(settings):
     hub: Hub = app.extensions["events"]
     with app.app_context():
         hub.stop.set()
-        hub.subscribe()
+        hub.subscribe("1:0")
         eventually(lambda: not hub._thread.is_alive(), "the reader ends")
         hub.stop.clear()
-        hub.subscribe()
+        hub.subscribe("1:0")
     assert hub._thread.is_alive()
     hub.stop.set()

@@ -18,6 +18,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app
@@ -37,6 +38,9 @@ from webui.access import DESK_ROLES, EVERYBODY, allow
 
 BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
+SESSION_STREAMS = 6  # of one user session; one more ends the oldest
+ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
+_RETRY_SECONDS = 10  # for who found no place
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
 log = logging.getLogger(__name__)
@@ -143,6 +147,10 @@ def describe(news: CallNews, listener: Listener) -> dict[str, object]:
     }
 
 
+class TooManyStreams(Exception):
+    """No thread may be given to one more stream."""
+
+
 class Hub:
     """Reads the events once a process and hands them to every client's queue."""
 
@@ -150,15 +158,24 @@ class Hub:
         self._app = app
         self._url = app.config["SETTINGS"].redis_url
         self._lock = threading.Lock()
-        self._clients: set[queue.Queue[News]] = set()
+        self._clients: dict[queue.Queue[News | None], str] = {}  # with the user session, the oldest first
+        self._ending: set[queue.Queue[News | None]] = set()  # told to end, and still with a thread
         self._thread: threading.Thread | None = None
         self.stop = threading.Event()
 
-    def subscribe(self) -> "queue.Queue[News]":
-        """A queue in which all news from now on arrive."""
-        client: queue.Queue[News] = queue.Queue(_QUEUED)
+    def subscribe(self, session_id: str) -> "queue.Queue[News | None]":
+        """A queue in which all news from now on arrive; None when it is to end.
+
+        Ends the oldest of this user session when it has six. Raises `TooManyStreams` when there are a hundred in all.
+        """
+        client: queue.Queue[News | None] = queue.Queue(_QUEUED)
         with self._lock:
-            self._clients.add(client)
+            if len(self._clients) + len(self._ending) >= ALL_STREAMS:
+                raise TooManyStreams
+            own = [one for one, whose in self._clients.items() if whose == session_id]
+            if len(own) >= SESSION_STREAMS:
+                self._end(own[0])
+            self._clients[client] = session_id
             if self._thread is None or not self._thread.is_alive():
                 # the reader starts where we are now: an event that comes before it runs is not lost
                 start = self.newest() or "$"
@@ -166,11 +183,20 @@ class Hub:
                 self._thread.start()
         return client
 
-    def unsubscribe(self, client: "queue.Queue[News]") -> None:
+    def unsubscribe(self, client: "queue.Queue[News | None]") -> None:
+        """The stream has ended: its place is free."""
         with self._lock:
-            self._clients.discard(client)
+            self._clients.pop(client, None)
+            self._ending.discard(client)
 
-    def knows(self, client: "queue.Queue[News]") -> bool:
+    def _end(self, client: "queue.Queue[News | None]") -> None:
+        """Tell a stream to end, under the lock. One that lags behind reads what is queued and sees it then."""
+        if self._clients.pop(client, None) is not None:
+            self._ending.add(client)
+            with suppress(queue.Full):
+                client.put_nowait(None)
+
+    def knows(self, client: "queue.Queue[News | None]") -> bool:
         return client in self._clients
 
     def newest(self) -> str:
@@ -221,7 +247,8 @@ class Hub:
                 client.put_nowait(news)
             except queue.Full:
                 log.info("events: a client lags behind and is left to reconnect")
-                self.unsubscribe(client)
+                with self._lock:
+                    self._end(client)
 
 
 def _log_failure(error: Exception) -> None:
@@ -243,11 +270,17 @@ def make_hub(state) -> None:
 @bp.get("/events")
 @allow(*DESK_ROLES)
 def events() -> Response:
-    """The stream of server-sent events for the logged-in user."""
+    """The stream of server-sent events for the logged-in user; 503 when there are too many streams in all."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     session_id = current_user.get_id()
     db.session.remove()
-    answer = Response(_stream(app, session_id), mimetype="text/event-stream")
+    hub = hub_of(app)
+    try:
+        client = hub.subscribe(session_id)
+    except TooManyStreams:
+        return Response(status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
+    answer = Response(_stream(app, hub, client, session_id), mimetype="text/event-stream")
+    answer.call_on_close(lambda: hub.unsubscribe(client))  # also when the stream never began
     answer.headers["X-Accel-Buffering"] = "no"
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -260,9 +293,7 @@ def alive() -> Response:
     return Response(status=204)
 
 
-def _stream(app: Flask, session_id: str) -> Iterator[str]:
-    hub = hub_of(app)
-    client = hub.subscribe()
+def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id: str) -> Iterator[str]:
     told = ""  # the last state told, while nothing else was told since
     try:
         with app.app_context():
@@ -287,8 +318,6 @@ def _stream(app: Flask, session_id: str) -> Iterator[str]:
                     listener, checked = _listener(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
-    finally:
-        hub.unsubscribe(client)
 
 
 def _data(news: News, listener: Listener) -> str:
