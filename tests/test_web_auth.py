@@ -135,7 +135,7 @@ def test_wrong_passwords_sent_at_once_are_limited_and_hashed_two_at_a_time(
         statuses = sorted(pool.map(guess, range(tries)))
     wrong = statuses.count(401)
     assert statuses == [401] * wrong + [429] * (tries - wrong)
-    assert 1 <= wrong <= limit + 1  # two turns at once
+    assert 1 <= wrong <= limit + 4  # a few, while Redis turns out to be away and two have their turn
     assert most <= 2
 
 
@@ -181,6 +181,18 @@ def test_logging_out_needs_a_form_and_ends_the_session(web: Flask) -> None:
     assert browser.get("/logout").status_code == 405
     assert browser.post("/logout", page="/").location == "/login"
     assert browser.get("/").location == "/login"
+
+
+def test_a_copy_of_the_cookie_is_worth_nothing_after_logging_out(web: Flask, settings: Settings) -> None:
+    """Logging out ends all sessions of this person and nobody else's."""
+    browser, thief, colleague = logged_in(web, "tsapkova"), Browser(web), logged_in(web, "cherniavska")
+    name = f"cc_{settings.web_port}"
+    thief.client.set_cookie(name, browser.client.get_cookie(name).value)
+    assert thief.get("/").status_code == 200
+    browser.post("/logout", page="/")
+    assert thief.get("/").location == "/login"
+    assert colleague.get("/").status_code == 200
+    assert logged_in(web, "tsapkova").get("/").status_code == 200
 
 
 def test_switched_off_user_is_out_at_once(web: Flask) -> None:

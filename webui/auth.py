@@ -168,8 +168,12 @@ def log_in() -> ResponseReturnValue:
 @bp.post("/logout")
 @allow(*EVERYBODY)
 def logout() -> ResponseReturnValue:
+    """Log out everywhere: all sessions of this person end, and a copy of the old cookie is worth nothing."""
+    user_id = current_user.id
     logout_user()
     session.clear()
+    with transaction() as db_session:
+        db_session.execute(update(User).where(User.id == user_id).values(session_mark=User.session_mark + 1))
     flash(_("You are logged out."), "ok")
     return redirect(url_for("auth.login"))
 
