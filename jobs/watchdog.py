@@ -152,15 +152,20 @@ class Round:
 
 
 def pid_of_its_own(watch: Watch) -> tuple[int, float] | None:
-    """The AGI server's pid from its heartbeat, for when supervisord hangs, too; None unless it is the server still."""
+    """The AGI server's pid and age from its heartbeat: quicker than asking supervisord, which may hang, too.
+
+    None unless the process is that server still, and a child of the supervisord that started us.
+    """
     beat = read_beat(watch.run_dir, watch.part) if watch.run_dir else None
     if beat is None:
         return None
     try:
         command = Path(f"/proc/{beat.pid}/cmdline").read_bytes()
+        status = Path(f"/proc/{beat.pid}/status").read_text()
     except OSError:
         return None
-    return (beat.pid, time.time() - beat.since) if b"agi.server" in command else None
+    ours = b"agi.server" in command and f"PPid:\t{os.getppid()}\n" in status
+    return (beat.pid, time.time() - beat.since) if ours else None
 
 
 def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
@@ -172,7 +177,7 @@ def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
         grace = watch.grace if isinstance(trouble, Silent) else START_SECONDS
         process = None
         if missed >= watch.misses:
-            process = supervisor.process(watch.part) or pid_of_its_own(watch)
+            process = pid_of_its_own(watch) or supervisor.process(watch.part)
         # an age below zero: the clock was set back meanwhile, and the process is older than that
         if process is not None and not 0 <= process[1] < grace:
             log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
