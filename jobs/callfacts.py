@@ -22,10 +22,11 @@ from sqlalchemy.orm import Session
 
 from models.base import now
 from models.calls import close_lost_calls, find_call, note_answered, note_hung_up, note_leg_ended, note_ringing
+from models.drafts import TakenByAnother, claim_draft, open_draft
 from models.intake import record_inbound
 from models.machine import IllegalMove
 from models.people import Phone
-from models.reports import ReportState, TakenByAnother, claim_draft, open_draft
+from models.reports import ReportState
 
 TRUNK = "PJSIP/trunk-"
 KEPT = 5000  # calls and legs that are remembered

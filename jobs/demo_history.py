@@ -23,6 +23,7 @@ from jobs.demo_stories import (
     WORK_DONE,
 )
 from models.calls import CALL_TABLE, Call, CallEvent, CallLeg, CallState
+from models.drafts import find_repeated
 from models.lines import Line
 from models.machine import next_state
 from models.people import Person, Phone, User
@@ -36,7 +37,6 @@ from models.reports import (
     ReportEvent,
     ReportState,
     Source,
-    find_repeated,
 )
 from models.search import search_text
 from models.workdays import KYIV, add_working_days, ukrainian_workday

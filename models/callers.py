@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.base import now
 from models.calls import Call, CallState
+from models.drafts import claim_draft
 from models.people import Person, PersonNumber, User
-from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, claim_draft, note_event
+from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, note_event
 from models.search import plain, search_text
 
 IDENTIFIED = "identified"

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from models.base import announce
 from models.calls import Call, earliest, find_call
+from models.drafts import open_draft
 from models.lines import Line
-from models.reports import Report, open_draft
+from models.reports import Report
 from models.telephone import to_e164
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")

@@ -1,12 +1,11 @@
-"""Reports: from the draft a call creates to the registered report, with a history row for every move."""
+"""Reports: their states and moves, the history of each, and the numbers they are given."""
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, TextClause, select, update
+from sqlalchemy import ForeignKey, Index, String, Text, TextClause, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -17,8 +16,7 @@ from models.lines import Line
 from models.machine import IllegalMove, next_state
 from models.people import Organisation, Person, User
 from models.places import Category, Street
-from models.search import search_text
-from models.workdays import KYIV, add_working_days
+from models.workdays import KYIV
 
 
 class ReportState(StrEnum):
@@ -83,13 +81,6 @@ CALL_DETACHED = "call_detached"
 
 OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
-ENDINGS = {
-    ReportEvent.CONSULTED: ReportState.CONSULTATION,
-    ReportEvent.REDIRECTED: ReportState.REDIRECTED,
-    ReportEvent.WRONG_NUMBER: ReportState.WRONG_NUMBER,
-    ReportEvent.NUISANCE: ReportState.NUISANCE,
-    ReportEvent.DROPPED: ReportState.DROPPED,
-}
 
 
 class Source(StrEnum):
@@ -213,49 +204,6 @@ class ReportCounter(Base):
     last: Mapped[int] = mapped_column(default=0)
 
 
-@dataclass(frozen=True)
-class FieldError:
-    """A field of the form that cannot stay as it is; ``message`` is a gettext id."""
-
-    field: str
-    message: str
-
-
-class RegistrationRefused(Exception):
-    """The draft lacks what registering needs (I5)."""
-
-    def __init__(self, errors: list[FieldError]) -> None:
-        super().__init__("; ".join(error.message for error in errors))
-        self.errors = errors
-
-
-class TakenByAnother(Exception):
-    """Somebody else has this draft; ``owner`` is who."""
-
-    def __init__(self, owner: User) -> None:
-        super().__init__(owner.name)
-        self.owner = owner
-
-
-class SavedMeanwhile(Exception):
-    """The draft was saved by somebody else (or in another tab) since it was loaded."""
-
-
-DRAFT_FIELDS = (
-    "category_id",
-    "text",
-    "street_id",
-    "street_typed",
-    "building",
-    "flat",
-    "landmark",
-    "executor_id",
-    "emergency",
-    "applicant_name",
-    "other_phone",
-)
-
-
 def move(
     session: Session,
     report: Report,
@@ -298,27 +246,6 @@ def move(
         announce(session, "call", report.call_id)
 
 
-def open_draft(session: Session, call: Call) -> Report:
-    """The call's draft, made when it is not there yet: one draft a call, whoever asks first (I1)."""
-    draft = session.scalar(select(Report).where(Report.call_id == call.id))
-    if draft is None:
-        draft = Report(
-            call_id=call.id,
-            line_id=call.line_id,
-            contact_number=call.number,
-            applicant_name="",
-            created_at=call.started_at,
-        )
-        draft.search_text = search_text(draft)
-        session.add(draft)
-        session.flush()
-        session.add(
-            HistoryRow(report_id=draft.id, at=call.started_at, event=ReportEvent.CREATED, to_state=ReportState.DRAFT)
-        )
-        announce(session, "call", call.id)
-    return draft
-
-
 def note_event(
     session: Session, report: Report, user: User, event: str, note: str = "", at: datetime | None = None
 ) -> None:
@@ -335,139 +262,6 @@ def note_event(
         )
     )
     session.flush()
-
-
-def claim_draft(session: Session, draft: Report, user: User) -> None:
-    """Make ``user`` the one who works on the draft; a change of hands leaves a history row.
-
-    Nobody's draft can be taken, and that of a person who was switched off. Raises `TakenByAnother` when a colleague
-    works on it, and `IllegalMove` when it is a draft no longer. Decided by one conditional update, so of two who
-    claim at once exactly one gets it; until the transaction ends nobody else changes the draft.
-    """
-    former = draft.owner_id
-    gone = select(User.id).where(~User.active)
-    session.execute(
-        update(Report)
-        .where(
-            Report.id == draft.id,
-            Report.state == ReportState.DRAFT,
-            Report.owner_id.is_(None) | (Report.owner_id == user.id) | Report.owner_id.in_(gone),
-        )
-        .values(owner_id=user.id)
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(draft, ["state", "owner_id"])
-    if draft.state != ReportState.DRAFT:
-        raise IllegalMove("report", draft.state, TAKEN)
-    if draft.owner_id != user.id:
-        raise TakenByAnother(session.get_one(User, draft.owner_id))
-    if former != user.id:
-        note_event(session, draft, user, TAKEN)
-    if draft.call_id is not None:
-        announce(session, "call", draft.call_id)
-
-
-def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
-    """Give the draft to a colleague (``to``); raises `TakenByAnother` when it is not ``user``'s to give."""
-    claim_draft(session, draft, user)
-    draft.owner_id = to.id
-    note_event(session, draft, user, HANDED_OVER, to.name)
-
-
-def save_draft(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
-    """Save what was typed so far. ``values`` holds some of `DRAFT_FIELDS`.
-
-    Raises `TakenByAnother`, `SavedMeanwhile` when ``revision`` is not the stored one, and `IllegalMove` when the
-    draft is a draft no longer.
-    """
-    claim_draft(session, draft, user)
-    saved = session.execute(
-        update(Report)
-        .where(Report.id == draft.id, Report.state == ReportState.DRAFT, Report.revision == revision)
-        .values(revision=revision + 1)
-        .execution_options(synchronize_session=False)
-    )
-    if saved.rowcount != 1:
-        raise SavedMeanwhile()
-    session.refresh(draft, ["revision"])
-    for name in DRAFT_FIELDS:
-        if name in values:
-            setattr(draft, name, values[name])
-    session.flush()
-    session.expire(draft, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
-    draft.search_text = search_text(draft)
-    session.flush()
-
-
-def registration_errors(draft: Report) -> list[FieldError]:
-    """What is missing before this draft can be registered (I5); the executor follows from the category."""
-    errors = []
-    if draft.category_id is None:
-        errors.append(FieldError("category_id", "Choose what kind of problem it is."))
-    if not draft.text.strip():
-        errors.append(FieldError("text", "Write what happened, in the applicant's words."))
-    if draft.street_id is None and draft.street_typed:
-        errors.append(FieldError("street_id", "This street is not in the list: choose one, or write it as a landmark."))
-    elif draft.street_id is None and not draft.landmark.strip():
-        errors.append(FieldError("street_id", "Choose the street, or write a landmark."))
-    return errors
-
-
-def register_draft(session: Session, draft: Report, user: User) -> None:
-    """Turn a draft into a report: number, deadline, history (I5).
-
-    Where no executor is chosen it is the one responsible for the category; the deadline is the category's working
-    days (S 2.3). Raises `RegistrationRefused` with the fields to mend, `TakenByAnother`, `IllegalMove`.
-    """
-    claim_draft(session, draft, user)
-    category = session.get_one(Category, draft.category_id) if draft.category_id is not None else None
-    if category is not None and draft.executor_id is None:
-        draft.executor_id = category.organisation_id
-    errors = registration_errors(draft)
-    if category is None or errors:
-        raise RegistrationRefused(errors)
-    at = now()
-    draft.registered_at, draft.due_at = at, add_working_days(at, category.working_days)
-    draft.number = next_number(session, at.astimezone(KYIV).year)
-    repeated = find_repeated(session, draft)
-    draft.repeat_of_id = repeated.id if repeated else None
-    session.flush()
-    session.expire(draft, ["executor"])  # loaded earlier, it would be the former one
-    draft.search_text = search_text(draft)
-    session.flush()
-    move(session, draft, ReportEvent.REGISTERED, user)
-
-
-def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, note: str = "") -> None:
-    """End a draft without a report (I6): one of `ENDINGS`. Raises `TakenByAnother`, `IllegalMove`."""
-    if event not in ENDINGS:
-        raise IllegalMove("report", draft.state, event)
-    claim_draft(session, draft, user)
-    move(session, draft, event, user, note)
-
-
-def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
-    """The call was about a report that is already there: add it, with what was typed as a note (I6, I10)."""
-    claim_draft(session, draft, user)
-    draft.attached_to_id = report.id
-    session.flush()
-    move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
-    note_event(session, report, user, APPLICANT_CALLED, draft.text)
-    announce(session, "report", report.id)
-
-
-def reopen_draft(session: Session, draft: Report, user: User) -> None:
-    """Undo an ending: the draft is a draft again, with all that was typed. Raises `TakenByAnother`, `IllegalMove`.
-
-    The report that the call was added to hears that it was not about it.
-    """
-    move(session, draft, ReportEvent.REOPENED, user)
-    claim_draft(session, draft, user)
-    report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None
-    if report is not None:
-        draft.attached_to_id = None
-        note_event(session, report, user, CALL_DETACHED)
-        announce(session, "report", report.id)
 
 
 def read_number(typed: str, year: int | None = None) -> str | None:
@@ -489,25 +283,3 @@ def next_number(session: Session, year: int) -> str:
             session.add(ReportCounter(year=year, last=0))
         session.execute(count)
     return f"{year}-{session.get_one(ReportCounter, year, populate_existing=True).last:04d}"
-
-
-def find_repeated(session: Session, draft: Report) -> Report | None:
-    """The open report that this draft repeats: the same number and category, and the same place (I10)."""
-    if draft.contact_number is None or draft.category_id is None or not (draft.street_id or draft.landmark):
-        return None
-    query = (
-        select(Report)
-        .where(
-            Report.id != draft.id,
-            Report.contact_number == draft.contact_number,
-            Report.category_id == draft.category_id,
-            Report.state.in_(OPEN_STATES),
-        )
-        .order_by(Report.id.desc())
-        .limit(1)
-    )
-    if draft.street_id is not None:
-        query = query.where(Report.street_id == draft.street_id, Report.building == draft.building)
-    else:
-        query = query.where(Report.street_id.is_(None), Report.landmark == draft.landmark)
-    return session.scalar(query)

@@ -20,11 +20,7 @@ from models.callers import (
     open_reports,
     who_calls,
 )
-from models.people import Person, PersonNumber, User
-from models.places import Category, Street
-from models.reports import (
-    Report,
-    ReportEvent,
+from models.drafts import (
     TakenByAnother,
     attach_draft,
     claim_draft,
@@ -32,6 +28,9 @@ from models.reports import (
     register_draft,
     save_draft,
 )
+from models.people import Person, PersonNumber, User
+from models.places import Category, Street
+from models.reports import Report, ReportEvent
 
 OLENA = "+380671234567"
 

@@ -13,8 +13,9 @@ from desk_fixtures import PASSWORD, Site, eventually, fill_desks, user_id
 from sqlalchemy.exc import OperationalError
 
 from models.base import db, transaction
+from models.drafts import claim_draft
 from models.people import User
-from models.reports import Report, claim_draft
+from models.reports import Report
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, Hub, News, load_news
 

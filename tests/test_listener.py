@@ -20,8 +20,9 @@ from jobs.heartbeat import read_beat
 from jobs.listener import Listener, understand
 from models.base import db, now, transaction
 from models.calls import find_call
+from models.drafts import claim_draft
 from models.people import User
-from models.reports import Report, claim_draft
+from models.reports import Report
 
 
 @pytest.fixture

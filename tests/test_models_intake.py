@@ -14,18 +14,12 @@ from jobs.database import prepare_database
 from jobs.settings import Settings
 from models.base import db, transaction
 from models.calls import Call, CallState, find_call, note_answered, note_hung_up
+from models.drafts import TakenByAnother, claim_draft, register_draft
 from models.intake import record_inbound
 from models.lines import Line
 from models.people import Organisation, Role, User
 from models.places import Category, Street
-from models.reports import (
-    HistoryRow,
-    Report,
-    ReportState,
-    TakenByAnother,
-    claim_draft,
-    register_draft,
-)
+from models.reports import HistoryRow, Report, ReportState
 
 pytest_plugins = ["tests.postgres_fixtures"]
 

@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from models.base import now, transaction
 from models.calls import CALL_TABLE, Call, CallEvent, CallLeg, CallState, note_answered, note_hung_up, note_ringing
+from models.drafts import ENDINGS
 from models.intake import record_inbound
 from models.machine import IllegalMove, next_state
 from models.people import Phone, Role, User
 from models.reports import (
-    ENDINGS,
     OPEN_STATES,
     REGISTERED_STATES,
     REPORT_TABLE,

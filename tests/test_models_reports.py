@@ -7,17 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models.base import transaction
-from models.intake import record_inbound
-from models.machine import IllegalMove
-from models.people import Organisation, Role, User
-from models.places import Category, Street
-from models.reports import (
-    HistoryRow,
+from models.drafts import (
     RegistrationRefused,
-    Report,
-    ReportCounter,
-    ReportEvent,
-    ReportState,
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
@@ -25,13 +16,15 @@ from models.reports import (
     end_draft,
     find_repeated,
     hand_over_draft,
-    move,
-    next_number,
-    read_number,
     register_draft,
     reopen_draft,
     save_draft,
 )
+from models.intake import record_inbound
+from models.machine import IllegalMove
+from models.people import Organisation, Role, User
+from models.places import Category, Street
+from models.reports import HistoryRow, Report, ReportCounter, ReportEvent, ReportState, move, next_number, read_number
 from models.search import search_text, search_words
 from models.workdays import KYIV, add_working_days, ukrainian_workday
 

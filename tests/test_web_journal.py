@@ -9,8 +9,9 @@ from flask import Flask
 
 from jobs.settings import Settings
 from models.base import db, now, transaction
+from models.drafts import attach_draft, end_draft
 from models.people import AccessLog, User
-from models.reports import Report, ReportEvent, attach_draft, end_draft
+from models.reports import Report, ReportEvent
 from models.workdays import KYIV
 from tests.desk_fixtures import Exchange
 from tests.web_fixtures import Browser, close, filled_web, logged_in, register

@@ -9,9 +9,10 @@ from werkzeug.test import TestResponse
 
 from jobs.settings import Settings
 from models.base import db, now, transaction
+from models.drafts import register_draft, save_draft
 from models.people import User
 from models.places import Category, Street
-from models.reports import Report, ReportEvent, move, register_draft, save_draft
+from models.reports import Report, ReportEvent, move
 from tests.desk_fixtures import PASSWORD, Exchange, fill_desks
 from webui import create_app
 

@@ -26,10 +26,11 @@ from models.callers import (
     who_calls,
 )
 from models.calls import LIVE_STATES, Call, CallState
+from models.drafts import find_repeated
 from models.lines import Line
 from models.people import Organisation, Phone, User
 from models.places import Category, Street
-from models.reports import Report, ReportState, find_repeated
+from models.reports import Report, ReportState
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page

@@ -17,17 +17,9 @@ from sqlalchemy.orm import Session
 
 from models.base import transaction
 from models.callers import NobodyNamed, deny_caller, identify_caller
-from models.intake import printable
-from models.machine import IllegalMove
-from models.people import Organisation, User
-from models.places import Category, Street
-from models.reports import (
+from models.drafts import (
     ENDINGS,
-    HANDED_OVER,
-    REGISTERED_STATES,
     RegistrationRefused,
-    Report,
-    ReportState,
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
@@ -35,11 +27,15 @@ from models.reports import (
     end_draft,
     find_repeated,
     hand_over_draft,
-    read_number,
     register_draft,
     reopen_draft,
     save_draft,
 )
+from models.intake import printable
+from models.machine import IllegalMove
+from models.people import Organisation, User
+from models.places import Category, Street
+from models.reports import HANDED_OVER, REGISTERED_STATES, Report, ReportState, read_number
 from models.search import plain
 from webui import desk
 from webui.access import DESK_ROLES, allow

@@ -15,10 +15,11 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from models.base import db
+from models.drafts import ENDINGS
 from models.journal import JournalFilter, find_reports
 from models.lines import Line
 from models.places import Category
-from models.reports import ENDINGS, REGISTERED_STATES, ReportState
+from models.reports import REGISTERED_STATES, ReportState
 from webui.access import DESK_ROLES, allow
 from webui.text import row_id
 
