@@ -15,11 +15,9 @@ from models.base import now
 from models.calls import Call, CallState
 from models.drafts import claim_draft
 from models.people import Person, PersonNumber, User
-from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryRow, Report, ReportState, note_event
+from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryEvent, HistoryRow, Report, ReportState, note_history
 from models.search import plain, search_text
 
-IDENTIFIED = "identified"
-OTHER_PERSON = "other_person"
 _LOOKED_AT = 40  # the newest reports of a number that are asked for names
 
 
@@ -68,10 +66,11 @@ def who_call(session: Session, drafts: Sequence[Report]) -> dict[int, Caller]:
     """Who the callers of these drafts may be, by the draft's id: three queries, however many drafts."""
     numbers = {draft.id: draft.call.number if draft.call else draft.contact_number for draft in drafts}
     wanted = {number for number in numbers.values() if number is not None}
+    about_the_caller = HistoryRow.event.in_((HistoryEvent.IDENTIFIED, HistoryEvent.OTHER_PERSON))
     said = dict(
         session.execute(
             select(HistoryRow.report_id, HistoryRow.event)
-            .where(HistoryRow.report_id.in_(numbers), HistoryRow.event.in_((IDENTIFIED, OTHER_PERSON)))
+            .where(HistoryRow.report_id.in_(numbers), about_the_caller)
             .order_by(HistoryRow.id)  # the last one counts
         ).all()
     )
@@ -92,7 +91,8 @@ def who_call(session: Session, drafts: Sequence[Report]) -> dict[int, Caller]:
         number = numbers[draft.id]
         persons = known.get(number, []) if number else []
         perhaps = _perhaps([one for one in named.get(number, []) if one.id != draft.id], persons) if number else []
-        callers[draft.id] = Caller(number, draft.person, said.get(draft.id) == OTHER_PERSON, persons, perhaps)
+        other_person = said.get(draft.id) == HistoryEvent.OTHER_PERSON
+        callers[draft.id] = Caller(number, draft.person, other_person, persons, perhaps)
     return callers
 
 
@@ -190,7 +190,7 @@ def identify_caller(session: Session, draft: Report, user: User, *, person_id: i
         if number is not None:
             session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=user.id, confirmed_at=at))
     draft.person_id, draft.applicant_name = person.id, person.name
-    _note(session, draft, user, IDENTIFIED, at)
+    _note_who_calls(session, draft, user, HistoryEvent.IDENTIFIED, at)
     return person
 
 
@@ -202,7 +202,9 @@ def deny_caller(session: Session, draft: Report, user: User) -> None:
     """
     claim_draft(session, draft, user)
     # a number and the row that says who calls have one time when they were written together
-    said_here = select(HistoryRow.at).where(HistoryRow.report_id == draft.id, HistoryRow.event == IDENTIFIED)
+    said_here = select(HistoryRow.at).where(
+        HistoryRow.report_id == draft.id, HistoryRow.event == HistoryEvent.IDENTIFIED
+    )
     session.execute(
         delete(PersonNumber)
         .where(PersonNumber.person_id == draft.person_id, PersonNumber.confirmed_at.in_(said_here))
@@ -211,7 +213,7 @@ def deny_caller(session: Session, draft: Report, user: User) -> None:
     if draft.person is not None and draft.applicant_name == draft.person.name:
         draft.applicant_name = ""
     draft.person_id = None
-    _note(session, draft, user, OTHER_PERSON, now())
+    _note_who_calls(session, draft, user, HistoryEvent.OTHER_PERSON, now())
 
 
 def missed_calls(session: Session, limit: int = 30) -> list["Missed"]:
@@ -285,10 +287,10 @@ def _of_numbers(numbers: set[str]) -> ColumnElement[bool]:
     return or_(Report.contact_number.in_(numbers), Report.call_id.in_(called))
 
 
-def _note(session: Session, draft: Report, user: User, event: str, at: datetime) -> None:
+def _note_who_calls(session: Session, draft: Report, user: User, event: HistoryEvent, at: datetime) -> None:
     draft.revision += 1
     draft.search_text = search_text(draft)
-    note_event(session, draft, user, event, at=at)
+    note_history(session, draft, event, user, at=at)
 
 
 def _same(name: str) -> str:

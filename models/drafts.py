@@ -11,18 +11,14 @@ from models.machine import IllegalMove
 from models.people import User
 from models.places import Category
 from models.reports import (
-    APPLICANT_CALLED,
-    CALL_DETACHED,
-    HANDED_OVER,
     OPEN_STATES,
-    TAKEN,
-    HistoryRow,
+    HistoryEvent,
     Report,
     ReportEvent,
     ReportState,
     move,
     next_number,
-    note_event,
+    note_history,
 )
 from models.search import search_text
 from models.workdays import KYIV, add_working_days
@@ -94,9 +90,7 @@ def open_draft(session: Session, call: Call) -> Report:
         draft.search_text = search_text(draft)
         session.add(draft)
         session.flush()
-        session.add(
-            HistoryRow(report_id=draft.id, at=call.started_at, event=ReportEvent.CREATED, to_state=ReportState.DRAFT)
-        )
+        note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
         announce(session, "call", call.id)
     return draft
 
@@ -122,11 +116,11 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
     )
     session.refresh(draft, ["state", "owner_id"])
     if draft.state != ReportState.DRAFT:
-        raise IllegalMove("report", draft.state, TAKEN)
+        raise IllegalMove("report", draft.state, HistoryEvent.TAKEN)
     if draft.owner_id != user.id:
         raise TakenByAnother(session.get_one(User, draft.owner_id))
     if former != user.id:
-        note_event(session, draft, user, TAKEN)
+        note_history(session, draft, HistoryEvent.TAKEN, user)
     if draft.call_id is not None:
         announce(session, "call", draft.call_id)
 
@@ -135,7 +129,7 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     """Give the draft to a colleague (``to``); raises `TakenByAnother` when it is not ``user``'s to give."""
     claim_draft(session, draft, user)
     draft.owner_id = to.id
-    note_event(session, draft, user, HANDED_OVER, to.name)
+    note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
 
 
 def save_draft(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
@@ -216,7 +210,7 @@ def attach_draft(session: Session, draft: Report, user: User, report: Report) ->
     draft.attached_to_id = report.id
     session.flush()
     move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
-    note_event(session, report, user, APPLICANT_CALLED, draft.text)
+    note_history(session, report, HistoryEvent.APPLICANT_CALLED, user, draft.text)
     announce(session, "report", report.id)
 
 
@@ -230,7 +224,7 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
     report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None
     if report is not None:
         draft.attached_to_id = None
-        note_event(session, report, user, CALL_DETACHED)
+        note_history(session, report, HistoryEvent.CALL_DETACHED, user)
         announce(session, "report", report.id)
 
 

@@ -51,6 +51,17 @@ class ReportEvent(StrEnum):
     REOPENED = "reopened"
 
 
+class HistoryEvent(StrEnum):
+    """What the history tells besides the moves: the state stays as it is."""
+
+    TAKEN = "taken"
+    HANDED_OVER = "handed_over"
+    IDENTIFIED = "identified"  # somebody said who calls
+    OTHER_PERSON = "other_person"  # somebody said that it is none of those who were named
+    APPLICANT_CALLED = "applicant_called"
+    CALL_DETACHED = "call_detached"
+
+
 REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DRAFT, ReportEvent.REGISTERED): ReportState.NEW,
     (ReportState.DRAFT, ReportEvent.CONSULTED): ReportState.CONSULTATION,
@@ -72,12 +83,6 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DONE, ReportEvent.CONFIRMED): ReportState.CLOSED,
     (ReportState.DONE, ReportEvent.REFUTED): ReportState.IN_PROGRESS,
 }
-
-# Rows of the history that are no moves.
-TAKEN = "taken"
-HANDED_OVER = "handed_over"
-APPLICANT_CALLED = "applicant_called"
-CALL_DETACHED = "call_detached"
 
 OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
@@ -178,7 +183,7 @@ class Report(Base):
 
 
 class HistoryRow(Base):
-    """One move of a report: who, when, why, from which state to which (W1). Rows are only ever added."""
+    """One event of a report: who, when, why, from which state to which (W1). Rows are only ever added."""
 
     __tablename__ = "report_history"
 
@@ -229,34 +234,33 @@ def move(
     if moved.rowcount != 1:
         raise IllegalMove("report", before, event)
     session.refresh(report, ["state", "revision"])
+    note_history(session, report, event, user, note, at=at, before=before)
+    announce(session, "report", report.id)
+    if report.call_id is not None:
+        announce(session, "call", report.call_id)
+
+
+def note_history(
+    session: Session,
+    report: Report,
+    event: ReportEvent | HistoryEvent,
+    user: User | None,
+    note: str = "",
+    *,
+    at: datetime | None = None,
+    before: str | None = None,
+) -> None:
+    """Write one row of the report's history (W1), once the report is in its new state.
+
+    ``before`` is the state that it left, "" for a new one; without it nothing moved. ``user`` None is the system.
+    """
     session.add(
         HistoryRow(
             report_id=report.id,
             at=at or now(),
             user_id=user.id if user else None,
             event=event,
-            from_state=before,
-            to_state=after,
-            note=note,
-        )
-    )
-    session.flush()
-    announce(session, "report", report.id)
-    if report.call_id is not None:
-        announce(session, "call", report.call_id)
-
-
-def note_event(
-    session: Session, report: Report, user: User, event: str, note: str = "", at: datetime | None = None
-) -> None:
-    """Write a history row of something that moves nothing."""
-    session.add(
-        HistoryRow(
-            report_id=report.id,
-            at=at or now(),
-            user_id=user.id,
-            event=event,
-            from_state=report.state,
+            from_state=report.state if before is None else before,
             to_state=report.state,
             note=note,
         )

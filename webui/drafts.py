@@ -35,7 +35,7 @@ from models.intake import printable
 from models.machine import IllegalMove
 from models.people import Organisation, User
 from models.places import Category, Street
-from models.reports import HANDED_OVER, REGISTERED_STATES, Report, ReportState, read_number
+from models.reports import REGISTERED_STATES, HistoryEvent, Report, ReportState, read_number
 from models.search import plain
 from webui import desk
 from webui.access import DESK_ROLES, allow
@@ -155,7 +155,7 @@ def hand_over(draft_id: int) -> ResponseReturnValue:
         if to is None or not to.active or to.role not in DESK_ROLES:
             abort(400)
         if draft.state != ReportState.DRAFT:
-            raise IllegalMove("report", draft.state, HANDED_OVER)
+            raise IllegalMove("report", draft.state, HistoryEvent.HANDED_OVER)
         hand_over_draft(session, draft, user, to)
 
     return act(draft_id, give, with_form="revision" in request.form)
@@ -169,7 +169,7 @@ def person(draft_id: int) -> ResponseReturnValue:
 
     def say(session: Session, draft: Report, user: User) -> None:
         if draft.state != ReportState.DRAFT:
-            raise IllegalMove("report", draft.state, "identified")
+            raise IllegalMove("report", draft.state, HistoryEvent.IDENTIFIED)
         if "other" in request.form:
             deny_caller(session, draft, user)
         else:

@@ -11,19 +11,9 @@ from markupsafe import Markup
 
 from models import telephone
 from models.base import now
-from models.callers import IDENTIFIED, OTHER_PERSON
 from models.calls import CallState
 from models.people import Role
-from models.reports import (
-    APPLICANT_CALLED,
-    CALL_DETACHED,
-    HANDED_OVER,
-    OPEN_STATES,
-    TAKEN,
-    ReportEvent,
-    ReportState,
-    Source,
-)
+from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -84,12 +74,12 @@ EVENT_WORDS = {
     ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
     ReportEvent.DROPPED: lazy_gettext("the call dropped"),
     ReportEvent.REOPENED: lazy_gettext("the ending undone"),
-    TAKEN: lazy_gettext("began to work on the draft"),
-    HANDED_OVER: lazy_gettext("handed over"),
-    APPLICANT_CALLED: lazy_gettext("the applicant called about it"),
-    CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
-    IDENTIFIED: lazy_gettext("the caller was recognised"),
-    OTHER_PERSON: lazy_gettext("the caller is another person"),
+    HistoryEvent.TAKEN: lazy_gettext("began to work on the draft"),
+    HistoryEvent.HANDED_OVER: lazy_gettext("handed over"),
+    HistoryEvent.APPLICANT_CALLED: lazy_gettext("the applicant called about it"),
+    HistoryEvent.CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
+    HistoryEvent.IDENTIFIED: lazy_gettext("the caller was recognised"),
+    HistoryEvent.OTHER_PERSON: lazy_gettext("the caller is another person"),
 }
 
 
