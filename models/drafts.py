@@ -52,6 +52,7 @@ class SavedMeanwhile(Exception):
     """The draft was saved by somebody else (or in another tab) since it was loaded."""
 
 
+# what people type into a draft
 DRAFT_FIELDS = (
     "category_id",
     "text",
@@ -65,8 +66,7 @@ DRAFT_FIELDS = (
     "applicant_name",
     "other_phone",
 )
-
-
+# how a draft ends without a report (I6)
 ENDINGS = {
     ReportEvent.CONSULTED: ReportState.CONSULTATION,
     ReportEvent.REDIRECTED: ReportState.REDIRECTED,
@@ -80,14 +80,7 @@ def open_draft(session: Session, call: Call) -> Report:
     """The call's draft, made when it is not there yet: one draft a call, whoever asks first (I1)."""
     draft = session.scalar(select(Report).where(Report.call_id == call.id))
     if draft is None:
-        draft = Report(
-            call_id=call.id,
-            line_id=call.line_id,
-            contact_number=call.number,
-            applicant_name="",
-            created_at=call.started_at,
-        )
-        draft.search_text = search_text(draft)
+        draft = Report(call_id=call.id, line_id=call.line_id, contact_number=call.number, created_at=call.started_at)
         session.add(draft)
         session.flush()
         note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
@@ -103,13 +96,13 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
     claim at once exactly one gets it; until the transaction ends nobody else changes the draft.
     """
     former = draft.owner_id
-    gone = select(User.id).where(~User.active)
+    switched_off = select(User.id).where(~User.active)
     session.execute(
         update(Report)
         .where(
             Report.id == draft.id,
             Report.state == ReportState.DRAFT,
-            Report.owner_id.is_(None) | (Report.owner_id == user.id) | Report.owner_id.in_(gone),
+            Report.owner_id.is_(None) | (Report.owner_id == user.id) | Report.owner_id.in_(switched_off),
         )
         .values(owner_id=user.id)
         .execution_options(synchronize_session=False)
@@ -151,10 +144,7 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
     for name in DRAFT_FIELDS:
         if name in values:
             setattr(draft, name, values[name])
-    session.flush()
-    session.expire(draft, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
-    draft.search_text = search_text(draft)
-    session.flush()
+    _make_findable(session, draft)
 
 
 def registration_errors(draft: Report) -> list[FieldError]:
@@ -178,21 +168,15 @@ def register_draft(session: Session, draft: Report, user: User) -> None:
     days (S 2.3). Raises `RegistrationRefused` with the fields to mend, `TakenByAnother`, `IllegalMove`.
     """
     claim_draft(session, draft, user)
-    category = session.get_one(Category, draft.category_id) if draft.category_id is not None else None
-    if category is not None and draft.executor_id is None:
-        draft.executor_id = category.organisation_id
-    errors = registration_errors(draft)
-    if category is None or errors:
+    if errors := registration_errors(draft):
         raise RegistrationRefused(errors)
-    at = now()
+    category, at = session.get_one(Category, draft.category_id), now()
+    draft.executor_id = draft.executor_id or category.organisation_id
     draft.registered_at, draft.due_at = at, add_working_days(at, category.working_days)
     draft.number = next_number(session, at.astimezone(KYIV).year)
     repeated = find_repeated(session, draft)
     draft.repeat_of_id = repeated.id if repeated else None
-    session.flush()
-    session.expire(draft, ["executor"])  # loaded earlier, it would be the former one
-    draft.search_text = search_text(draft)
-    session.flush()
+    _make_findable(session, draft)
     move(session, draft, ReportEvent.REGISTERED, user)
 
 
@@ -219,7 +203,7 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
 
     The report that the call was added to hears that it was not about it.
     """
-    move(session, draft, ReportEvent.REOPENED, user)
+    move(session, draft, ReportEvent.REOPENED, user)  # first, for only a draft can be claimed
     claim_draft(session, draft, user)
     report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None
     if report is not None:
@@ -248,3 +232,11 @@ def find_repeated(session: Session, draft: Report) -> Report | None:
     else:
         query = query.where(Report.street_id.is_(None), Report.landmark == draft.landmark)
     return session.scalar(query)
+
+
+def _make_findable(session: Session, draft: Report) -> None:
+    """Write what was set, and the words that the draft is found by (W11)."""
+    session.flush()
+    session.expire(draft, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
+    draft.search_text = search_text(draft)
+    session.flush()

@@ -4,7 +4,6 @@ import re
 
 import phonenumbers
 
-COUNTRY = "UA"
 _LOCAL_DIGITS = 5  # a subscriber's number inside the town, as people say it: 5-32-73
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -24,10 +25,6 @@ def add_working_days(start: datetime, days: int, is_workday: Callable[[date], bo
     return datetime.combine(day, END_OF_DAY, KYIV)
 
 
+@cache
 def _holidays_of(year: int) -> holidays.HolidayBase:
-    if year not in _YEARS:
-        _YEARS[year] = holidays.country_holidays("UA", years=year)
-    return _YEARS[year]
-
-
-_YEARS: dict[int, holidays.HolidayBase] = {}
+    return holidays.country_holidays("UA", years=year)
