@@ -2,6 +2,7 @@
 
 import os
 import platform
+import pwd
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from models.people import Phone
 
 OLDEST = (22, 10, 1)  # twenty advisories were closed in it
 SERVICE_USER = "contact-center"  # the account Asterisk runs under when the service is started by root
+AS_SERVICE_USER = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
 
 MODULES = (
     # what others stand on
@@ -107,6 +109,25 @@ def find_asterisk() -> Asterisk:
             "run script/setup, which fetches a private one."
         )
     raise PbxError(f"Asterisk {wanted} or later is not installed: run script/setup.")
+
+
+def check_account(settings: Settings) -> None:
+    """Raise `PbxError` when Asterisk's own account, under which it runs for root, is not there or cannot reach its
+    files."""
+    if os.geteuid() != 0:
+        return
+    try:
+        pwd.getpwnam(SERVICE_USER)
+    except KeyError:
+        raise PbxError(f"There is no account {SERVICE_USER}, under which Asterisk runs: run script/setup.") from None
+    asked = subprocess.run(
+        [*AS_SERVICE_USER, "--", "test", "-x", settings.var.parent], capture_output=True, check=False
+    )
+    if asked.returncode != 0:
+        raise PbxError(
+            f"The account {SERVICE_USER}, under which Asterisk runs, cannot reach {settings.var}: "
+            "set CC_VAR to a folder that it can reach, such as /var/lib/contact-center."
+        )
 
 
 def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble, prepare_database
 from jobs.demo_town import DEMO_USERS, fill_demo_town
-from jobs.pbx import PbxError, find_asterisk, render
+from jobs.pbx import PbxError, check_account, find_asterisk, render
 from jobs.settings import Settings, SettingsError, load_settings
 from jobs.supervise import write_configuration
 from models.base import db
@@ -53,9 +53,10 @@ def prepare(settings: Settings) -> None:
     """
     check_ports_free(settings)
     asterisk = find_asterisk()
+    check_account(settings)
     app = bare_app(settings)
     with app.app_context():
-        say("database …")
+        say(f"data in {settings.var} …")
         prepare_database(app)
         if settings.env == "demo" and not db.session.scalar(select(func.count(User.id))):
             say("demo town …")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if profile is None:
         known = ", ".join(PROFILES)
         raise SettingsError(f"CC_PROFILE is {environ['CC_PROFILE']!r}: write one of {known}.")
-    var = Path(environ.get("CC_VAR") or CHECKOUT / "var").absolute()
+    var = Path(environ.get("CC_VAR") or default_var(CHECKOUT)).absolute()
     settings = Settings(
         var=var,
         env=env,
@@ -110,6 +111,16 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if len(str(settings.supervisor_socket)) > 90:  # the kernel's limit is 107, and supervisord adds its pid
         raise SettingsError(f"CC_VAR ({settings.var}) is too long a path for sockets: choose a shorter folder.")
     return settings
+
+
+def default_var(checkout: Path) -> Path:
+    """Where all data lies unless ``CC_VAR`` says otherwise: ``var/`` in the checkout.
+
+    Started by root, Asterisk runs under an account of its own. To a checkout in a closed folder, such as ``/root``,
+    that account cannot pass, so the data lies in ``/var/lib/contact-center`` then.
+    """
+    open_to_all = all(folder.stat().st_mode & stat.S_IXOTH for folder in (checkout, *checkout.parents))
+    return checkout / "var" if open_to_all or os.geteuid() != 0 else Path("/var/lib/contact-center")
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

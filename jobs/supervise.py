@@ -7,17 +7,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.pbx import SERVICE_USER, Asterisk
+from jobs.pbx import AS_SERVICE_USER, Asterisk
 from jobs.settings import CHECKOUT, Settings
 
 
 @dataclass(frozen=True)
 class Part:
-    """A process to be kept running; ``user`` is whom it runs as, when that is somebody else."""
+    """A process to be kept running, under Asterisk's own account if so said."""
 
     name: str
     command: tuple[str, ...]
-    user: str | None = None
+    as_service_user: bool = False
 
 
 def redis_server() -> list[str]:
@@ -33,7 +33,6 @@ def redis_server() -> list[str]:
 def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
     """Every part of this site, in the order in which they start."""
     python = sys.executable
-    service_user = SERVICE_USER if os.geteuid() == 0 else None
     listed = []
     if settings.private_redis:
         # nothing is kept on disk: Redis only wakes and notifies, and a damaged file would keep it from starting
@@ -44,7 +43,7 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
         listed.append(Part("redis", redis))
     listed += [
         Part("agi", (python, "-m", "agi.server")),
-        Part("asterisk", tuple(asterisk.command(settings, "-f")), user=service_user),
+        Part("asterisk", tuple(asterisk.command(settings, "-f")), as_service_user=os.geteuid() == 0),
         Part("listener", (python, "-m", "jobs.listener")),
         Part("reconcile", (python, "-m", "jobs.reconcile")),
         Part(
@@ -106,8 +105,8 @@ def write_configuration(settings: Settings, asterisk: Asterisk) -> Path:
 def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[str]:
     # When supervisord itself is killed its children must not live on beside their successors.
     guarded = ["setpriv", "--pdeathsig", "KILL"]
-    if part.user:
-        guarded += [f"--reuid={part.user}", f"--regid={part.user}", "--clear-groups"]
+    if part.as_service_user:
+        guarded += AS_SERVICE_USER[1:]
     command = shlex.join([*guarded, "--", *part.command]).replace("%", "%%")
     return [
         f"[program:{part.name}]",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.prepare import check_ports_free
-from jobs.settings import SettingsError, load_secrets, load_settings
+from jobs.settings import SettingsError, default_var, load_secrets, load_settings
 from tests.conftest import free_port
 
 
@@ -37,6 +37,15 @@ def test_defaults_stay_in_the_data_folder(tmp_path: Path) -> None:
     assert settings.private_redis
     assert settings.bind == "127.0.0.1"
     assert not load_settings({"CC_VAR": str(tmp_path), "CC_REDIS_URL": "redis://127.0.0.1:1"}).private_redis
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Asterisk under another account")
+def test_the_data_of_a_checkout_in_a_closed_folder_lie_where_the_exchange_reaches_them(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir(mode=0o755)
+    tmp_path.chmod(0o700)
+    assert default_var(checkout) == Path("/var/lib/contact-center")
+    assert default_var(Path("/usr/bin")) == Path("/usr/bin/var")
 
 
 def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:

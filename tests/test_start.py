@@ -7,6 +7,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,14 @@ import pytest
 from jobs.serve import lock_folder
 from jobs.settings import CHECKOUT, load_settings
 from tests.conftest import free_port
+
+
+@pytest.fixture
+def var() -> Iterator[Path]:
+    """A data folder that Asterisk's account can reach, not made yet."""
+    with tempfile.TemporaryDirectory(prefix="cc-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "var"
 
 
 def start(var: Path, **environ: str) -> tuple[int, str]:
@@ -40,23 +50,33 @@ def written(var: Path) -> set[str]:
         ({"CC_CACHE": "/nonexistent", "PATH": "/usr/bin"}, "Asterisk 22.10.1 or later"),
     ],
 )
-def test_a_trouble_is_one_sentence(tmp_path: Path, environ: dict[str, str], sentence: str) -> None:
-    code, said = start(tmp_path / "var", **environ)
+def test_a_trouble_is_one_sentence(var: Path, environ: dict[str, str], sentence: str) -> None:
+    code, said = start(var, **environ)
     assert code == 1
     assert sentence in said
     assert len(said.splitlines()) == 1
-    assert written(tmp_path / "var") == set()
+    assert written(var) == set()
 
 
-def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_sentence(var: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taker:
-        code, said = start(tmp_path / "var", CC_WEB_PORT=str(taker.getsockname()[1]))
+        code, said = start(var, CC_WEB_PORT=str(taker.getsockname()[1]))
     assert (code, len(said.splitlines())) == (1, 1)
     assert "set CC_WEB_PORT to another" in said
-    assert written(tmp_path / "var") == set()
+    assert written(var) == set()
 
 
-def test_an_old_asterisk_is_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Asterisk under another account")
+def test_a_folder_closed_to_the_exchange_is_one_sentence(var: Path) -> None:
+    """Asterisk runs under its own account, which cannot pass through a folder such as /root."""
+    var.parent.chmod(0o700)
+    code, said = start(var)
+    assert (code, len(said.splitlines())) == (1, 1)
+    assert "set CC_VAR to a folder that it can reach" in said
+    assert written(var) == set()
+
+
+def test_an_old_asterisk_is_one_sentence(tmp_path: Path, var: Path) -> None:
     """An Asterisk before 22.10.1 has known holes: it is named and not used."""
     program = tmp_path / "cache" / "asterisk" / "usr" / "sbin" / "asterisk"
     program.parent.mkdir(parents=True)
@@ -66,26 +86,27 @@ def test_an_old_asterisk_is_one_sentence(tmp_path: Path) -> None:
     program.touch()
     loader.write_text("#!/bin/sh\necho Asterisk 20.6.0~dfsg\n")
     loader.chmod(0o755)
-    code, said = start(tmp_path / "var", CC_CACHE=str(tmp_path / "cache"))
+    code, said = start(var, CC_CACHE=str(tmp_path / "cache"))
     assert (code, len(said.splitlines())) == (1, 1)
     if not Path("/usr/sbin/asterisk").exists():
         assert "20.6.0 was found" in said
     assert "script/setup" in said
 
 
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path, migrated_database: Path) -> None:
-    copy = tmp_path / "contact-center.sqlite3"
+def test_a_database_of_a_newer_version_is_left_alone(var: Path, migrated_database: Path) -> None:
+    var.mkdir()
+    copy = var / "contact-center.sqlite3"
     shutil.copy(migrated_database, copy)
     with sqlite3.connect(copy) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    code, said = start(tmp_path)
+    code, said = start(var)
     assert (code, len(said.splitlines())) == (1, 1)
     assert "newer version" in said
     with sqlite3.connect(copy) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
     connection.close()
-    assert not (tmp_path / "pbx").exists()
+    assert not (var / "pbx").exists()
 
 
 def test_a_second_copy_on_one_folder_is_refused(tmp_path: Path) -> None:
