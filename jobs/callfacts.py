@@ -18,12 +18,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from models.base import now
-from models.calls import close_lost_calls, find_call, note_answered, note_hung_up, note_leg_ended, note_ringing
+from models.calls import (
+    Call,
+    close_lost_calls,
+    find_calls,
+    note_answered,
+    note_hung_up,
+    note_leg_ended,
+    note_ringing,
+)
 from models.drafts import TakenByAnother, claim_draft, open_draft
-from models.intake import record_inbound
+from models.intake import complete_inbound, record_inbound
 from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import ReportState
@@ -101,41 +109,49 @@ Fact = Began | Rang | Answered | LegEnded | HungUp
 Told = Fact | StillLive
 
 
-def apply(session: Session, fact: Told, area_code: str) -> None:
-    """Write one fact down, inside the caller's transaction. Doing it twice, or in another order, changes nothing.
+def apply(session: Session, facts: list[Told], area_code: str) -> None:
+    """Write facts down, inside the caller's transaction. Doing it twice, or in another order, changes nothing.
 
     `Began` makes the call and its draft when there is none (I1). A fact about a call that is not there is about a
     talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already.
     """
-    if isinstance(fact, StillLive):
-        close_lost_calls(session, fact.systemname, set(fact.channels), fact.at)
-        return
-    if isinstance(fact, Began):
-        record_inbound(
-            session,
-            uniqueid=fact.call,
-            dialled=fact.dialled,
-            number_received=fact.number,
-            caller_name=fact.name,
-            at=fact.at,
-            area_code=area_code,
-            recovered=fact.recovered,
-        )
-        return
-    call = find_call(session, fact.call)
+    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive)})
+    phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
+    with session.no_autoflush:  # what several facts change of one call is written once
+        for fact in facts:
+            if isinstance(fact, StillLive):
+                close_lost_calls(session, fact.systemname, set(fact.channels), fact.at)
+            elif isinstance(fact, Began):
+                calls[fact.call] = _note_began(session, calls.get(fact.call), fact, area_code)
+            elif (call := calls.get(fact.call)) is None:
+                continue
+            elif isinstance(fact, HungUp):
+                note_hung_up(session, call, fact.at, fact.cause)
+            elif isinstance(fact, Rang):
+                note_ringing(session, call, fact.leg, phones.get(fact.phone), fact.at)
+            elif isinstance(fact, LegEnded):
+                note_leg_ended(session, call, fact.leg, phones.get(fact.phone), fact.at)
+            else:
+                note_answered(session, call, fact.leg, phones.get(fact.phone), fact.at)
+                _give_draft(session, call, phones.get(fact.phone))
+
+
+def _note_began(session: Session, call: Call | None, began: Began, area_code: str) -> Call:
+    told = {
+        "dialled": began.dialled,
+        "number_received": began.number,
+        "caller_name": began.name,
+        "at": began.at,
+        "area_code": area_code,
+    }
     if call is None:
-        return
-    if isinstance(fact, HungUp):
-        note_hung_up(session, call, fact.at, fact.cause)
-        return
-    phone = session.scalar(select(Phone).where(Phone.name == fact.phone))
-    if isinstance(fact, Rang):
-        note_ringing(session, call, fact.leg, phone, fact.at)
-        return
-    if isinstance(fact, LegEnded):
-        note_leg_ended(session, call, fact.leg, phone, fact.at)
-        return
-    note_answered(session, call, fact.leg, phone, fact.at)
+        call, _draft = record_inbound(session, uniqueid=began.call, recovered=began.recovered, **told)
+    else:
+        complete_inbound(session, call, **told)
+    return call
+
+
+def _give_draft(session: Session, call: Call, phone: Phone | None) -> None:
     draft = open_draft(session, call)
     if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
         with suppress(TakenByAnother, IllegalMove):  # somebody was quicker, or has ended it already

@@ -93,8 +93,7 @@ class Writer:
         """How many facts of the batch are done with: all, the first when it is to blame, none when to try again."""
         try:
             with transaction() as session:
-                for fact in batch:
-                    apply(session, fact, self._area_code)
+                apply(session, batch, self._area_code)
             return len(batch)
         except Exception as error:
             if database_is_away(error):

@@ -211,14 +211,13 @@ class Reconciler:
 
     def _write(self, facts: list[Fact], after: Place) -> None:
         with transaction() as session:
-            for fact in facts:
-                apply(session, fact, self._area_code)
+            apply(session, facts, self._area_code)
             session.merge(Mark(name=self._mark, value=str(after)))
 
     def _write_alone(self, fact: Fact) -> None:
         try:
             with transaction() as session:
-                apply(session, fact, self._area_code)
+                apply(session, [fact], self._area_code)
         except Exception as error:
             if database_is_away(error):
                 raise

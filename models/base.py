@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -26,6 +27,8 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+Row = TypeVar("Row", bound=Base)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -75,6 +78,15 @@ def database_is_away(error: Exception) -> bool:
     """
     refused = (IntegrityError, DataError, ProgrammingError)
     return isinstance(error, (DBAPIError, PoolTimeout)) and not isinstance(error, refused)
+
+
+def insert_new(session: Session, table: type[Row], **values: object) -> Row | None:
+    """Insert a row, or leave it when one with the same unique key is there: the row inserted, else None.
+
+    Nothing is rolled back, and of several processes that insert at the same moment one gets the row.
+    """
+    dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
+    return session.scalar(dialect.insert(table).values(**values).on_conflict_do_nothing().returning(table))
 
 
 def announce(session: Session, kind: str, row_id: int) -> None:

@@ -9,10 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
-from models.base import Base, UTCDateTime, announce
+from models.base import Base, UTCDateTime, announce, insert_new
 from models.lines import Line
 from models.machine import next_state
 from models.people import Phone
@@ -107,16 +106,20 @@ def find_call(session: Session, uniqueid: str) -> Call | None:
 
     Two processes may tell different facts of one call at once; SQLite has taken its only write lock already.
     """
-    return session.scalar(select(Call).where(Call.uniqueid == uniqueid).with_for_update())
+    return find_calls(session, {uniqueid}).get(uniqueid)
 
 
-def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> CallLeg:
+def find_calls(session: Session, uniqueids: set[str]) -> dict[str, Call]:
+    """The calls with these unique ids, with their legs, locked in one order until the transaction ends."""
+    query = select(Call).where(Call.uniqueid.in_(uniqueids)).order_by(Call.id).options(selectinload(Call.legs))
+    return {call.uniqueid: call for call in session.scalars(query.with_for_update())}
+
+
+def note_ringing(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
     """A phone rings for ``call``. Doubled and late reports change nothing but the earliest time."""
     leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
     leg.rang_at = earliest(leg.rang_at, at)
-    session.flush()
     announce(session, "call", call.id)
-    return leg
 
 
 def note_leg_ended(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
@@ -127,33 +130,28 @@ def note_leg_ended(session: Session, call: Call, leg_uniqueid: str, phone: Phone
     """
     leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
     leg.ended_at = earliest(leg.ended_at, at)
-    session.flush()
     if call.state == CallState.RINGING:
         announce(session, "call", call.id)
 
 
-def _find_or_make_leg(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None) -> CallLeg:
-    leg = session.scalar(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid))
-    if leg is None:
-        leg = CallLeg(call_id=call.id, uniqueid=leg_uniqueid, phone_id=phone.id if phone else None)
-        try:
-            with session.begin_nested():
-                session.add(leg)
-        except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
-            leg = session.scalars(select(CallLeg).where(CallLeg.uniqueid == leg_uniqueid)).one()
+def _find_or_make_leg(session: Session, call: Call, uniqueid: str, phone: Phone | None) -> CallLeg:
+    for leg in call.legs:
+        if leg.uniqueid == uniqueid:
+            return leg
+    leg = insert_new(session, CallLeg, call_id=call.id, uniqueid=uniqueid, phone_id=phone.id if phone else None)
+    if leg is None:  # it rang for another call first, or another process was quicker (PostgreSQL)
+        return session.scalars(select(CallLeg).where(CallLeg.uniqueid == uniqueid)).one()
+    call.legs.append(leg)
     return leg
 
 
 def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
     """A person lifted the receiver. The first who did is ``answered_by``, the latest ``talking_to``."""
-    leg = note_ringing(session, call, leg_uniqueid, phone, at)
+    leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
+    leg.rang_at = earliest(leg.rang_at, at)
     leg.answered_at = earliest(leg.answered_at, at)
-    session.flush()
-    answered = session.scalars(
-        select(CallLeg)
-        .where(CallLeg.call_id == call.id, CallLeg.answered_at.is_not(None))
-        .order_by(CallLeg.answered_at, CallLeg.uniqueid)
-    ).all()
+    answered = [known for known in {leg, *call.legs} if known.answered_at is not None]
+    answered.sort(key=lambda leg: (leg.answered_at, leg.uniqueid))
     call.answered_at, call.answered_by_id = answered[0].answered_at, answered[0].phone_id
     call.talking_to_id = answered[-1].phone_id
     move_call(session, call, CallEvent.ANSWERED)
@@ -173,6 +171,7 @@ def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) 
     call.cause = call.cause if cause is None else cause
     move_call(session, call, CallEvent.HUNG_UP)
     if call.state == CallState.MISSED and call.number is not None:
+        session.flush()
         later = session.scalar(
             select(Call)
             .where(Call.number == call.number, Call.started_at > call.started_at, Call.answered_at.is_not(None))
@@ -184,7 +183,6 @@ def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) 
 def move_call(session: Session, call: Call, event: CallEvent) -> None:
     """Move the call by the table; raises `IllegalMove` for what the table does not list."""
     call.state = next_state("call", CALL_TABLE, CallState(call.state), event)
-    session.flush()
     announce(session, "call", call.id)
 
 
@@ -192,6 +190,7 @@ def settle_missed(session: Session, call: Call) -> None:
     """A person has spoken with this number: its earlier missed calls need no call-back any more (C1)."""
     if call.number is None:
         return
+    session.flush()
     session.execute(
         update(Call)
         .where(
@@ -211,6 +210,7 @@ def close_lost_calls(session: Session, systemname: str, live_uniqueids: set[str]
     The hang-up never came (a cut connection, a restart of the exchange); without this a call stays "live" for months.
     ``systemname`` is what the exchange puts before its unique ids: another site's calls are not ours to end.
     """
+    session.flush()
     ours = Call.uniqueid.startswith(f"{systemname}-", autoescape=True)
     believed = session.scalars(select(Call).where(Call.state.in_(LIVE_STATES), Call.started_at < at, ours)).all()
     lost = [call for call in believed if call.uniqueid not in live_uniqueids]

@@ -4,10 +4,9 @@ import re
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models.base import announce
+from models.base import announce, insert_new
 from models.calls import Call, earliest, find_call
 from models.drafts import open_draft
 from models.lines import Line
@@ -32,40 +31,54 @@ def record_inbound(
 
     ``dialled`` is the line as the dialplan knows it (digits); a line that is not ours leaves ``line_id`` empty. What
     the caller sent is kept as received, cut to the columns' widths and freed of control characters, and never
-    stops the call. A call that is there already gets what was not known of it before, and the earliest time.
+    stops the call. A call that is there already is completed (`complete_inbound`).
     """
-    call = find_call(session, uniqueid)
+    line = find_line(session, dialled)
+    call = insert_new(
+        session,
+        Call,
+        uniqueid=uniqueid,
+        line_id=line.id if line else None,
+        number_received=printable(number_received)[:128],
+        number=to_e164(number_received, area_code),
+        caller_name=printable(caller_name)[:128],
+        started_at=at,
+        recovered=recovered,
+    )
     if call is None:
-        line = find_line(session, dialled)
-        call = Call(
-            uniqueid=uniqueid,
-            line_id=line.id if line else None,
-            number_received=printable(number_received)[:128],
-            number=to_e164(number_received, area_code),
-            caller_name=printable(caller_name)[:128],
-            started_at=at,
-            recovered=recovered,
+        call = find_call(session, uniqueid)
+        complete_inbound(
+            session,
+            call,
+            dialled=dialled,
+            number_received=number_received,
+            caller_name=caller_name,
+            at=at,
+            area_code=area_code,
         )
-        try:
-            with session.begin_nested():
-                session.add(call)
-        except IntegrityError:  # another process was first (PostgreSQL; SQLite holds the write lock)
-            call = find_call(session, uniqueid)
-        else:
-            announce(session, "call", call.id)
-            return call, open_draft(session, call)
-    draft = open_draft(session, call)
+    return call, open_draft(session, call)
+
+
+def complete_inbound(
+    session: Session,
+    call: Call,
+    *,
+    dialled: str,
+    number_received: str,
+    caller_name: str,
+    at: datetime,
+    area_code: str,
+) -> None:
+    """Add to a call what was not known of it before, to its draft too, and the earliest time."""
     if call.line_id is None and (line := find_line(session, dialled)) is not None:
-        call.line_id = draft.line_id = line.id
-    if not call.number_received:
+        call.line_id = open_draft(session, call).line_id = line.id
+    if number_received and not call.number_received:
         call.number_received = printable(number_received)[:128]
-        call.number = draft.contact_number = to_e164(number_received, area_code)
+        call.number = open_draft(session, call).contact_number = to_e164(number_received, area_code)
     call.caller_name = call.caller_name or printable(caller_name)[:128]
     call.started_at = earliest(call.started_at, at)
     if session.is_modified(call):
-        session.flush()
         announce(session, "call", call.id)
-    return call, draft
 
 
 def find_line(session: Session, dialled: str) -> Line | None:

@@ -14,12 +14,18 @@ from jobs.app import bare_app
 from jobs.settings import Settings, load_settings
 from models.base import db
 
+_given_ports: set[int] = set()
+
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of the loopback address that nobody listens on, another one each time."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port
 
 
 @pytest.fixture(scope="session")

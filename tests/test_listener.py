@@ -198,10 +198,10 @@ def test_one_sites_exchange_says_nothing_of_another_sites_calls(town):
     asked = began + timedelta(hours=1)
     with transaction() as session:
         for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1"):
-            apply(session, Began(call, "53273", "", "", began), "5448")
-            apply(session, Rang(call, f"{call}.leg", "admin1", began), "5448")
-        apply(session, Rang("romny-5", "romny-5.late", "admin2", asked + timedelta(seconds=1)), "5448")
-        apply(session, StillLive("romny", frozenset({"romny-5"}), asked), "5448")
+            apply(session, [Began(call, "53273", "", "", began)], "5448")
+            apply(session, [Rang(call, f"{call}.leg", "admin1", began)], "5448")
+        apply(session, [Rang("romny-5", "romny-5.late", "admin2", asked + timedelta(seconds=1))], "5448")
+        apply(session, [StillLive("romny", frozenset({"romny-5"}), asked)], "5448")
     assert [find(call).state for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1")] == [
         "missed", "ringing", "ringing", "ringing"
     ]  # fmt: skip
@@ -239,10 +239,10 @@ def test_a_late_ring_does_not_open_a_leg_again(town):
     ]
     for place, order in enumerate(permutations(facts)):
         with transaction() as session:
-            apply(session, Began(f"c{place}", "53273", "", "", start), "5448")
+            apply(session, [Began(f"c{place}", "53273", "", "", start)], "5448")
         for fact in order:
             with transaction() as session:
-                apply(session, replace(fact, call=f"c{place}", leg=f"leg{place}"), "5448")
+                apply(session, [replace(fact, call=f"c{place}", leg=f"leg{place}")], "5448")
                 assert ("call", find_call(session, f"c{place}").id) in session.info["announcements"]
         (leg,) = find(f"c{place}").legs
         assert (leg.rang_at, leg.answered_at, leg.ended_at) == (start, None, start + timedelta(seconds=4))
@@ -371,20 +371,15 @@ def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
 
 def test_facts_about_unknown_calls_change_nothing(town):
     with transaction() as session:
-        for fact in (
-            Rang("no", "leg", "admin1", now()),
-            Answered("no", "leg", "admin1", now()),
-            HungUp("no", now(), 16),
-        ):
-            apply(session, fact, "5448")
+        told = [Rang("no", "leg", "admin1", now()), Answered("no", "leg", "admin1", now()), HungUp("no", now(), 16)]
+        apply(session, told, "5448")
     assert find("no") is None
 
 
 def test_a_phone_that_is_not_ours_still_counts_as_a_person(town):
     with transaction() as session:
-        apply(session, Began("who", "53273", "0671234567", "", now()), "5448")
-        apply(session, Answered("who", "leg", "stranger", now()), "5448")
-        apply(session, HungUp("who", now(), 16), "5448")
+        told = [Began("who", "53273", "0671234567", "", now()), Answered("who", "leg", "stranger", now())]
+        apply(session, [*told, HungUp("who", now(), 16)], "5448")
     assert outcome("who") == ("ended", None, "5-32-73", "+380671234567", 1)
 
 

@@ -69,8 +69,7 @@ def listen_to(app, events: list[bytes]) -> None:
     with transaction() as session:
         for event in events:
             message = Message(event.decode().strip().split("\r\n"))
-            for fact in understand(Event(message), tracker):
-                apply(session, fact, "5448")
+            apply(session, understand(Event(message), tracker), "5448")
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)
@@ -247,7 +246,7 @@ def test_complete_calls_cost_no_writing(app, cel, reconciler, monkeypatch):
     listen_to(app, recorded("transferred_attended", "cel"))
     append(cel, logged("transferred_attended", "cel"))
     applied = []
-    monkeypatch.setattr("jobs.reconcile.apply", lambda session, fact, area_code: applied.append(fact))
+    monkeypatch.setattr("jobs.reconcile.apply", lambda session, facts, area_code: applied.extend(facts))
     read_all(reconciler)
     assert applied == []
 
@@ -285,7 +284,7 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 
     def called(uniqueid: str, at: datetime) -> None:
         with transaction() as session:
-            apply(session, Began(uniqueid, "53273", "", "", at), "5448")
+            apply(session, [Began(uniqueid, "53273", "", "", at)], "5448")
 
     called("romny-1", now() - timedelta(hours=1))
     called("slavutych-1", now())
@@ -304,7 +303,7 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 
 def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
     with transaction() as session:
-        apply(session, Began("romny-1", "53273", "", "", now()), "5448")
+        apply(session, [Began("romny-1", "53273", "", "", now())], "5448")
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
     thread.start()
