@@ -19,7 +19,7 @@ from models.reports import Report
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, Hub, News, load_news
 
-KNOWN = {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line"}
+KNOWN = {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner", "line"}
 
 
 @pytest.fixture
@@ -107,25 +107,25 @@ def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
         "draft": 0,
         "draft_state": "draft",
         "state": "ringing",
-        "mine": True,
-        "answered_by_me": False,
+        "rings_me": True,
+        "talking_to_me": False,
         "owner_is_me": False,
         "owner": None,
         "line": "53273",
     }
-    assert not other.of("state")[0]["calls"][0]["mine"]
+    assert not other.of("state")[0]["calls"][0]["rings_me"]
 
     call, draft = site.exchange.call("0501112233", line="53275")
     site.exchange.ring(call, 2)
-    eventually(lambda: mine.last_of_call(call) and other.last_of_call(call).get("mine"), "the call arrives")
-    assert not mine.last_of_call(call)["mine"]
+    eventually(lambda: mine.last_of_call(call) and other.last_of_call(call).get("rings_me"), "the call arrives")
+    assert not mine.last_of_call(call)["rings_me"]
     site.exchange.ring(call, 1)
-    eventually(lambda: mine.last_of_call(call)["mine"], "it rings for the others as well")
+    eventually(lambda: mine.last_of_call(call)["rings_me"], "it rings for the others as well")
     site.exchange.answer(call, 1)
-    eventually(lambda: mine.last_of_call(call)["answered_by_me"], "it is answered here")
+    eventually(lambda: mine.last_of_call(call)["talking_to_me"], "it is answered here")
     eventually(lambda: other.last_of_call(call)["state"] == "talking", "and the other hears that")
-    assert not other.last_of_call(call)["mine"]
-    assert not other.last_of_call(call)["answered_by_me"]
+    assert not other.last_of_call(call)["rings_me"]
+    assert not other.last_of_call(call)["talking_to_me"]
 
     with site.app.app_context(), transaction() as session:
         me = session.get_one(User, user_id("tsapkova"))
@@ -177,7 +177,7 @@ def test_while_redis_is_away_the_screens_follow_by_the_database(site):
     eventually(known, "the call is in a state", patience=5)
     told = len(listener.of("state"))
     site.exchange.answer(call, 1)
-    eventually(lambda: listener.of("state")[-1]["calls"][0]["answered_by_me"], "the answer as well", patience=5)
+    eventually(lambda: listener.of("state")[-1]["calls"][0]["talking_to_me"], "the answer as well", patience=5)
     assert len(listener.of("state")) == told + 1  # the same state is not told again every second
     site.start_redis()
 

@@ -34,7 +34,7 @@ from models.reports import Report, ReportState
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
-from webui.events import phones_ringing, with_ringing
+from webui.events import Listener, describe, news_of, with_ringing
 
 bp = Blueprint("desk", __name__)
 
@@ -45,8 +45,8 @@ class Bar:
 
     call: Call
     draft: Report | None
-    mine: bool  # it rings on my phone
-    answered_by_me: bool
+    rings_me: bool
+    talking_to_me: bool
     caller: Caller | None
 
 
@@ -174,7 +174,7 @@ def live_parts() -> dict[str, object]:
     """Ringing for me, talking with me, or with a draft of mine: one bar each, the oldest call first."""
     session = db.session()
     me: User = current_user
-    phone = me.phone
+    listener = Listener(me.id, me.phone.id if me.phone else None)
     rows = session.execute(
         select(Call, Report)
         .outerjoin(Report, Report.call_id == Call.id)
@@ -187,16 +187,15 @@ def live_parts() -> dict[str, object]:
         )
         .order_by(Call.started_at, Call.id)
     ).unique()
-    mine_or_ringing = []
+    mine = []
     for call, found in rows:
-        mine = phone is not None and phone.id in phones_ringing(call)
-        by_me = phone is not None and call.talking_to_id == phone.id
-        if mine or by_me or (found is not None and found.owner_id == me.id):
-            mine_or_ringing.append((call, found, mine, by_me))
-    callers = who_call(session, [found for _call, found, _mine, _by_me in mine_or_ringing if found])
+        seen = describe(news_of(call, found), listener)
+        if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
+            mine.append((call, found, seen))
+    callers = who_call(session, [found for _call, found, _seen in mine if found])
     bars = [
-        Bar(call, found, mine, by_me, callers[found.id] if found else None)
-        for call, found, mine, by_me in mine_or_ringing
+        Bar(call, found, seen["rings_me"], seen["talking_to_me"], callers[found.id] if found else None)
+        for call, found, seen in mine
     ]
     _log_looks(bar.call for bar in bars)
     return {"bars": bars, "colleagues": colleagues(session) if bars else []}

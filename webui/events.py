@@ -4,8 +4,8 @@ On every (re)connect the present state comes from the database first, so whateve
 events as they come. Only ids and states travel, no number and no name: the page fetches what it shows.
 
     event: state  {"user", "calls": [call, …], "missed", "drafts"}   on connect, and after Redis was away
-    event: call   {"call", "draft", "draft_state", "state", "mine", "answered_by_me", "owner_is_me", "owner", "line",
-                   "missed", "drafts"}
+    event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
+                   "line", "missed", "drafts"}
     event: report {"report"}
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
@@ -56,7 +56,7 @@ class CallNews:
     draft_state: str | None
     state: str
     ringing: frozenset[int]  # phones that ring for it now
-    answered_by: int | None  # the phone that talks, or talked last
+    talking_to: int | None  # the phone that has the call, or had it last
     owner: int | None
     line: str
 
@@ -75,7 +75,7 @@ class News:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who listens: decides what is "mine"."""
+    """Who looks: decides what `describe` calls "me"."""
 
     user: int
     phone: int | None
@@ -107,18 +107,20 @@ def load_news(session: Session, *, call_id: int | None = None) -> tuple[CallNews
         query = query.where(Call.state.in_(LIVE_STATES)).order_by(Call.started_at)
     else:
         query = query.where(Call.id == call_id)
-    return tuple(
-        CallNews(
-            call=call.id,
-            draft=draft.id if draft else None,
-            draft_state=draft.state if draft else None,
-            state=call.state,
-            ringing=frozenset(phones_ringing(call)),
-            answered_by=call.talking_to_id,
-            owner=draft.owner_id if draft else None,
-            line=call.line.digits if call.line else "",
-        )
-        for call, draft in session.execute(query)
+    return tuple(news_of(call, draft) for call, draft in session.execute(query))
+
+
+def news_of(call: Call, draft: Report | None) -> CallNews:
+    """The call, loaded `with_ringing`, and its draft."""
+    return CallNews(
+        call=call.id,
+        draft=draft.id if draft else None,
+        draft_state=draft.state if draft else None,
+        state=call.state,
+        ringing=frozenset(phones_ringing(call)),
+        talking_to=call.talking_to_id,
+        owner=draft.owner_id if draft else None,
+        line=call.line.digits if call.line else "",
     )
 
 
@@ -133,14 +135,17 @@ def count_drafts(session: Session) -> tuple[tuple[int, int], ...]:
 
 
 def describe(news: CallNews, listener: Listener) -> dict[str, object]:
-    """The call as one listener sees it: ids and states, nothing else."""
+    """The call as one listener sees it: ids and states, nothing else.
+
+    ``rings_me``: it rings on the listener's phone; ``talking_to_me``: that phone has the call, or had it last.
+    """
     return {
         "call": news.call,
         "draft": news.draft,
         "draft_state": news.draft_state,
         "state": news.state,
-        "mine": listener.phone is not None and listener.phone in news.ringing,
-        "answered_by_me": listener.phone is not None and listener.phone == news.answered_by,
+        "rings_me": listener.phone is not None and listener.phone in news.ringing,
+        "talking_to_me": listener.phone is not None and listener.phone == news.talking_to,
         "owner_is_me": news.owner == listener.user,
         "owner": news.owner,
         "line": news.line,

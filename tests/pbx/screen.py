@@ -77,7 +77,7 @@ class Screen:
         rang: dict[int, float] = {}
         for at, kind, data in list(self.events):
             for call in data.get("calls", []) if kind == "state" else [data] if kind == "call" else []:
-                if call.get("mine") and call["state"] == "ringing":
+                if call.get("rings_me") and call["state"] == "ringing":
                     rang.setdefault(call["call"], at)
         return rang
 

@@ -56,7 +56,7 @@ function say(error) {
 // What nobody must disturb: a field with the focus, something typed, or the draft of the call that I am speaking on.
 function busy() {
   const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
-  const speaking = [...calls.values()].some((call) => call.draft === openId() && call.answered_by_me);
+  const speaking = [...calls.values()].some((call) => call.draft === openId() && call.talking_to_me);
   return acting || Boolean(field) || Boolean(form?.touched || form?.dirty) || speaking;
 }
 
@@ -364,14 +364,14 @@ function tick() {
 // ---- news
 
 async function callNews(now, before, lead) {
-  const mine = (call) => Boolean(call && (call.mine || call.answered_by_me || call.owner_is_me));
+  const mine = (call) => Boolean(call && (call.rings_me || call.talking_to_me || call.owner_is_me));
   if (mine(now) || mine(before)) refreshLive();
   if (now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
   if (now.draft && now.draft === openId()) await openDraftNews(now, before);
   if (!lead) return;
   if (now.draft && now.draft === openId()) markSeen(now.call);
-  const begins = now.mine && !before?.mine;
-  const lifted = now.answered_by_me && now.state === "talking" && !before?.answered_by_me;
+  const begins = now.rings_me && !before?.rings_me;
+  const lifted = now.talking_to_me && now.state === "talking" && !before?.talking_to_me;
   if (begins && now.draft && !seen(now.call)) {
     if (busy()) waiting.set(now.call, false);
     else if (!(await openDraft(now.draft))) waiting.set(now.call, true);
@@ -384,7 +384,7 @@ async function callNews(now, before, lead) {
 async function openWaiting() {
   for (const [id, unanswered] of waiting) {
     const call = calls.get(id);
-    if (!call?.mine || seen(id)) waiting.delete(id);
+    if (!call?.rings_me || seen(id)) waiting.delete(id);
     else if (!opening && !busy() && (unanswered || !section())) await openDraft(call.draft);
   }
 }
@@ -403,7 +403,7 @@ async function lift(now) {
 
 async function openDraftNews(now, before) {
   if (acting) return;
-  const elsewhere = now.state === "talking" && !now.answered_by_me && before?.state !== "talking";
+  const elsewhere = now.state === "talking" && !now.talking_to_me && before?.state !== "talking";
   if (now.draft_state && now.draft_state !== section().dataset.state) {
     if (form?.dirty) notice(words.finished_elsewhere);
     else await openDraft(now.draft, { push: false });

@@ -56,7 +56,7 @@ function happened(now, lead) {
   const before = calls.get(now.call);
   if (now.state === "ringing" || now.state === "talking") calls.set(now.call, now);
   else calls.delete(now.call);
-  if (now.mine && !before?.mine && lead) ring();
+  if (now.rings_me && !before?.rings_me && lead) ring();
   tellAll("call", now, before, lead);
 }
 
@@ -68,7 +68,7 @@ function receive({ type, state, name, data, lead }) {
   } else {
     if (String(data.user) !== user) return showLink("other");
     const live = new Set(data.calls.map((call) => call.call));
-    for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "ended", mine: false }, lead);
+    for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "ended", rings_me: false }, lead);
     for (const call of data.calls) happened(call, lead);
     if (!frame.lines) fillFrame();
     tellAll("state");
@@ -101,7 +101,7 @@ function allowSound() {
 }
 
 setInterval(() => {
-  const rings = [...calls.values()].some((call) => call.mine);
+  const rings = [...calls.values()].some((call) => call.rings_me);
   document.title = rings && !document.title.startsWith("☎") ? `☎ ${title}` : title;
 }, 1000);
 
@@ -123,7 +123,7 @@ function showStrip() {
   }
   const { words } = frame;
   const link = document.documentElement.dataset.events;
-  const ringing = document.getElementById("desk") ? null : [...calls.values()].find((call) => call.mine && call.draft);
+  const ringing = document.getElementById("desk") ? null : [...calls.values()].find((call) => call.rings_me && call.draft);
   strip.className = ringing ? "strip strip-call" : "strip";
   strip.replaceChildren();
   if (link === "away") strip.append(words.away ?? "…");
