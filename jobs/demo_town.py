@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from jobs.database import DatabaseTrouble
-from jobs.demo_history import DAYS, Town, live
+from jobs.demo_history import DAYS, Town, write_history
 from jobs.demo_places import CATEGORIES, ORGANISATIONS, STREETS
 from jobs.demo_stories import PERSONS
 from jobs.settings import SettingsError
@@ -54,12 +54,8 @@ def fill_demo_town(app: Flask, seed: int = 1) -> None:
             users, phones, lines = _staff(session, settings.profile.area_code, begun)
             streets, categories = _places(session)
             known = _people(session, chance, settings.profile.area_code, begun, streets, users[0])
-            live(
-                session,
-                chance,
-                end,
-                Town(settings.profile.systemname, users, phones, lines, streets, categories, known),
-            )
+            town = Town(settings.profile, users, phones, lines, streets, categories, known)
+            write_history(session, chance, end, town)
         db.session.remove()
 
 
