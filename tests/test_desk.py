@@ -16,6 +16,7 @@ from sqlalchemy import event, func
 from werkzeug.test import TestResponse
 
 from models.base import db, transaction
+from models.drafts import DRAFT_FIELDS
 from models.people import AccessLog, Organisation, Person, Role, User
 from models.places import Category
 from models.reports import HistoryRow, Report
@@ -312,6 +313,19 @@ def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine
 
 
 # ---- saving
+
+
+def test_the_form_has_the_drafts_fields_each_as_long_as_its_column(app, exchange, mine):
+    """The template says where a field stands; the model which there are. The street is one field for two columns."""
+    draft = exchange.call()[1]
+    form = re.search(r'<fieldset class="draft-fields".*?</fieldset>', mine.page(f"/drafts/{draft}").text, re.S)[0]
+    shown = re.findall(r'\bname="(\w+)"', form)
+    assert sorted(shown) == sorted({name.replace("street_typed", "street") for name in DRAFT_FIELDS} - {"street_id"})
+    longest = {name: int(length) for length, name in re.findall(r'maxlength="(\d+)"[^>]*\bname="(\w+)"', form)}
+    assert longest["building"] == Report.building.type.length
+    for name, length in longest.items():
+        assert mine.save(draft, stored(app, draft).revision, **{name: "я" * length}).json["errors"] == {}
+        assert set(mine.save(draft, stored(app, draft).revision, **{name: "я" * (length + 1)}).json["errors"]) == {name}
 
 
 def test_only_the_sent_fields_are_saved(app, exchange, mine):

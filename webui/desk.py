@@ -35,6 +35,7 @@ from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
 from webui.events import Listener, describe, news_of, with_ringing
+from webui.form import LONGEST, stored_fields
 
 bp = Blueprint("desk", __name__)
 
@@ -217,8 +218,8 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     """Everything that the open draft shows: the form's choices and values, and its side."""
     session = db.session()
     parts: dict[str, object] = {"draft": found, "errors": errors, "notice": notice}
-    stored = form_values(found)
-    parts |= {"fields": stored | typed, "mine": found.open_to(current_user)}
+    stored = stored_fields(found)
+    parts |= {"fields": stored | typed, "mine": found.open_to(current_user), "longest": LONGEST}
     # a page that could not save shows what is stored beside what was typed
     parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
     if found.state == ReportState.DRAFT:
@@ -251,22 +252,6 @@ def side_parts(found: Report) -> dict[str, object]:
         "caller": who_calls(session, found),
         "open_reports": open_reports(session, number),
         "earlier": earlier_calls(session, found),
-    }
-
-
-def form_values(found: Report) -> dict[str, object]:
-    """What the form's fields hold: texts, and True or False for the tick."""
-    return {
-        "category_id": str(found.category_id or ""),
-        "street": found.street.name if found.street else found.street_typed,
-        "building": found.building,
-        "flat": found.flat,
-        "landmark": found.landmark,
-        "text": found.text,
-        "executor_id": str(found.executor_id or ""),
-        "emergency": bool(found.emergency),
-        "applicant_name": found.applicant_name,
-        "other_phone": found.other_phone,
     }
 
 

@@ -5,8 +5,7 @@ types into a draft first has it; everybody else is told who. Nothing typed is th
 back with what was typed, and a save that meets another gets that other's text to choose from.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -33,28 +32,17 @@ from models.drafts import (
 )
 from models.intake import printable
 from models.machine import IllegalMove
-from models.people import Organisation, User
-from models.places import Category, Street
+from models.people import User
 from models.reports import REGISTERED_STATES, HistoryEvent, Report, ReportState, read_number
-from models.search import plain
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
+from webui.form import read_fields, stored_fields, typed_fields
 from webui.text import e164, row_id
 
 bp = Blueprint("drafts", __name__)
 
 LONGEST_SAVE = 64 * 1024  # bytes: the longest fields together, with room
-LENGTHS = {
-    "street": 128,
-    "building": 16,
-    "flat": 16,
-    "landmark": 256,
-    "text": 10_000,
-    "applicant_name": 128,
-    "other_phone": 64,
-}
-_TYPE = re.compile(r"^(вул(иця)?|просп(ект)?|пров(улок)?|пл(оща)?|бульв(ар)?|б-р|пр-т|узвіз)\b\.?\s*")
 Act = Callable[[Session, Report, User], None]
 
 
@@ -133,7 +121,7 @@ def attach(draft_id: int) -> ResponseReturnValue:
         return act(draft_id, attach_it, with_form=True)
     except NoSuchReport:
         message = _("There is no report with the number «%(typed)s». Write it like 2026-0412, or 412.", typed=typed)
-        typed_form = _typed(request.form) | {"attach_typed": typed}
+        typed_form = typed_fields(request.form) | {"attach_typed": typed}
         return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
 
 
@@ -176,7 +164,7 @@ def person(draft_id: int) -> ResponseReturnValue:
             identify_caller(session, draft, user, person_id=person_id, name=name)
 
     def tell(draft: Report) -> ResponseReturnValue:
-        return {"revision": draft.revision, "fields": desk.form_values(draft)}
+        return {"revision": draft.revision, "fields": stored_fields(draft)}
 
     try:
         return act(draft_id, say, with_form="revision" in request.form, show=tell)
@@ -218,9 +206,9 @@ def act(
         errors = {_FORM_FIELD.get(error.field, error.field): _(error.message) for error in refused.errors}
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         draft = desk.find_draft(draft_id)
-        typed = _typed(request.form) if with_form else {}
+        typed = typed_fields(request.form) if with_form else {}
         return desk.show(draft, 409, typed=typed, notice=explain(trouble))
-    return desk.show(desk.find_draft(draft_id), 422, typed=_typed(request.form), errors=errors)
+    return desk.show(desk.find_draft(draft_id), 422, typed=typed_fields(request.form), errors=errors)
 
 
 def store(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
@@ -229,52 +217,6 @@ def store(session: Session, draft: Report, user: User, values: dict[str, object]
     if "other_phone" in values:
         own = draft.call.number if draft.call else None
         draft.contact_number = own or e164(str(values["other_phone"]))
-
-
-def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:
-    """The form's fields as the draft stores them, and a sentence for each that cannot be stored.
-
-    ``whole`` is a form that was sent as one, where a tick that is not there means no.
-    """
-    values: dict[str, object] = {}
-    errors: dict[str, str] = {}
-    for name, longest in LENGTHS.items():
-        if name in typed:
-            text = str(typed[name] or "").replace("\r\n", "\n").replace("\0", "")
-            text = text.encode("utf-8", "replace").decode()  # half characters cannot be stored
-            if len(text) > longest:
-                errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
-            elif name == "street":
-                street = find_street(session, text)
-                values["street_id"] = street.id if street else None
-                values["street_typed"] = "" if street else text.strip()
-            else:
-                values[name] = text if name == "text" else text.strip()
-    for name, table in (("category_id", Category), ("executor_id", Organisation)):
-        if name in typed:
-            wanted = str(typed[name] or "")
-            if not wanted:
-                values[name] = None
-            elif (chosen := row_id(wanted)) is not None and session.get(table, chosen):
-                values[name] = chosen
-            else:
-                errors[name] = _("Choose one from the list.")
-    if whole or "emergency" in typed:
-        values["emergency"] = typed.get("emergency") in (True, "true", "on", "1")
-    return values, errors
-
-
-def find_street(session: Session, typed: str) -> Street | None:
-    """The street of this name or former name, with or without «вул.»; None when there is none, or more than one."""
-    wanted = _street_key(typed)
-    if not wanted:
-        return None
-    streets = session.scalars(select(Street).where(Street.active)).all()
-    for names in (lambda street: [street.name], lambda street: re.split(r"[,;]", street.former_names)):
-        found = [street for street in streets if wanted in map(_street_key, names(street))]
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
 
 
 def find_by_number(session: Session, typed: str) -> Report | None:
@@ -298,15 +240,9 @@ def _conflict(draft_id: int, trouble: Exception) -> ResponseReturnValue:
     if isinstance(trouble, TakenByAnother):
         return {"error": "taken", "owner": str(trouble), "message": message}, 409
     if isinstance(trouble, SavedMeanwhile):
-        fields = desk.form_values(draft)
+        fields = stored_fields(draft)
         return {"error": "saved_meanwhile", "revision": draft.revision, "fields": fields, "message": message}, 409
     return {"error": "not_a_draft", "state": draft.state, "message": message}, 409
-
-
-def _typed(form: Mapping[str, str]) -> dict[str, object]:
-    """What stands in the form, to be shown again."""
-    typed: dict[str, object] = {name: form[name] for name in (*LENGTHS, "category_id", "executor_id") if name in form}
-    return typed | {"emergency": "emergency" in form}
 
 
 def _repeat(report: Report | None) -> dict[str, object] | None:
@@ -320,10 +256,6 @@ def _me(session: Session) -> User:
 def _revision(value: object) -> int:
     revision = row_id(value)
     return -1 if revision is None else revision
-
-
-def _street_key(name: str) -> str:
-    return " ".join(_TYPE.sub("", plain(name).strip()).split())
 
 
 _FORM_FIELD = {"street_id": "street"}

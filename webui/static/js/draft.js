@@ -6,7 +6,6 @@ const PAUSE = 600;
 const AGAIN = 3000; // between two tries while nobody answers
 const KEEP = 14 * 24 * 3600 * 1000; // so long a text waits in this browser
 const GONE = ["taken", "not_a_draft"]; // refusals that no second try changes
-const FIELDS = ["category_id", "street", "building", "flat", "landmark", "text", "executor_id", "emergency", "applicant_name", "other_phone"];
 const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
 const user = document.body.dataset.user;
 const channel = "BroadcastChannel" in self ? new BroadcastChannel("drafts") : null;
@@ -28,6 +27,7 @@ export class DraftForm {
     this.form = form;
     this.saved = saved; // told after each save
     this.id = Number(form.dataset.draft);
+    this.names = [...form.querySelectorAll(".draft-fields [name]")].map((field) => field.name);
     this.say = (text) => this.closed || say(text); // shows a notice above the form
     this.base = this.read(); // what the server has
     this.touched = Object.values(this.base).some((value) => value !== "" && value !== false);
@@ -58,7 +58,7 @@ export class DraftForm {
 
   read() {
     const value = (field) => (field.type === "checkbox" ? field.checked : field.value);
-    return Object.fromEntries(FIELDS.map((name) => [name, value(this.field(name))]));
+    return Object.fromEntries(this.names.map((name) => [name, value(this.field(name))]));
   }
 
   write(name, value) {
@@ -77,7 +77,7 @@ export class DraftForm {
 
   dirtyFields() {
     const now = this.read();
-    return Object.fromEntries(FIELDS.filter((name) => now[name] !== this.base[name]).map((name) => [name, now[name]]));
+    return Object.fromEntries(this.names.filter((name) => now[name] !== this.base[name]).map((name) => [name, now[name]]));
   }
 
   get dirty() {
@@ -95,7 +95,7 @@ export class DraftForm {
   }
 
   changed(field) {
-    if (!FIELDS.includes(field.name)) return;
+    if (!this.names.includes(field.name)) return;
     this.touched = true;
     if (field.name === "executor_id") this.executorChosen = this.choseExecutor();
     if (field.name === "category_id" && !this.executorChosen) this.write("executor_id", this.categoryExecutor());
@@ -123,7 +123,7 @@ export class DraftForm {
     if (!kept) return;
     const now = this.base;
     this.base = { ...now, ...kept.base };
-    for (const [name, value] of Object.entries(kept.fields)) if (FIELDS.includes(name)) this.write(name, value);
+    for (const [name, value] of Object.entries(kept.fields)) if (this.names.includes(name)) this.write(name, value);
     this.touched = true;
     this.meet(now, this.revision);
     if (!this.stopped) this.flush();
@@ -133,7 +133,7 @@ export class DraftForm {
   meet(fields, revision) {
     if (revision < this.revision) return;
     const ours = this.read();
-    for (const name of FIELDS) {
+    for (const name of this.names) {
       if (!(name in fields) || fields[name] === this.base[name]) continue;
       if (ours[name] === this.base[name]) this.write(name, fields[name]);
       else if (ours[name] !== fields[name]) this.conflicts.set(name, fields[name]);

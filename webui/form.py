@@ -1,0 +1,92 @@
+"""The form of a draft: how its fields are read, what they hold, and how long they may be.
+
+Which fields there are says `models.drafts.DRAFT_FIELDS`; where each stands, the template. The street is one field
+for two columns: the street that was recognised, or what was typed instead.
+"""
+
+import re
+from collections.abc import Mapping
+
+from flask_babel import gettext as _
+from sqlalchemy import String, select
+from sqlalchemy.orm import Session
+
+from models.drafts import DRAFT_FIELDS
+from models.people import Organisation
+from models.places import Category, Street
+from models.reports import Report
+from models.search import plain
+from webui.text import row_id
+
+LONGEST_TEXT = 10_000  # characters
+LONGEST = {  # characters, by the field's name
+    name.replace("street_typed", "street"): Report.__table__.c[name].type.length or LONGEST_TEXT
+    for name in DRAFT_FIELDS
+    if isinstance(Report.__table__.c[name].type, String)
+}
+CHOICES = {"category_id": Category, "executor_id": Organisation}
+_TYPE = re.compile(r"^(вул(иця)?|просп(ект)?|пров(улок)?|пл(оща)?|бульв(ар)?|б-р|пр-т|узвіз)\b\.?\s*")
+
+
+def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:
+    """The form's fields as the draft stores them, and a sentence for each that cannot be stored.
+
+    ``whole`` is a form that was sent as one, where a tick that is not there means no.
+    """
+    values: dict[str, object] = {}
+    errors: dict[str, str] = {}
+    for name, longest in LONGEST.items():
+        if name in typed:
+            text = str(typed[name] or "").replace("\r\n", "\n").replace("\0", "")
+            text = text.encode("utf-8", "replace").decode()  # half characters cannot be stored
+            if len(text) > longest:
+                errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
+            elif name == "street":
+                street = find_street(session, text)
+                values["street_id"] = street.id if street else None
+                values["street_typed"] = "" if street else text.strip()
+            else:
+                values[name] = text if name == "text" else text.strip()
+    for name, table in CHOICES.items():
+        if name in typed:
+            wanted = str(typed[name] or "")
+            if not wanted:
+                values[name] = None
+            elif (chosen := row_id(wanted)) is not None and session.get(table, chosen):
+                values[name] = chosen
+            else:
+                errors[name] = _("Choose one from the list.")
+    if whole or "emergency" in typed:
+        values["emergency"] = typed.get("emergency") in (True, "true", "on", "1")
+    return values, errors
+
+
+def stored_fields(draft: Report) -> dict[str, object]:
+    """What is stored, as the form's fields hold it: texts, and True or False for the tick."""
+    street = draft.street.name if draft.street else draft.street_typed
+    texts = {name: street if name == "street" else getattr(draft, name) for name in LONGEST}
+    choices = {name: str(getattr(draft, name) or "") for name in CHOICES}
+    return texts | choices | {"emergency": bool(draft.emergency)}
+
+
+def typed_fields(form: Mapping[str, str]) -> dict[str, object]:
+    """What was sent, to be shown again."""
+    typed: dict[str, object] = {name: form[name] for name in (*LONGEST, *CHOICES) if name in form}
+    return typed | {"emergency": "emergency" in form}
+
+
+def find_street(session: Session, typed: str) -> Street | None:
+    """The street of this name or former name, with or without «вул.»; None when there is none, or more than one."""
+    wanted = _street_key(typed)
+    if not wanted:
+        return None
+    streets = session.scalars(select(Street).where(Street.active)).all()
+    for names in (lambda street: [street.name], lambda street: re.split(r"[,;]", street.former_names)):
+        found = [street for street in streets if wanted in map(_street_key, names(street))]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _street_key(name: str) -> str:
+    return " ".join(_TYPE.sub("", plain(name).strip()).split())
