@@ -1,0 +1,69 @@
+// The buttons of the open draft and of the bars: what each sends, and what its answer does.
+import { refreshLive } from "./live.js";
+import { htmlOf, post } from "./net.js";
+import * as pane from "./pane.js";
+
+export let acting = false; // a button was pressed and the answer is not there yet
+
+document.addEventListener("submit", (event) => {
+  const target = event.target;
+  if (target.id === "draft-form") {
+    event.preventDefault();
+    if (event.submitter) pressed(event.submitter);
+  } else if (target.matches("[data-claim]")) {
+    event.preventDefault();
+    pane.openDraft(Number(target.closest(".bar").dataset.draft), { claim: true, focus: true });
+  } else if (target.matches("[data-hand-over], [data-reopen]")) {
+    event.preventDefault();
+    const body = new FormData(target, event.submitter);
+    const draft = Number(target.action.match(/drafts\/(\d+)/)[1]);
+    act(target.action, body, target.matches("[data-reopen]") || draft === pane.openId());
+  }
+});
+
+// A button of the form: first everything typed is saved, then the button's own errand is sent.
+async function pressed(button) {
+  if (acting || !pane.form) return;
+  acting = true;
+  const open = pane.form; // another one may be opened before the answer is there
+  try {
+    await open.flush();
+    if (open.closed) return;
+    if (open.conflicts.size) return pane.notice(pane.words.compare);
+    if (open.stopped && open.dirty) return;
+    const body = new FormData(open.form, button);
+    const fields = open.read();
+    const answer = await post(button.getAttribute("formaction") ?? open.form.action, body);
+    const act = button.dataset.act;
+    if (act === "person" && answer.ok) {
+      const { fields, revision } = await answer.json();
+      open.meet(fields, revision);
+      pane.refreshSide();
+    } else if (act === "hand_over" && answer.ok) {
+      if (open === pane.form) pane.closePane(pane.words.handed_over);
+    } else {
+      const content = await htmlOf(answer);
+      if (answer.ok) open.base = fields; // the errand carried all fields
+      open.remember();
+      if (open === pane.form) pane.replacePane(content, answer.ok ? "a[data-close], #category_id" : "[data-error-summary], .notice");
+    }
+  } catch (error) {
+    pane.say(error);
+  } finally {
+    acting = false;
+  }
+}
+
+async function act(url, body, replace) {
+  if (acting) return;
+  acting = true;
+  try {
+    const content = await htmlOf(await post(url, body));
+    if (replace) pane.replacePane(content, "#text, [data-close]");
+    refreshLive();
+  } catch (error) {
+    pane.say(error);
+  } finally {
+    acting = false;
+  }
+}

@@ -1,0 +1,68 @@
+// The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take.
+import { discard, refusedTexts, unsent } from "./draft.js";
+import { html } from "./net.js";
+import { form, openId, words } from "./pane.js";
+import { plainOf, refresh } from "./parts.js";
+
+const lists = document.getElementById("lists");
+let listsDue = Infinity;
+let listsTimer = 0;
+
+// Who goes on typing does not put it off.
+export function refreshLists(after = 250) {
+  const due = Date.now() + after;
+  if (due >= listsDue) return;
+  listsDue = due;
+  clearTimeout(listsTimer);
+  listsTimer = setTimeout(
+    () => {
+      listsDue = Infinity;
+      refresh("lists", async () => {
+        const fresh = document.createElement("aside");
+        fresh.innerHTML = await html("/desk/lists");
+        if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
+        showUnsent();
+      });
+    },
+    after,
+  );
+}
+
+export function showUnsent() {
+  for (const link of lists.querySelectorAll("[data-draft-link]")) {
+    const waits = Boolean(unsent(Number(link.dataset.draftLink))) && Number(link.dataset.draftLink) !== openId();
+    let mark = link.querySelector(".unsent");
+    if (waits && !mark) {
+      mark = document.createElement("span");
+      mark.className = "unsent tone-late";
+      mark.textContent = `▲ ${words.unsent}`;
+      link.append(mark);
+    } else if (!waits) mark?.remove();
+  }
+  showRefused();
+}
+
+// Texts that the server will not take any more (a colleague's draft, a finished one): to read, and to discard.
+function showRefused() {
+  document.getElementById("refused")?.remove();
+  const texts = refusedTexts().filter(({ id }) => id !== form?.id);
+  if (!texts.length) return;
+  const fresh = document.getElementById("refused-texts").content.cloneNode(true);
+  const list = fresh.querySelector("ul");
+  const row = list.firstElementChild;
+  list.replaceChildren();
+  for (const { id, text } of texts) {
+    const item = row.cloneNode(true);
+    item.querySelector("[data-text]").textContent = text;
+    item.querySelector("[data-discard]").dataset.discard = id;
+    list.append(item);
+  }
+  lists.append(fresh);
+}
+
+lists.addEventListener("click", (event) => {
+  const refused = event.target.closest("[data-discard]");
+  if (!refused) return;
+  discard(Number(refused.dataset.discard));
+  showUnsent();
+});

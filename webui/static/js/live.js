@@ -1,0 +1,60 @@
+// The bars of my live calls, with their clocks and the key F2.
+import { html } from "./net.js";
+import { openId } from "./pane.js";
+import { parse, refresh, swap } from "./parts.js";
+
+const live = document.getElementById("live");
+
+// The bar that F2 takes: the first that rings for me with another draft than the open one, else the first that rings,
+// else the first.
+export function next() {
+  const bars = [...live.querySelectorAll(".bar")].filter((bar) => bar.dataset.draft);
+  const ringing = bars.filter((bar) => bar.dataset.ringing === "true");
+  return ringing.find((bar) => Number(bar.dataset.draft) !== openId()) ?? ringing[0] ?? bars[0];
+}
+
+// The bars and the open draft belong together: F2 stands on the bar that it takes, and a draft has one button to take it.
+export function match() {
+  for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
+  const claim = document.querySelector('#pane [data-act="claim"]');
+  if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
+}
+
+export function refreshLive() {
+  return refresh("live", async () => {
+    const fresh = parse(await html("/desk/live"));
+    const known = new Map([...live.querySelectorAll(".bar")].map((bar) => [bar.dataset.call, bar]));
+    for (const bar of [...fresh.querySelectorAll(".bar")]) {
+      const old = known.get(bar.dataset.call);
+      known.delete(bar.dataset.call);
+      if (old) {
+        keepLooks(old, bar);
+        swap(old, bar);
+      } else live.append(bar);
+    }
+    for (const gone of known.values()) gone.remove();
+    live.querySelector(".live-quiet")?.remove();
+    const quiet = fresh.querySelector(".live-quiet");
+    if (quiet) live.replaceChildren(quiet);
+    match();
+    tick();
+  });
+}
+
+// What this page has put into a bar by itself.
+function keepLooks(old, bar) {
+  const [before, now] = [old, bar].map((one) => one.querySelector("[data-take]"));
+  if (before && now) now.hidden = before.hidden;
+  if (old.querySelector(".bar-clock").dataset.since === bar.querySelector(".bar-clock").dataset.since) {
+    bar.querySelector(".bar-clock").textContent = old.querySelector(".bar-clock").textContent;
+  }
+}
+
+export function tick() {
+  for (const clock of live.querySelectorAll(".bar-clock")) {
+    const seconds = Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.since)));
+    const two = (value) => String(value).padStart(2, "0");
+    const hours = Math.floor(seconds / 3600);
+    clock.textContent = `${hours ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  }
+}

@@ -1,0 +1,75 @@
+// What a call's news do to the desk: its draft opens by itself, becomes mine, or closes. Nobody who types is disturbed.
+import { acting } from "./buttons.js";
+import { calls } from "./events.js";
+import { refreshLists } from "./lists.js";
+import { refreshLive } from "./live.js";
+import { ask, post } from "./net.js";
+import * as pane from "./pane.js";
+
+const waiting = new Map(); // calls that began to ring here and could not open → whether nobody answered
+
+// What nobody must disturb: a button's errand, a form that is being filled, the draft of the call that I am speaking on.
+function busy() {
+  const speaking = [...calls.values()].some((call) => call.draft === pane.openId() && call.talking_to_me);
+  return acting || pane.beingFilled() || speaking;
+}
+
+export async function callNews(now, before, lead) {
+  const mine = (call) => Boolean(call && (call.rings_me || call.talking_to_me || call.owner_is_me));
+  if (mine(now) || mine(before)) refreshLive();
+  if (now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
+  if (now.draft && now.draft === pane.openId()) await openDraftNews(now, before);
+  if (!lead) return;
+  if (now.draft && now.draft === pane.openId()) pane.markSeen(now.call);
+  const begins = now.rings_me && !before?.rings_me;
+  const lifted = now.talking_to_me && now.state === "talking" && !before?.talking_to_me;
+  if (begins && now.draft && !pane.seen(now.call)) {
+    if (busy()) waiting.set(now.call, false);
+    else if (!(await pane.openDraft(now.draft))) waiting.set(now.call, true);
+  }
+  if (lifted && now.draft) await lift(now);
+}
+
+// What could not open when it began to ring opens while it still rings: after no answer as soon as there is one, after
+// somebody's typing only where nothing is open.
+export async function openWaiting() {
+  for (const [id, unanswered] of waiting) {
+    const call = calls.get(id);
+    if (!call?.rings_me || pane.seen(id)) waiting.delete(id);
+    else if (!pane.opening && !busy() && (unanswered || !pane.section())) await pane.openDraft(call.draft);
+  }
+}
+
+// I lifted the receiver: the draft is mine, and if nothing has the focus the form gets it.
+async function lift(now) {
+  const openIt = () => pane.openDraft(now.draft, { claim: true, focus: document.activeElement === document.body });
+  if (now.draft !== pane.openId()) {
+    if (!busy()) await openIt();
+  } else if (!pane.form || pane.form.touched || pane.form.dirty) {
+    if (!now.owner_is_me) await post(`/drafts/${now.draft}/claim`, new FormData()).catch(() => {});
+    pane.refreshHead();
+  } else await openIt();
+}
+
+async function openDraftNews(now, before) {
+  if (acting) return;
+  const { form } = pane;
+  const elsewhere = now.state === "talking" && !now.talking_to_me && before?.state !== "talking";
+  if (now.draft_state && now.draft_state !== pane.section().dataset.state) {
+    if (form?.dirty) pane.notice(pane.words.finished_elsewhere);
+    else await pane.openDraft(now.draft, { push: false });
+  } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
+    const note = await noteOf(now.call);
+    if (pane.openId() === now.draft && !pane.form?.touched) pane.closePane(note);
+  } else if (elsewhere && form && pane.section().dataset.mine === "true") { // else the page says already whose it is
+    pane.notice(await noteOf(now.call));
+    pane.refreshHead();
+  } else if (now.state !== before?.state || now.owner !== before?.owner) {
+    pane.refreshHead();
+    pane.refreshSide();
+  }
+}
+
+async function noteOf(call) {
+  return (await (await ask(`/desk/calls/${call}`)).json()).note;
+}

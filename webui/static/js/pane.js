@@ -1,0 +1,123 @@
+// The open draft: opening, closing, what it says, and its own parts. `whenPaneChanges` tells who shows more about it.
+import { DraftForm } from "./draft.js";
+import { calls } from "./events.js";
+import { Away, LoggedOut, OtherUser, Refused, html, htmlOf, post } from "./net.js";
+import { parse, refresh, swap } from "./parts.js";
+
+export const words = JSON.parse(document.getElementById("desk").dataset.words);
+const pane = document.getElementById("pane");
+const listeners = [];
+export let form = null; // the open draft's form, while it is a draft
+export let opening = 0; // how many openings wait for their answer
+let turn = 0; // counts openings: a slow answer must not replace a newer one
+
+export const section = () => document.getElementById("draft");
+export const openId = () => Number(section()?.dataset.draft ?? 0);
+
+// `listener("shown")` when another content stands in the pane, `listener("saved")` when the form's fields were saved.
+export function whenPaneChanges(listener) {
+  listeners.push(listener);
+}
+
+function tell(...news) {
+  for (const listener of listeners) listener(...news);
+}
+
+export function mount() {
+  const element = document.getElementById("draft-form");
+  form = element ? new DraftForm(element, notice, () => tell("saved")) : null;
+}
+
+export function replacePane(content, focus = "") {
+  form?.close();
+  pane.innerHTML = content;
+  mount();
+  tell("shown");
+  if (focus) pane.querySelector(focus)?.focus();
+}
+
+export function notice(text, tone = "notice-wrong") {
+  const place = document.getElementById("draft-notice") ?? section() ?? pane;
+  const old = place.querySelector(":scope > .notice");
+  if (!text || old?.textContent.trim() === text) return;
+  old?.remove();
+  const line = document.createElement("p");
+  line.className = `notice ${tone}`;
+  if (place.id !== "draft-notice") line.setAttribute("role", "status"); // that place is one already
+  line.textContent = text;
+  place.prepend(line);
+}
+
+// Why a button or a link did nothing, in words.
+export function say(error) {
+  if (error instanceof Away || error instanceof LoggedOut) notice(words.no_link);
+  else if (error instanceof OtherUser) notice(words.other_user);
+  else if (error instanceof Refused) notice([error.message, words.refused].filter(Boolean).join(". "));
+  else throw error;
+}
+
+// A field has the focus, or something was typed.
+export function beingFilled() {
+  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
+  return Boolean(field) || Boolean(form?.touched || form?.dirty);
+}
+
+// False when nobody answered.
+export async function openDraft(id, { claim = false, focus = false, push = true } = {}) {
+  const mine = ++turn;
+  form?.flush(); // goes on by itself; what is not sent is in this browser's storage
+  let content;
+  opening += 1;
+  try {
+    content = await (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
+  } catch (error) {
+    if (error instanceof Away || error instanceof LoggedOut) return false;
+    say(error);
+    return true;
+  } finally {
+    opening -= 1;
+  }
+  if (mine !== turn) return true;
+  if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
+  replacePane(content, focus ? "#category_id, [data-close]" : "");
+  for (const call of calls.values()) if (call.draft === id) markSeen(call.call);
+  return true;
+}
+
+export function closePane(text = "") {
+  turn += 1;
+  form?.flush();
+  if (location.pathname !== "/") history.pushState(null, "", "/");
+  replacePane(document.getElementById("empty-pane").innerHTML);
+  notice(text, "");
+}
+
+// A call opens its form once in this tab: closed ones do not come back.
+const seenCalls = () => JSON.parse(sessionStorage.getItem("cc-seen") ?? "[]");
+export const seen = (call) => seenCalls().includes(call);
+
+export function markSeen(call) {
+  if (!seen(call)) sessionStorage.setItem("cc-seen", JSON.stringify([...seenCalls().slice(-50), call]));
+}
+
+export function refreshSide() {
+  return refresh("side", async () => {
+    const id = openId(); // here: when this runs once more, another draft may be open
+    if (!id) return;
+    const fresh = parse(`<div id="side" class="side">${await html(`/desk/side/${id}`)}</div>`);
+    if (id === openId()) swap(document.getElementById("side"), fresh.firstElementChild);
+  });
+}
+
+export function refreshHead() {
+  return refresh("head", async () => {
+    const id = openId();
+    if (!id) return;
+    const fresh = parse(await html(`/drafts/${id}`));
+    const head = document.getElementById("draft-head");
+    if (id !== openId() || !head) return;
+    const now = fresh.getElementById("draft-head");
+    if (now) head.replaceWith(now);
+    for (const name of ["owned", "mine"]) section().dataset[name] = fresh.getElementById("draft").dataset[name];
+  });
+}

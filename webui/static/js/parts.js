@@ -1,0 +1,39 @@
+// Parts of the page that are fetched again when something happened.
+import { Away, LoggedOut, Refused } from "./net.js";
+
+const fetching = new Map();
+
+// At most one request for a part at a time, and one more if something happened meanwhile.
+export async function refresh(name, load) {
+  if (fetching.has(name)) {
+    fetching.set(name, true);
+    return;
+  }
+  fetching.set(name, false);
+  try {
+    await load();
+  } catch (error) {
+    if (![Away, LoggedOut, Refused].some((kind) => error instanceof kind)) throw error; // the old part stays
+  } finally {
+    const again = fetching.get(name);
+    fetching.delete(name);
+    if (again) refresh(name, load);
+  }
+}
+
+export const plainOf = (content) => content.replace(/name="csrf_token" value="[^"]*"/g, "");
+
+// Replaces an element only if it changed, and gives the focus back to the same button.
+export function swap(old, fresh) {
+  if (plainOf(old.outerHTML.replace(/ open=""/g, "")) === plainOf(fresh.outerHTML)) return;
+  const focusable = "a, button, summary, input";
+  const at = [...old.querySelectorAll(focusable)].indexOf(document.activeElement);
+  old.replaceWith(fresh);
+  if (at >= 0) fresh.querySelectorAll(focusable)[at]?.focus();
+}
+
+export function parse(content) {
+  const box = document.createElement("template");
+  box.innerHTML = content;
+  return box.content;
+}
