@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from jobs.app import bare_app
-from jobs.settings import Settings, SettingsError, load_settings
+from jobs.settings import Settings, demo_only, load_settings
 from jobs.sipp import SipError, free_udp_port, register_phone, start_citizen, start_phone
 from models.base import db
 from models.calls import Call
@@ -21,11 +21,6 @@ TALK_SECONDS = 45
 RENEW_SECONDS = 600
 
 
-def _demo_only(settings: Settings) -> None:
-    if settings.env == "production":
-        raise SettingsError("Simulated phones and citizens belong to the demo: this is CC_ENV=production.")
-
-
 def place_call(settings: Settings, from_number: str, to_line: str, patience: float = 60.0) -> int:
     """Call ``to_line`` ("5-32-73") as a citizen with ``from_number`` ("anonymous" withholds it); wait for the end.
 
@@ -33,7 +28,7 @@ def place_call(settings: Settings, from_number: str, to_line: str, patience: flo
     (the database says so, as it does for every call). Raises `SipError` when no service runs, for a line that does
     not exist, and for a number that cannot be sent.
     """
-    _demo_only(settings)
+    demo_only(settings)
     if not settings.supervisor_socket.exists():
         raise SipError(f"No service runs with CC_VAR={settings.var}: start script/server, or set CC_VAR as it has it.")
     digits = "".join(ch for ch in from_number if ch.isdigit() or ch == "+") or from_number
@@ -90,7 +85,7 @@ class DemoPhone:
 
 def run_phone(settings: Settings, name: str | None = None) -> int:
     """Be the desk phone ``name`` (all of them when None) until interrupted. Raises `SipError`, `SettingsError`."""
-    _demo_only(settings)
+    demo_only(settings)
     with bare_app(settings).app_context():
         query = select(Phone.name, Phone.secret).order_by(Phone.name)
         rows = db.session.execute(query if name is None else query.where(Phone.name == name)).all()

@@ -13,7 +13,7 @@ from jobs.database import DatabaseTrouble
 from jobs.demo_history import DAYS, Town, write_history
 from jobs.demo_places import CATEGORIES, ORGANISATIONS, STREETS
 from jobs.demo_stories import PERSONS
-from jobs.settings import SettingsError
+from jobs.settings import demo_only
 from models.base import db, now, transaction
 from models.calls import Call
 from models.lines import Line, RingStep
@@ -43,8 +43,7 @@ def fill_demo_town(app: Flask, seed: int = 1) -> None:
     `SettingsError` in production and `DatabaseTrouble` when the database is not empty; nothing is written then.
     """
     settings = app.config["SETTINGS"]
-    if settings.env == "production":
-        raise SettingsError("The demo town is not for production: set CC_ENV=demo, or enter the town's own data.")
+    demo_only(settings)
     chance, end = random.Random(seed), now()
     with app.app_context():
         with transaction() as session:

@@ -113,6 +113,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def demo_only(settings: Settings) -> None:
+    """Refuse, before anything is touched, what real citizens must never meet. Raises `SettingsError` in production."""
+    if settings.env == "production":
+        raise SettingsError("The demo town and its telephones are not for production: this is CC_ENV=production.")
+
+
 def default_var(checkout: Path) -> Path:
     """Where all data lies unless ``CC_VAR`` says otherwise: ``var/`` in the checkout.
 

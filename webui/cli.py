@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import click
 
-from jobs.settings import SettingsError, load_settings
+from jobs.settings import SettingsError, demo_only, load_settings
 from webui.cli_calls import call, report
 from webui.cli_people import line, phone, user
 from webui.cli_tools import Refused, as_json, print_rows
@@ -133,7 +133,7 @@ def town() -> None:
     from jobs.demo_town import DEMO_USERS, fill_demo_town
 
     settings = load_settings()
-    _demo_only(settings.env)
+    demo_only(settings)
     app = bare_app(settings)
     prepare_database(app)
     fill_demo_town(app)
@@ -149,7 +149,7 @@ def demo_call(from_number: str, to_line: str, patience: float) -> None:
     from jobs.demo_phones import place_call
 
     settings = load_settings()
-    _demo_only(settings.env)
+    demo_only(settings)
     click.echo("Calling: look at the desk of whom the line rings for …")
     unanswered = place_call(settings, from_number, to_line, patience)
     click.echo("Nobody answered; the call is among the missed ones." if unanswered else "Answered, and ended.")
@@ -163,11 +163,5 @@ def demo_phone(name: str) -> None:
     from jobs.demo_phones import run_phone
 
     settings = load_settings()
-    _demo_only(settings.env)
+    demo_only(settings)
     sys.exit(run_phone(settings, name))
-
-
-def _demo_only(env: str) -> None:
-    """Refuse before anything is touched."""
-    if env == "production":
-        raise SettingsError("The demo town is not for production: this is CC_ENV=production.")
