@@ -2,13 +2,13 @@
 
 import json
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import click
 
 from jobs.settings import SettingsError, demo_only, load_settings
-from webui.cli_calls import call, report
-from webui.cli_people import line, phone, user
+from webui.cli_calls import calls, reports
+from webui.cli_people import lines, phones, users
 from webui.cli_tools import Refused, as_json, print_rows
 
 
@@ -18,7 +18,7 @@ def cli() -> None:
     """The town's contact centre: people, lines, calls, reports, health."""
 
 
-for group in (user, line, phone, call, report):
+for group in (users, lines, phones, calls, reports):
     cli.add_command(group)
 
 
@@ -66,12 +66,11 @@ def _explain(error: Exception) -> str | None:
 def health(in_json: bool) -> None:
     """How every part is, and what to do; exit status 1 when something is not well."""
     from webui import create_app
-    from webui.health import as_json as told
-    from webui.health import look
+    from webui import health as parts
 
     app = create_app()
     with app.test_request_context("/health"):
-        answer = told(look(app))
+        answer = parts.as_json(parts.look(app))
     if in_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
@@ -110,14 +109,12 @@ def check(in_json: bool) -> None:
     from sqlalchemy import make_url
 
     settings = load_settings()
-    shown = replace(settings, database_url=make_url(settings.database_url).render_as_string(hide_password=True))
-    rows = [{"setting": field.name, "value": str(getattr(shown, field.name))} for field in fields(shown)]
-    for row in rows:
-        if row["setting"] == "profile":
-            row["value"] = settings.profile.name
-        if row["setting"] == "redis_url" and "@" in row["value"]:
-            row["value"] = f"…@{row['value'].rpartition('@')[2]}"
-    print_rows(rows, in_json)
+    shown = {field.name: str(getattr(settings, field.name)) for field in fields(settings)}
+    shown["profile"] = settings.profile.name
+    shown["database_url"] = make_url(settings.database_url).render_as_string(hide_password=True)
+    if "@" in settings.redis_url:  # a password stands before it
+        shown["redis_url"] = f"…@{settings.redis_url.rpartition('@')[2]}"
+    print_rows([{"setting": name, "value": value} for name, value in shown.items()], in_json)
 
 
 @cli.group()

@@ -1,17 +1,22 @@
 """The commands about calls and reports."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from jobs.settings import load_settings
 from webui.cli_tools import Refused, as_json, how_many, in_full, number_printer, open_database, print_rows, when
 
+if TYPE_CHECKING:
+    from models.reports import Report
 
-@click.group()
-def call() -> None:
+
+@click.group("call")
+def calls() -> None:
     """Calls of citizens."""
 
 
-@call.command("list")
+@calls.command("list")
 @click.option("--missed", is_flag=True, help="Only calls that nobody answered and that wait for a call-back.")
 @how_many
 @in_full
@@ -30,25 +35,25 @@ def list_calls(missed: bool, limit: int, full: bool, in_json: bool) -> None:
     with open_database() as session:
         rows = [
             {
-                "id": one.id,
-                "started": when(one.started_at),
-                "line": one.line.number if one.line else None,
-                "number": printed(one.number, one.number_received),
-                "state": str(one.state),
-                "answered_by": one.answered_by.name if one.answered_by else None,
-                "seconds": int((one.ended_at - one.started_at).total_seconds()) if one.ended_at else None,
+                "id": call.id,
+                "started": when(call.started_at),
+                "line": call.line.number if call.line else None,
+                "number": printed(call.number, call.number_received),
+                "state": str(call.state),
+                "answered_by": call.answered_by.name if call.answered_by else None,
+                "seconds": int((call.ended_at - call.started_at).total_seconds()) if call.ended_at else None,
             }
-            for one in session.scalars(query.limit(limit))
+            for call in session.scalars(query.limit(limit))
         ]
     print_rows(rows, in_json)
 
 
-@click.group()
-def report() -> None:
+@click.group("report")
+def reports() -> None:
     """Registered reports."""
 
 
-@report.command("list")
+@reports.command("list")
 @click.option("--search", default="", help="A report number, a telephone number, or words.")
 @click.option("--state", type=click.Choice(["new", "in_progress", "done", "closed"]))
 @how_many
@@ -63,22 +68,11 @@ def list_reports(search: str, state: str | None, limit: int, full: bool, in_json
     wanted = JournalFilter(text=search, state=ReportState(state) if state else None)
     with open_database() as session:
         page = find_reports(session, wanted, limit=limit, area_code=load_settings().profile.area_code)
-        rows = [
-            {
-                "number": one.number,
-                "state": str(one.state),
-                "registered": when(one.registered_at),
-                "due": when(one.due_at),
-                "category": one.category.name if one.category else None,
-                "place": one.place,
-                "applicant_number": printed(one.contact_number, ""),
-            }
-            for one in page.rows
-        ]
+        rows = [{**_summary(report), "applicant_number": printed(report.contact_number, "")} for report in page.rows]
     print_rows(rows, in_json)
 
 
-@report.command("show")
+@reports.command("show")
 @click.argument("number")
 @in_full
 @as_json
@@ -90,22 +84,17 @@ def show_report(number: str, full: bool, in_json: bool) -> None:
 
     printed = number_printer(full)
     with open_database() as session:
-        one = session.scalar(select(Report).where(Report.number == read_number(number)))
-        if one is None:
+        report = session.scalar(select(Report).where(Report.number == read_number(number)))
+        if report is None:
             raise Refused(f"There is no report {number}: see contact-center report list.")
         facts = {
-            "number": one.number,
-            "state": str(one.state),
-            "registered": when(one.registered_at),
-            "due": when(one.due_at),
-            "category": one.category.name if one.category else None,
-            "place": one.place,
-            "text": one.text,
-            "executor": one.executor.name if one.executor else None,
-            "line": one.line.number if one.line else None,
-            "applicant": one.applicant_name,
-            "applicant_number": printed(one.contact_number, ""),
-            "repeat_of": one.repeat_of.number if one.repeat_of else None,
+            **_summary(report),
+            "text": report.text,
+            "executor": report.executor.name if report.executor else None,
+            "line": report.line.number if report.line else None,
+            "applicant": report.applicant_name,
+            "applicant_number": printed(report.contact_number, ""),
+            "repeat_of": report.repeat_of.number if report.repeat_of else None,
         }
         history = [
             {
@@ -115,7 +104,7 @@ def show_report(number: str, full: bool, in_json: bool) -> None:
                 "user": row.user.name if row.user else None,
                 "note": row.note,
             }
-            for row in one.history
+            for row in report.history
         ]
     if in_json:
         print_rows([{**facts, "history": history}], in_json)
@@ -123,3 +112,14 @@ def show_report(number: str, full: bool, in_json: bool) -> None:
     print_rows([{"what": key, "": value} for key, value in facts.items()], False)
     click.echo()
     print_rows(history, False)
+
+
+def _summary(report: "Report") -> dict[str, Any]:
+    return {
+        "number": report.number,
+        "state": str(report.state),
+        "registered": when(report.registered_at),
+        "due": when(report.due_at),
+        "category": report.category.name if report.category else None,
+        "place": report.place,
+    }

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +11,15 @@ from webui.cli_tools import Refused, as_json, open_database, print_rows
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from models.people import User
 
-@click.group()
-def user() -> None:
+
+@click.group("user")
+def users() -> None:
     """Who logs in."""
 
 
-@user.command("list")
+@users.command("list")
 @as_json
 def list_users(in_json: bool) -> None:
     """All users with their role and phone."""
@@ -30,18 +32,18 @@ def list_users(in_json: bool) -> None:
         found = session.scalars(select(User).options(joinedload(User.phone)).order_by(User.login)).all()
         rows = [
             {
-                "login": one.login,
-                "name": one.name,
-                "role": str(one.role),
-                "phone": one.phone.name if one.phone else None,
-                "active": one.active,
+                "login": user.login,
+                "name": user.name,
+                "role": str(user.role),
+                "phone": user.phone.name if user.phone else None,
+                "active": user.active,
             }
-            for one in found
+            for user in found
         ]
     print_rows(rows, in_json)
 
 
-@user.command("add")
+@users.command("add")
 @click.argument("login")
 @click.option("--name", required=True, help="As colleagues read it: Цапкова О. П.")
 @click.option(
@@ -59,7 +61,7 @@ def add_user(login: str, name: str, role: str, generate: bool) -> None:
     login = login.strip().lower()
     if not login or len(login) > 64 or not name.strip():
         raise Refused("Write a login of at most 64 characters and a name.")
-    password_hash = _new_password(generate)
+    password_hash = _new_password_hash(generate)
     with open_database(write=True) as session:
         if session.scalar(select(User.id).where(User.login == login)):
             raise Refused(f"There is a user {login} already: choose another login.")
@@ -67,40 +69,40 @@ def add_user(login: str, name: str, role: str, generate: bool) -> None:
     click.echo(f"{login} can log in.")
 
 
-@user.command("password")
+@users.command("password")
 @click.argument("login")
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
 def set_password(login: str, generate: bool) -> None:
     """Give a user a new password and end their sessions."""
-    password_hash = _new_password(generate)
+    password_hash = _new_password_hash(generate)
     with open_database(write=True) as session:
-        found = _user(session, login)
+        found = _find_user(session, login)
         found.password_hash = password_hash
         found.session_mark += 1
     click.echo(f"{login} has a new password; all their sessions have ended.")
 
 
-@user.command("off")
+@users.command("off")
 @click.argument("login")
 def switch_off(login: str) -> None:
     """Switch a user off: they are logged out and cannot log in."""
     with open_database(write=True) as session:
-        found = _user(session, login)
+        found = _find_user(session, login)
         found.active = False
         found.session_mark += 1
     click.echo(f"{login} is switched off.")
 
 
-@user.command("on")
+@users.command("on")
 @click.argument("login")
 def switch_on(login: str) -> None:
     """Let a user log in again."""
     with open_database(write=True) as session:
-        _user(session, login).active = True
+        _find_user(session, login).active = True
     click.echo(f"{login} is switched on.")
 
 
-def _user(session: "Session", login: str) -> Any:
+def _find_user(session: "Session", login: str) -> "User":
     from sqlalchemy import select
 
     from models.people import User
@@ -111,7 +113,7 @@ def _user(session: "Session", login: str) -> Any:
     return found
 
 
-def _new_password(generate: bool) -> str:
+def _new_password_hash(generate: bool) -> str:
     """The hash of a password that is made here, or typed twice."""
     from webui.auth import SHORTEST_PASSWORD, hasher
 
@@ -125,12 +127,12 @@ def _new_password(generate: bool) -> str:
     return hasher.hash(password)
 
 
-@click.group()
-def line() -> None:
+@click.group("line")
+def lines() -> None:
     """The listed telephone lines."""
 
 
-@line.command("list")
+@lines.command("list")
 @as_json
 def list_lines(in_json: bool) -> None:
     """All lines, with the phones that ring for them, step by step."""
@@ -140,13 +142,13 @@ def list_lines(in_json: bool) -> None:
 
     with open_database() as session:
         rows = []
-        for one in session.scalars(select(Line).order_by(Line.id)):
-            steps = [f"{'+'.join(phone.name for phone in phones)} {seconds} s" for phones, seconds in ring_order(one)]
-            rows.append({"number": one.number, "e164": one.e164, "title": one.title, "rings": ", then ".join(steps)})
+        for line in session.scalars(select(Line).order_by(Line.id)):
+            steps = [f"{'+'.join(phone.name for phone in phones)} {seconds} s" for phones, seconds in ring_order(line)]
+            rows.append({"number": line.number, "e164": line.e164, "title": line.title, "rings": ", then ".join(steps)})
     print_rows(rows, in_json)
 
 
-@line.command("add")
+@lines.command("add")
 @click.argument("number")
 @click.option("--first", required=True, help="The phone that rings first, for 20 s: its administrator's.")
 @click.option("--then", "others", multiple=True, help="A phone that rings next, 25 s, together with the others given.")
@@ -166,23 +168,23 @@ def add_line(number: str, first: str, others: tuple[str, ...], title: str) -> No
     with open_database(write=True) as session:
         if session.scalar(select(Line).where(Line.number == number)) is not None:
             raise Refused(f"The line {number} is there already: see contact-center line list.")
-        phones = {one.name: one for one in session.scalars(select(Phone))}
+        known = {phone.name: phone for phone in session.scalars(select(Phone))}
         for name in (first, *others):
-            if name not in phones:
+            if name not in known:
                 raise Refused(f"There is no phone {name}: add it with contact-center phone add.")
         added = Line(number=number, e164=e164, title=title[:128])
-        added.ring_steps = [RingStep(step=1, phone=phones[first], seconds=20)]
-        added.ring_steps += [RingStep(step=2, phone=phones[name], seconds=25) for name in dict.fromkeys(others)]
+        added.ring_steps = [RingStep(step=1, phone=known[first], seconds=20)]
+        added.ring_steps += [RingStep(step=2, phone=known[name], seconds=25) for name in dict.fromkeys(others)]
         session.add(added)
     click.echo("Restart the service so that the exchange knows the line.")
 
 
-@click.group()
-def phone() -> None:
+@click.group("phone")
+def phones() -> None:
     """Desk phones."""
 
 
-@phone.command("list")
+@phones.command("list")
 @as_json
 @click.option("--secrets", "with_secrets", is_flag=True, help="Print what the phones log in with.")
 def list_phones(in_json: bool, with_secrets: bool) -> None:
@@ -195,18 +197,18 @@ def list_phones(in_json: bool, with_secrets: bool) -> None:
     with open_database() as session:
         rows = [
             {
-                "name": one.name,
-                "extension": one.extension,
-                "title": one.title,
-                "user": one.user.login if one.user else None,
-                **({"secret": one.secret} if with_secrets else {}),
+                "name": phone.name,
+                "extension": phone.extension,
+                "title": phone.title,
+                "user": phone.user.login if phone.user else None,
+                **({"secret": phone.secret} if with_secrets else {}),
             }
-            for one in session.scalars(select(Phone).options(joinedload(Phone.user)).order_by(Phone.extension))
+            for phone in session.scalars(select(Phone).options(joinedload(Phone.user)).order_by(Phone.extension))
         ]
     print_rows(rows, in_json)
 
 
-@phone.command("add")
+@phones.command("add")
 @click.argument("name")
 @click.option("--extension", required=True, help="The number colleagues dial: 104.")
 @click.option("--title", default="", help="Where it stands or whose it is.")
@@ -228,7 +230,7 @@ def add_phone(name: str, extension: str, title: str, login: str | None) -> None:
         taken = session.scalar(select(Phone).where(or_(Phone.name == name, Phone.extension == extension)))
         if taken is not None:
             raise Refused(f"The phone {taken.name} ({taken.extension}) is there already: choose another.")
-        owner = _user(session, login) if login else None
+        owner = _find_user(session, login) if login else None
         if owner is not None and owner.phone is not None:
             raise Refused(f"{login} has the phone {owner.phone.name} already: a user has one phone.")
         session.add(Phone(name=name, extension=extension, secret=secret, title=title[:128], user=owner))
