@@ -13,11 +13,15 @@ from jobs.settings import CHECKOUT, Settings
 
 @dataclass(frozen=True)
 class Part:
-    """A process to be kept running, under Asterisk's own account if so said."""
+    """A process to be kept running, under Asterisk's own account if so said.
+
+    ``nice`` is how far it stands back when the processor is busy: the exchange and what a call waits for come first.
+    """
 
     name: str
     command: tuple[str, ...]
     as_service_user: bool = False
+    nice: int = 0
 
 
 def redis_server() -> list[str]:
@@ -44,8 +48,8 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
     listed += [
         Part("agi", (python, "-m", "agi.server")),
         Part("asterisk", tuple(asterisk.command(settings, "-f")), as_service_user=os.geteuid() == 0),
-        Part("listener", (python, "-m", "jobs.listener")),
-        Part("reconcile", (python, "-m", "jobs.reconcile")),
+        Part("listener", (python, "-m", "jobs.listener"), nice=5),
+        Part("reconcile", (python, "-m", "jobs.reconcile"), nice=10),
         Part(
             "web",
             (
@@ -67,6 +71,7 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
                 "3",
                 "webui:create_app()",
             ),  # fmt: skip
+            nice=5,
         ),
         Part("watchdog", (python, "-m", "jobs.watchdog")),
     ]
@@ -107,6 +112,8 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
     guarded = ["setpriv", "--pdeathsig", "KILL"]
     if part.as_service_user:
         guarded += AS_SERVICE_USER[1:]
+    if part.nice:
+        guarded += ["--", "nice", "-n", str(part.nice)]
     command = shlex.join([*guarded, "--", *part.command]).replace("%", "%%")
     return [
         f"[program:{part.name}]",
