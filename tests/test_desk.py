@@ -207,6 +207,18 @@ def test_the_live_part_asks_the_same_number_of_questions_for_many_calls_elsewher
     assert cost() == one + 4  # one more for each bar: was this look recorded already
 
 
+def test_the_bar_of_a_call_that_goes_on_says_what_its_draft_has_become(app, exchange, mine):
+    report, consultation = exchange.call()[1], exchange.call()[1]
+    assert mine.fetch("/desk/live").text.count("data-claim") == 2
+    mine.post(f"/drafts/{report}/register", {**FORM, "revision": "0"})
+    mine.post(f"/drafts/{consultation}/end", {"ending": "consulted", "revision": "0"})
+    bars = mine.fetch("/desk/live").text
+    assert "data-claim" not in bars
+    assert "До форми" not in bars
+    for draft, words in ((report, f"Повідомлення № {stored(app, report).number}"), (consultation, "Консультація")):
+        assert re.search(rf'href="/drafts/{draft}"[^>]*>{words} <kbd', bars)
+
+
 def test_the_top_bar_counts_for_me(exchange, mine, colleague):
     exchange.missed("0501112233")
     draft = exchange.call(line="53275")[1]

@@ -30,7 +30,7 @@ from models.drafts import find_repeated
 from models.lines import Line
 from models.people import Organisation, Phone, User
 from models.places import Category, Street
-from models.reports import Report, ReportState
+from models.reports import REGISTERED_STATES, Report, ReportState
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
@@ -111,9 +111,16 @@ def frame() -> dict[str, object]:
             "other": _("Somebody else is logged in in this browser now."),
             "reload": _("Reload this page"),
             "rings": _("☎ Your telephone rings."),
-            "to_desk": _("Open the draft"),
+            "opens": {state: _what_opens(state) for state in ReportState},
         },
     }
+
+
+def _what_opens(state: ReportState) -> str:
+    """What the strip on the other pages leads to, while the call goes on."""
+    if state == ReportState.DRAFT:
+        return _("Open the draft")
+    return _("Open the report") if state in REGISTERED_STATES else _("Open the record of the call")
 
 
 @bp.get("/desk/calls/<int:call_id>")

@@ -77,10 +77,34 @@ def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
     expect(desk.locator("#side")).not_to_contain_text("буде нове повідомлення")
     found = site.draft(draft)
     assert (found.state, found.building, found.flat, found.text) == ("new", "4", "7", "Не горить ліхтар біля під’їзду")
+    expect(bar(desk, call)).to_contain_text(f"Повідомлення № {found.number}")
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    desk.keyboard.press("F2")  # the citizen asks once more for the number
+    expect(desk.locator(".result-number")).to_have_text(f"№ {found.number}")
     site.exchange.hang_up(call)
     expect(bar(desk, call)).to_have_count(0)
     desk.keyboard.press("Escape")
     expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_the_strip_on_other_pages_leads_to_what_the_draft_is_by_now(site, desk):
+    """The call still rings here (a colleague's telephone took part), and its report is registered."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto("/journal")
+    hears_events(other)
+    link = other.locator("#strip a")
+    expect(link).to_have_text("Відкрити чернетку")
+    desk.select_option("#category_id", "1")
+    desk.fill("#landmark", "біля школи")
+    desk.fill("#text", "Не горить ліхтар")
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_be_visible()
+    expect(link).to_have_text("Відкрити повідомлення")
+    link.click()
+    expect(other).to_have_url(f"{site.url}/reports/{draft}")
 
 
 def test_typing_is_not_interrupted_by_a_second_call(site, desk):

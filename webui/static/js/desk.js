@@ -26,13 +26,12 @@ addEventListener("popstate", () => {
   else pane.closePane();
 });
 
-// F2: that call's draft becomes mine and the form gets the focus.
+// F2 presses the bar's button; where that draft is open and mine already, the form gets the focus.
 function take() {
-  const id = Number(next()?.dataset.draft ?? 0);
-  const first = place.querySelector("#category_id");
-  if (id && id === pane.openId() && pane.section().dataset.owned === "true") first?.focus();
-  else if (id) pane.openDraft(id, { claim: true, focus: true });
-  else (first ?? document.querySelector("#lists a"))?.focus();
+  const bar = next();
+  const open = pane.openId() === Number(bar?.dataset.draft ?? 0);
+  if (bar && !(open && pane.section().dataset.owned === "true")) bar.querySelector(".bar-take").click();
+  else (place.querySelector("#category_id, [data-close]") ?? document.querySelector("#lists a"))?.focus();
 }
 
 bindKeys({

@@ -30,6 +30,7 @@ async function fillFrame() {
   document.getElementById("counts").innerHTML = frame.counts;
   showLines();
   showCounts(shown);
+  showStrip(); // now in words
 }
 
 function showLines() {
@@ -129,8 +130,13 @@ function showStrip() {
   if (link === "away") strip.append(words.away ?? "…");
   else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
   else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
-  else if (ringing) strip.append(words.rings ?? "☎", " ", anchor(`/drafts/${ringing.draft}`, words.to_desk ?? "→"));
+  else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing));
   strip.hidden = !strip.hasChildNodes();
+}
+
+// The draft of a call, or the report that it is by now.
+function opened({ draft, draft_state: state }) {
+  return anchor(`/${state === "draft" ? "drafts" : "reports"}/${draft}`, frame.words.opens?.[state] ?? "→");
 }
 
 function anchor(href, text, elsewhere = false) {
