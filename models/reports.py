@@ -41,7 +41,6 @@ class ReportEvent(StrEnum):
     COMPLETED = "completed"
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
-    CLOSED = "closed"
     CONSULTED = "consulted"
     ATTACHED = "attached"
     REDIRECTED = "redirected"

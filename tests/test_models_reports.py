@@ -216,7 +216,7 @@ def test_a_move_raises_the_revision(town):
         save_draft(town.session, draft, town.alice, {"text": "друга"}, 1)
 
 
-@pytest.mark.parametrize("event", [ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.CLOSED])
+@pytest.mark.parametrize("event", [ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.CONFIRMED])
 def test_what_is_no_ending_ends_no_draft(town, event):
     """I6: a report without a number, or added to nothing, must not be."""
     draft = town.draft()

@@ -66,7 +66,6 @@ EVENT_WORDS = {
     ReportEvent.COMPLETED: lazy_gettext("marked as done"),
     ReportEvent.CONFIRMED: lazy_gettext("the applicant confirmed it"),
     ReportEvent.REFUTED: lazy_gettext("the applicant says it is not done"),
-    ReportEvent.CLOSED: lazy_gettext("closed"),
     ReportEvent.CONSULTED: lazy_gettext("consultation given"),
     ReportEvent.ATTACHED: lazy_gettext("added to a report"),
     ReportEvent.REDIRECTED: lazy_gettext("another body's matter"),
