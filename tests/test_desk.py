@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
-from desk_fixtures import PASSWORD, PEOPLE, Exchange, fill_desks, user_id
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func
@@ -18,8 +17,9 @@ from werkzeug.test import TestResponse
 from models.base import db, transaction
 from models.drafts import DRAFT_FIELDS
 from models.people import AccessLog, Organisation, Person, Role, User
-from models.places import Category
+from models.places import Category, Street
 from models.reports import HistoryRow, Report
+from tests.desk_fixtures import PASSWORD, PEOPLE, Exchange, fill_desks, user_id
 from webui import create_app
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
@@ -62,7 +62,7 @@ class Desk:
 def app(settings, monkeypatch) -> Iterator[Flask]:
     quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # ninety tests log in
     monkeypatch.setattr("webui.auth.hasher", quick)
-    monkeypatch.setattr("desk_fixtures.hasher", quick)
+    monkeypatch.setattr("tests.desk_fixtures.hasher", quick)
     app = create_app(settings)
     with app.app_context():
         fill_desks()
@@ -369,6 +369,25 @@ def test_a_street_is_found_by_its_present_and_former_name(app, exchange, mine, t
         assert (found.street.name if found.street else None) == name
         assert found.street_typed == ("" if name else typed)
     assert f'value="{name or typed}" id="street"' in mine.page(f"/drafts/{draft}").text
+
+
+def test_a_save_says_at_once_what_the_typed_street_is(app, exchange, mine):
+    """Its name now, whichever was typed; and when it is none, or when a street and a square share the name."""
+    with app.app_context(), transaction() as session:
+        session.add_all([Street(name="вулиця Базарна"), Street(name="площа Базарна")])
+    draft = exchange.call()[1]
+    answers = [
+        mine.save(draft, at, street=typed).json["street"]
+        for at, typed in enumerate(("вул. леніна", "Соборна", "базарна", "Невідома", ""))
+    ]
+    unknown = "Такої вулиці немає у списку: виберіть іншу або запишіть її як орієнтир."
+    several = "Таких кілька: вулиця Базарна, площа Базарна. Виберіть зі списку."
+    assert [answer["name"] for answer in answers] == ["Соборна", "Соборна", "", "", ""]
+    assert [answer["note"] for answer in answers] == ["✓ Соборна, колишня Леніна", "", several, unknown, ""]
+    assert "street" not in mine.save(draft, 5, text="Яма").json
+    page = mine.submit(f"/drafts/{draft}/register", {**FORM, "street": "Базарна", "revision": "6"}).text
+    assert several in page
+    assert unknown not in page
 
 
 @pytest.mark.parametrize(

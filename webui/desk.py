@@ -35,7 +35,7 @@ from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
 from webui.events import Listener, describe, news_of, with_ringing
-from webui.form import LONGEST, stored_fields
+from webui.form import LONGEST, stored_fields, street_note
 
 bp = Blueprint("desk", __name__)
 
@@ -244,6 +244,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             ).all(),
             "repeat": find_repeated(session, found),
             "colleagues": colleagues(session),
+            "street": street_note(session, str(parts["fields"]["street"])),
             "call_note": note_of(found.call) if found.call else "",
         }
     parts |= side_parts(found)

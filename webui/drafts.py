@@ -14,7 +14,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.base import transaction
+from models.base import db, transaction
 from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.drafts import (
     ENDINGS,
@@ -37,7 +37,7 @@ from models.reports import REGISTERED_STATES, HistoryEvent, Report, ReportState,
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
-from webui.form import read_fields, stored_fields, typed_fields
+from webui.form import read_fields, stored_fields, street_note, typed_fields
 from webui.text import e164, row_id
 
 bp = Blueprint("drafts", __name__)
@@ -63,9 +63,10 @@ def claim(draft_id: int) -> ResponseReturnValue:
 def save(draft_id: int) -> ResponseReturnValue:
     """Save what was typed so far: ``{"revision": 3, "fields": {"text": "…"}}``, only the fields that changed.
 
-    Answers ``{"revision", "errors", "repeat"}``; 409 with ``error`` "taken" (and ``owner``), "saved_meanwhile" (with
-    the stored ``revision`` and ``fields``) or "not_a_draft"; 401 when the session is over. ``errors`` names fields
-    that were not saved because they cannot be. 400 when it is none of this, 413 when it is longer than 64 kB.
+    Answers ``{"revision", "errors", "repeat"}``, and with a ``street`` what it is (`street_note`); 409 with
+    ``error`` "taken" (and ``owner``), "saved_meanwhile" (with the stored ``revision`` and ``fields``) or
+    "not_a_draft"; 401 when the session is over. ``errors`` names fields that were not saved because they cannot be.
+    400 when it is none of this, 413 when it is longer than 64 kB.
     """
     if len(request.get_data()) > LONGEST_SAVE:
         abort(413)
@@ -84,6 +85,8 @@ def save(draft_id: int) -> ResponseReturnValue:
             store(session, draft, _me(session), values, _revision(body.get("revision")))
             repeat = find_repeated(session, draft)
             answer = {"revision": draft.revision, "errors": errors, "repeat": _repeat(repeat)}
+            if "street" in body["fields"]:
+                answer["street"] = street_note(session, str(body["fields"]["street"] or ""))
         return answer
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         return _conflict(draft_id, trouble)
@@ -204,6 +207,8 @@ def act(
             return show(desk.find_draft(draft_id))
     except RegistrationRefused as refused:
         errors = {_FORM_FIELD.get(error.field, error.field): _(error.message) for error in refused.errors}
+        if "street" in errors:
+            errors["street"] = street_note(db.session(), request.form.get("street", ""))["note"] or errors["street"]
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         draft = desk.find_draft(draft_id)
         typed = typed_fields(request.form) if with_form else {}

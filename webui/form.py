@@ -4,18 +4,16 @@ Which fields there are says `models.drafts.DRAFT_FIELDS`; where each stands, the
 for two columns: the street that was recognised, or what was typed instead.
 """
 
-import re
 from collections.abc import Mapping
 
 from flask_babel import gettext as _
-from sqlalchemy import String, select
+from sqlalchemy import String
 from sqlalchemy.orm import Session
 
 from models.drafts import DRAFT_FIELDS
 from models.people import Organisation
-from models.places import Category, Street
+from models.places import Category, meant_streets
 from models.reports import Report
-from models.search import plain
 from webui.text import row_id
 
 LONGEST_TEXT = 10_000  # characters
@@ -25,7 +23,6 @@ LONGEST = {  # characters, by the field's name
     if isinstance(Report.__table__.c[name].type, String)
 }
 CHOICES = {"category_id": Category, "executor_id": Organisation}
-_TYPE = re.compile(r"^(вул(иця)?|просп(ект)?|пров(улок)?|пл(оща)?|бульв(ар)?|б-р|пр-т|узвіз)\b\.?\s*")
 
 
 def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:
@@ -42,9 +39,10 @@ def read_fields(session: Session, typed: Mapping[str, object], whole: bool = Fal
             if len(text) > longest:
                 errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
             elif name == "street":
-                street = find_street(session, text)
-                values["street_id"] = street.id if street else None
-                values["street_typed"] = "" if street else text.strip()
+                meant = meant_streets(session, text)
+                one = len(meant) == 1
+                values["street_id"] = meant[0][0].id if one else None
+                values["street_typed"] = "" if one else text.strip()
             else:
                 values[name] = text if name == "text" else text.strip()
     for name, table in CHOICES.items():
@@ -75,18 +73,17 @@ def typed_fields(form: Mapping[str, str]) -> dict[str, object]:
     return typed | {"emergency": "emergency" in form}
 
 
-def find_street(session: Session, typed: str) -> Street | None:
-    """The street of this name or former name, with or without «вул.»; None when there is none, or more than one."""
-    wanted = _street_key(typed)
-    if not wanted:
-        return None
-    streets = session.scalars(select(Street).where(Street.active)).all()
-    for names in (lambda street: [street.name], lambda street: re.split(r"[,;]", street.former_names)):
-        found = [street for street in streets if wanted in map(_street_key, names(street))]
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
-
-
-def _street_key(name: str) -> str:
-    return " ".join(_TYPE.sub("", plain(name).strip()).split())
+def street_note(session: Session, typed: str) -> dict[str, str]:
+    """What a typed street is: its ``name`` now, or "" where it is none or more than one, and a sentence about it."""
+    meant = meant_streets(session, typed)
+    if len(meant) == 1:
+        street, former = meant[0]
+        return {
+            "name": street.name,
+            "note": _("✓ %(street)s, formerly %(name)s", street=street.name, name=former) if former else "",
+        }
+    if meant:
+        names = ", ".join(street.name for street, _former in meant)
+        return {"name": "", "note": _("There are several: %(names)s. Choose one from the list.", names=names)}
+    unknown = _("This street is not in the list: choose one, or write it as a landmark.")
+    return {"name": "", "note": unknown if typed.strip() else ""}

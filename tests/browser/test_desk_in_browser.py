@@ -9,12 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import hears_events, log_in
-from desk_fixtures import PASSWORD, Site, eventually, user_id
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from models.base import db
 from models.reports import Report
+from tests.browser.conftest import hears_events, log_in
+from tests.desk_fixtures import PASSWORD, Site, user_id
+from tests.helpers import eventually
 
 pytestmark = pytest.mark.browser
 PICTURE = Path(__file__).parent.parent / "artifacts" / "desk.png"  # the README's picture is made of this
@@ -86,6 +87,31 @@ def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
     expect(bar(desk, call)).to_have_count(0)
     desk.keyboard.press("Escape")
     expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_a_street_by_its_former_name_shows_its_present_one_at_once_by_keyboard_alone(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    place = desk.locator("#building").bounding_box()
+    desk.keyboard.press("Tab")
+    desk.keyboard.type("леніна")
+    note = desk.locator("#street-note")
+    expect(note).to_have_text("✓ Соборна, колишня Леніна")  # while it is still being typed
+    assert desk.input_value("#street") == "леніна"
+    desk.keyboard.press("Tab")
+    expect(desk.locator("#street")).to_have_value("Соборна")
+    expect(note).to_have_text("✓ Соборна, колишня Леніна")
+    assert desk.locator("#building").bounding_box() == place
+    assert site.draft(draft).street_id is not None
+    desk.keyboard.press("Shift+Tab")
+    desk.keyboard.type("Невід")
+    saved(desk)
+    expect(note).to_be_empty()
+    desk.keyboard.press("Tab")
+    expect(note).to_contain_text("Такої вулиці немає")
+    desk.reload()
+    expect(note).to_contain_text("Такої вулиці немає")
 
 
 def test_the_strip_on_other_pages_leads_to_what_the_draft_is_by_now(site, desk):

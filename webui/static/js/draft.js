@@ -36,6 +36,7 @@ export class DraftForm {
     this.stopped = form.querySelector("fieldset").disabled;
     this.typed = (event) => this.changed(event.target);
     form.addEventListener("input", this.typed);
+    form.addEventListener("change", (this.left = (event) => this.leaves(event.target)));
     this.heard = ({ data }) => data.user === user && data.draft === this.id && this.meet(data.fields, data.revision);
     channel?.addEventListener("message", this.heard);
     this.flushSoon = () => document.hidden && this.flush();
@@ -48,6 +49,7 @@ export class DraftForm {
     clearTimeout(this.timer);
     this.closed = true;
     this.form.removeEventListener("input", this.typed);
+    this.form.removeEventListener("change", this.left);
     channel?.removeEventListener("message", this.heard);
     document.removeEventListener("visibilitychange", this.flushSoon);
   }
@@ -102,6 +104,13 @@ export class DraftForm {
     this.remember();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), PAUSE);
+  }
+
+  // What the server knows about a street is shown as soon as it is typed.
+  leaves(field) {
+    if (field.name !== "street") return;
+    this.showStreet();
+    this.flush();
   }
 
   // Keep in this browser what the server does not have.
@@ -176,7 +185,7 @@ export class DraftForm {
     return false;
   }
 
-  sent(fields, { revision, errors, repeat }) {
+  sent(fields, { revision, errors, repeat, street }) {
     for (const [name, value] of Object.entries(fields)) if (!errors[name]) this.base[name] = value;
     this.revision = revision;
     const wrong = Object.values(errors);
@@ -185,6 +194,7 @@ export class DraftForm {
     this.remember();
     this.saved();
     this.showRepeat(repeat);
+    if (street) this.showStreet({ ...street, typed: fields.street });
     if (!this.dirty) this.show("saved");
     else if (wrong.length) this.show("kept");
     return !wrong.length;
@@ -224,6 +234,21 @@ export class DraftForm {
     const link = document.createElement("a");
     Object.assign(link, { href: repeat.url, target: "_blank", textContent: `№\u00a0${repeat.number}` });
     place.append("↻ ", `${words.repeats} `, link);
+  }
+
+  // A former name gives way to the present one once the field is left; what is no street is said only then.
+  showStreet(street = this.street) {
+    const field = this.field("street");
+    const place = document.getElementById("street-note");
+    if (!street || !place || this.closed) return;
+    this.street = street;
+    const typing = document.activeElement === field;
+    const still = field.value === street.typed;
+    place.textContent = still && (street.name || !typing) ? street.note : "";
+    if (still && street.name && !typing) {
+      field.value = this.base.street = street.typed = street.name;
+      this.remember();
+    }
   }
 
   showConflicts() {
