@@ -2,8 +2,6 @@
 
 import re
 import socket
-import time
-from collections.abc import Callable
 
 from models.base import db, transaction
 from models.lines import Line, RingStep
@@ -12,16 +10,6 @@ from models.people import Phone
 PATIENCE = 60.0  # seconds a test waits for something before it fails
 COMMAND = re.compile(r'SET VARIABLE "(\w+)" "(.*)"')
 LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}
-
-
-def eventually(condition: Callable[[], object], what: str) -> None:
-    """Wait until the condition holds; fails with ``what`` when it never does."""
-    until = time.monotonic() + PATIENCE
-    pause = 0.002
-    while not condition():
-        assert time.monotonic() < until, f"never happened: {what}"
-        time.sleep(pause)
-        pause = min(pause * 2, 0.1)
 
 
 def fill_town() -> None:

@@ -3,7 +3,6 @@
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import func, select
-from streams.record import fill
 
 from jobs.listener import Listener
 from jobs.settings import Settings
@@ -19,19 +17,11 @@ from models.base import db, transaction
 from models.calls import Call, CallLeg
 from models.people import Phone, Role, User
 from models.reports import Report
+from tests.helpers import eventually
+from tests.streams.record import fill
 
 STREAMS = Path(__file__).resolve().parent / "streams"
 GREETING = b"Asterisk Call Manager/11.0.0\r\n"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> object:
-    """The condition's value once it is true; fails, naming ``what`` was waited for, after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if value := condition():
-            return value
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
 
 
 def messages(stream: bytes) -> list[bytes]:
@@ -144,7 +134,7 @@ def listening(app: Flask, settings: Settings) -> Iterator[tuple[Exchange, Listen
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
     try:
-        until(lambda: "DeviceStateList" in exchange.actions, "the listener's first questions")
+        eventually(lambda: "DeviceStateList" in exchange.actions, "the listener's first questions")
         yield exchange, listener
     finally:
         listener.stop.set()

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 
 from jobs.demo_town import DEMO_USERS
+from tests.helpers import eventually
 from tests.pbx.screen import Screen
-from tests.pbx.town import Town, invites, percentile, running_town, wait_for
+from tests.pbx.town import Town, invites, percentile, running_town
 
 LINES = ("53273", "53275", "54286")
 PARTS = ("agi", "listener", "reconcile", "web", "watchdog", "redis")
@@ -58,7 +59,7 @@ def nothing_instead_of_us(town: Town) -> Iterator[None]:
         thread.join()
         for part in stopped:
             town.start_part(part)
-        wait_for(lambda: not town.unwell(), 60, town.unwell)
+        eventually(lambda: not town.unwell(), town.unwell, 60)
 
 
 def holds(town: Town, rate: int, seconds: int = 8) -> bool:
@@ -70,7 +71,7 @@ def holds(town: Town, rate: int, seconds: int = 8) -> bool:
     except subprocess.TimeoutExpired:
         citizens.kill()
         code = citizens.wait()
-    wait_for(lambda: town.channels() == 0, 60, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 60)
     return code == 0
 
 
@@ -92,7 +93,7 @@ def ring_waits(town: Town, rate: int, count: int) -> list[float]:
     citizens, folder = town.call(numbers(count), rate=rate, talk_ms=200)
     citizens.wait(count / rate + 60)
     sent, heard = invites(folder), town.rings(phones)
-    wait_for(lambda: town.channels() == 0, 30, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 30)
     return [heard[caller][0][0] - at for caller, at in sent.items() if caller in heard]
 
 
@@ -140,7 +141,7 @@ def main() -> None:
             town.start_phones(ring_ms=1, talk_ms=5000, trace=False)
             say("calls per second, with everything running …")
             ours_rate = highest_rate(town, "ours", (20, 40, 60, 80, 100, 120, 140, 160, 180, 200))
-            wait_for(lambda: not town.unwell(), 120, town.unwell)
+            eventually(lambda: not town.unwell(), town.unwell, 120)
             with nothing_instead_of_us(town):
                 say("the same against a server that does nothing …")
                 town.start_phones(ring_ms=1, talk_ms=5000, trace=False)

@@ -1,7 +1,6 @@
 """What every test can ask for: settings on an empty folder, the application on a freshly migrated database."""
 
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,19 +12,7 @@ from sqlalchemy.orm import Session
 from jobs.app import bare_app
 from jobs.settings import Settings, load_settings
 from models.base import db
-
-_given_ports: set[int] = set()
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on, another one each time."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port
+from tests.helpers import free_port
 
 
 @pytest.fixture(scope="session")

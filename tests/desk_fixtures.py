@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,9 +22,9 @@ from models.lines import Line, RingStep
 from models.people import Organisation, Phone, Role, User
 from models.places import Category, Street
 from models.reports import Report
+from tests.helpers import close_database, eventually
 from webui.auth import hasher
 
-PATIENCE = 20.0  # seconds a test waits for something before it fails
 PASSWORD = "three words long"
 PEOPLE = {
     "tsapkova": ("Цапкова О. П.", Role.ADMINISTRATOR),
@@ -42,14 +41,6 @@ KINDS = (
     ("Водопостачання", "КП «Міськводоканал»", 2),
     ("Вивезення сміття", "КП «Комунальник»", 3),
 )
-
-
-def eventually(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait until the condition holds; fails with ``what`` when it never does."""
-    until = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < until, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 def fill_desks() -> None:
@@ -171,9 +162,7 @@ class Site:
     def stop(self) -> None:
         for part in list(self._parts):
             self.kill(part)
-        with self.app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+        close_database(self.app)
 
     def draft(self, draft_id: int, **values: object) -> Report:
         """The draft as it is stored, free of its session; ``values`` are written into it first."""

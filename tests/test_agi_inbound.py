@@ -25,8 +25,8 @@ from models.calls import Call
 from models.lines import Line, RingStep
 from models.people import Phone
 from models.reports import HistoryRow, Report, ReportState
-from tests.agi_fixtures import Asterisk, call, environment, eventually, fill_town
-from tests.conftest import free_port
+from tests.agi_fixtures import Asterisk, call, environment, fill_town
+from tests.helpers import eventually, free_port
 
 UNHURRIED = 60.0  # a deadline for tests in which nothing may be late, however busy the machine is
 RING_ORDER = {

@@ -21,8 +21,8 @@ from jobs.app import bare_app
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings
 from models.base import db
-from tests.agi_fixtures import Asterisk, call, environment, eventually, fill_town
-from tests.conftest import free_port
+from tests.agi_fixtures import Asterisk, call, environment, fill_town
+from tests.helpers import eventually, free_port
 
 PING = b"agi_network_script: ping\n\n"
 SOON = 60.0

@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
-from ami_fixtures import GREETING, Exchange, until
 
 from jobs.ami import Manager, ManagerAuthException, ManagerException, ManagerSocketException, Message, NoAnswer
+from tests.ami_fixtures import GREETING, Exchange
+from tests.helpers import eventually
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_every_action_has_a_limit(exchange):
 
 
 def test_connecting_has_a_limit(monkeypatch):
-    monkeypatch.setattr("ami_fixtures.GREETING", b"")
+    monkeypatch.setattr("tests.ami_fixtures.GREETING", b"")
     exchange = Exchange(0)
     manager = Manager(connect_seconds=0.2)
     with pytest.raises(ManagerSocketException, match="no greeting"):
@@ -224,7 +225,7 @@ def test_connecting_has_a_limit(monkeypatch):
 def test_a_silent_exchange_is_noticed(exchange):
     manager = Manager(action_seconds=0.1, ping_seconds=0.1)
     manager.connect("127.0.0.1", exchange.port)
-    until(lambda: exchange.actions.count("Ping") >= 3, "some pings")
+    eventually(lambda: exchange.actions.count("Ping") >= 3, "some pings")
     assert manager.connected()
     exchange.silent = True
     with pytest.raises(ManagerSocketException, match="silent"):
@@ -239,7 +240,7 @@ def test_one_missed_ping_is_forgiven(exchange):
     turns = iter(range(1000))
     exchange.answer = lambda action: b"\r\n" if next(turns) % 2 else None
     manager.connect("127.0.0.1", exchange.port)
-    until(lambda: exchange.actions.count("Ping") >= 6, "pings of which every other is missed")
+    eventually(lambda: exchange.actions.count("Ping") >= 6, "pings of which every other is missed")
     assert manager.connected()
     manager.close()
 
@@ -257,7 +258,7 @@ def test_a_cut_connection_frees_who_waits_and_gives_what_came(exchange, manager)
 
     waiting = threading.Thread(target=ask)
     waiting.start()
-    until(lambda: "Ping" in exchange.actions, "the question")
+    eventually(lambda: "Ping" in exchange.actions, "the question")
     exchange.drop()
     waiting.join(1)
     assert [type(error) for error in raised] == [ManagerSocketException]
@@ -271,7 +272,7 @@ def test_the_queue_is_bounded(exchange):
     manager = Manager(queue_size=100)
     manager.connect("127.0.0.1", exchange.port)
     exchange.say(*(event(Event="Newstate", Number=str(number)) for number in range(101)))
-    until(lambda: not manager.connected(), "the end of the connection")
+    eventually(lambda: not manager.connected(), "the end of the connection")
     assert [hear(manager)["Number"] for _ in range(100)] == [str(number) for number in range(100)]
     with pytest.raises(ManagerSocketException, match="faster than they were taken"):
         manager.next_event(0)
@@ -296,4 +297,4 @@ def test_threads_end_with_the_connection(exchange):
     assert GREETING.startswith(managers[-1].title.encode())
     for manager in managers:
         manager.close()
-    until(lambda: threading.active_count() <= before, "the end of the threads", 5)
+    eventually(lambda: threading.active_count() <= before, "the end of the threads", 5)

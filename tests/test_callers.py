@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from desk_fixtures import Exchange, fill_desks
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -31,6 +30,7 @@ from models.drafts import (
 from models.people import Person, PersonNumber, User
 from models.places import Category, Street
 from models.reports import Report, ReportEvent
+from tests.desk_fixtures import Exchange, fill_desks
 
 OLENA = "+380671234567"
 

@@ -9,13 +9,14 @@ import urllib.parse
 from collections.abc import Iterator
 
 import pytest
-from desk_fixtures import PASSWORD, Site, eventually, fill_desks, user_id
 from sqlalchemy.exc import OperationalError
 
 from models.base import db, transaction
 from models.drafts import claim_draft
 from models.people import User
 from models.reports import Report
+from tests.desk_fixtures import PASSWORD, Site, fill_desks, user_id
+from tests.helpers import eventually
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, Hub, News, load_news
 
@@ -174,10 +175,10 @@ def test_while_redis_is_away_the_screens_follow_by_the_database(site):
     site.kill("redis")
     call, _draft = site.exchange.call()
     known = lambda: call in [one["call"] for one in listener.of("state")[-1]["calls"]]  # noqa: E731
-    eventually(known, "the call is in a state", patience=5)
+    eventually(known, "the call is in a state", seconds=5)
     told = len(listener.of("state"))
     site.exchange.answer(call, 1)
-    eventually(lambda: listener.of("state")[-1]["calls"][0]["talking_to_me"], "the answer as well", patience=5)
+    eventually(lambda: listener.of("state")[-1]["calls"][0]["talking_to_me"], "the answer as well", seconds=5)
     assert len(listener.of("state")) == told + 1  # the same state is not told again every second
     site.start_redis()
 
@@ -195,7 +196,7 @@ def test_a_browser_that_comes_while_redis_is_away_gets_the_state(site):
     listener = listen(site, "tsapkova")
     assert [one["call"] for one in listener.of("state")[0]["calls"]] == [call]
     later = site.exchange.call()[0]
-    eventually(lambda: later in [one["call"] for one in listener.of("state")[-1]["calls"]], "the next call", patience=5)
+    eventually(lambda: later in [one["call"] for one in listener.of("state")[-1]["calls"]], "the next call", seconds=5)
 
 
 def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
@@ -209,7 +210,7 @@ def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
     assert len(crowd) == 60
     eventually(lambda: all(one.of("state") for one in crowd), "all have the state")
     call, _draft = site.exchange.call()
-    eventually(lambda: all(one.last_of_call(call) for one in crowd), "all hear the call", patience=5)
+    eventually(lambda: all(one.last_of_call(call) for one in crowd), "all hear the call", seconds=5)
     begun = time.monotonic()
     log_in(site, "sorokina")
     assert time.monotonic() - begun < 5
@@ -224,7 +225,7 @@ def test_one_session_has_six_streams_and_one_more_ends_the_oldest(site):
     for _stream in range(SESSION_STREAMS + 2):
         streams.append(Listener(site, cookie))
         eventually(lambda: streams[-1].of("state"), "the state")
-    eventually(lambda: streams[0].ended and streams[1].ended, "the two oldest end", patience=BEAT_SECONDS / 2)
+    eventually(lambda: streams[0].ended and streams[1].ended, "the two oldest end", seconds=BEAT_SECONDS / 2)
     call, _draft = site.exchange.call()
     eventually(lambda: all(one.last_of_call(call) for one in streams[2:]), "the six others hear the call")
     assert not any(one.ended for one in streams[2:])
@@ -258,7 +259,7 @@ def test_the_stream_ends_when_its_user_is_switched_off_or_the_session_ended(site
     with site.app.app_context(), transaction() as session:
         session.get_one(User, user_id("sorokina")).active = False
         session.get_one(User, user_id("cherniavska")).session_mark += 1
-    eventually(lambda: off.ended and ended.ended, "both streams end", patience=BEAT_SECONDS + 10)
+    eventually(lambda: off.ended and ended.ended, "both streams end", seconds=BEAT_SECONDS + 10)
     eventually(lambda: stays.of("beat"), "the other has a beat")
     assert not stays.ended
 

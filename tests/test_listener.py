@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded, until
 from sqlalchemy import event, select
 
 from jobs.ami import Event, Message
@@ -23,6 +22,8 @@ from models.calls import find_call
 from models.drafts import claim_draft
 from models.people import User
 from models.reports import Report
+from tests.ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded
+from tests.helpers import eventually
 
 
 @pytest.fixture
@@ -53,10 +54,10 @@ def test_a_call_is_made_when_its_first_phone_rings_and_not_before(town, settings
     rings = names.index(b"Event: DialBegin")
     with listening(town, settings) as (exchange, _):
         exchange.say(*events[:rings], *marker("between"))
-        until(lambda: find("between"), "the events before the ring")
+        eventually(lambda: find("between"), "the events before the ring")
         assert find("first") is None
         exchange.say(events[rings])
-        until(lambda: find("first"), "the call")
+        eventually(lambda: find("first"), "the call")
         assert [leg.phone.name for leg in find("first").legs] == ["admin1"]
         assert draft_of("first").line.number == "5-32-73"
 
@@ -65,14 +66,14 @@ def test_a_caller_who_hangs_up_before_any_phone_rings_has_a_draft_too(town, sett
     events = [event for event in recorded("abandoned", "early") if b"admin1" not in event]
     with listening(town, settings) as (exchange, _):
         exchange.say(*events)
-        until(lambda: find("early"), "the call")
+        eventually(lambda: find("early"), "the call")
         assert outcome("early") == ("missed", None, "5-32-73", "+380671234567", 1)
 
 
 def test_who_answers_owns_the_draft(town, settings):
     with listening(town, settings) as (exchange, _):
         exchange.say(*recorded("transferred_attended", "own"))
-        until(lambda: find("own") and find("own").ended_at, "the call's end")
+        eventually(lambda: find("own") and find("own").ended_at, "the call's end")
         assert draft_of("own").owner.name == "Alice"
 
 
@@ -80,12 +81,12 @@ def test_who_claimed_the_draft_before_keeps_it(town, settings):
     events = recorded("answered", "kept")
     with listening(town, settings) as (exchange, _):
         exchange.say(*events[:5])
-        until(lambda: find("kept"), "the call")
+        eventually(lambda: find("kept"), "the call")
         with transaction() as session:
             charlie = session.scalars(select(User).where(User.name == "Charlie")).one()
             claim_draft(session, session.scalars(select(Report)).one(), charlie)
         exchange.say(*events[5:])
-        until(lambda: find("kept").ended_at, "the call's end")
+        eventually(lambda: find("kept").ended_at, "the call's end")
         assert find("kept").answered_by.name == "admin1"
         assert draft_of("kept").owner.name == "Charlie"
 
@@ -96,14 +97,14 @@ def test_while_the_database_is_locked_facts_wait_and_the_listener_lives(hasty_ap
         locker.execute("BEGIN IMMEDIATE")
         for number in range(20):
             exchange.say(*recorded("answered", f"wait{number}"))
-        beat = until(lambda: (b := read_beat(settings.run_dir, "listener")) and not b.ok and b, "the complaint")
+        beat = eventually(lambda: (b := read_beat(settings.run_dir, "listener")) and not b.ok and b, "the complaint")
         assert "database" in beat.detail
-        until(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 1, "beats that go on")
+        eventually(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 1, "beats that go on")
         locker.execute("COMMIT")
         locker.close()
-        until(lambda: find("wait19") and find("wait19").ended_at, "what waited")
+        eventually(lambda: find("wait19") and find("wait19").ended_at, "what waited")
         assert {outcome(f"wait{n}") for n in range(20)} == {("ended", "admin1", "5-32-73", "+380671234567", 1)}
-        until(lambda: read_beat(settings.run_dir, "listener").ok, "a beat that is well again")
+        eventually(lambda: read_beat(settings.run_dir, "listener").ok, "a beat that is well again")
 
 
 def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
@@ -111,11 +112,11 @@ def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
     locker.execute("BEGIN IMMEDIATE")
     writer = Writer(hasty_app, "5448", kept=10)
     writer.put([Began(f"full{number}", "53273", "0671234567", "", now()) for number in range(15)])
-    until(lambda: writer.trouble, "the complaint")
+    eventually(lambda: writer.trouble, "the complaint")
     assert (writer.waiting, writer.refused) == (10, 5)
     locker.execute("COMMIT")
     locker.close()
-    until(lambda: writer.waiting == 0, "the facts")
+    eventually(lambda: writer.waiting == 0, "the facts")
     writer.close()
     assert [find(f"full{number}") is not None for number in range(15)] == [True] * 10 + [False] * 5
 
@@ -126,12 +127,12 @@ def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town, 
     event.listen(db.engine, "begin", lambda connection: begun.append(connection))
     writer = Writer(town, "5448")
     writer.put([Began("busy1", "53273", "", "", now()), Began("busy2", "53273", "", "", now())])
-    until(lambda: writer.waiting == 0, "the first two")
+    eventually(lambda: writer.waiting == 0, "the first two")
     for number in range(3, 13):
         writer.put([Began(f"busy{number}", "53273", "", "", now())])
         due = time.monotonic() + 0.02  # longer than one transaction takes
-        until(lambda due=due: time.monotonic() > due, "the next fact")
-    until(lambda: writer.waiting == 0, "the others")
+        eventually(lambda due=due: time.monotonic() > due, "the next fact")
+    eventually(lambda: writer.waiting == 0, "the others")
     writer.close()
     assert len(begun) == 2
     assert find("busy12") is not None
@@ -141,7 +142,7 @@ def test_a_fact_that_cannot_be_written_is_left_out_and_the_others_are_not(town, 
     bad = Began("x\0" * 10, "53273", "0671234567", object(), now())  # a name that is no text
     writer = Writer(town, "5448")
     writer.put([Began("good1", "53273", "", "", now()), bad, Began("good2", "53273", "", "", now())])
-    until(lambda: writer.waiting == 0, "the facts")
+    eventually(lambda: writer.waiting == 0, "the facts")
     writer.close()
     assert find("good1") is not None
     assert find("good2") is not None
@@ -151,12 +152,12 @@ def test_without_an_exchange_the_heart_beats_and_says_why(town, settings):
     listener = Listener(town, settings)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
-    beat = until(lambda: read_beat(settings.run_dir, "listener"), "a beat")
+    beat = eventually(lambda: read_beat(settings.run_dir, "listener"), "a beat")
     assert not beat.ok
     assert "Asterisk" in beat.detail
-    until(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 2, "beats that go on")
+    eventually(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 2, "beats that go on")
     exchange = Exchange(settings.ami_port)
-    until(lambda: read_beat(settings.run_dir, "listener").ok, "the connection", 15)
+    eventually(lambda: read_beat(settings.run_dir, "listener").ok, "the connection", 15)
     listener.stop.set()
     thread.join(10)
     exchange.close()
@@ -168,17 +169,17 @@ def test_after_a_cut_connection_lost_calls_end_and_living_ones_go_on(town, setti
     talking = next(place for place, event in enumerate(kept) if event.startswith(b"Event: HangupRequest"))
     with listening(town, settings) as (exchange, _):
         exchange.say(*lost[:talking], *kept[:talking])
-        until(lambda: find("kept") and find("kept").answered_at, "both calls")
+        eventually(lambda: find("kept") and find("kept").answered_at, "both calls")
         exchange.channels = [
             b"Event: CoreShowChannel\r\nChannel: PJSIP/trunk-00000000\r\nContext: inbound\r\nExten: 53273\r\n"
             b"Duration: 00:00:05\r\nUniqueid: " + find("kept").uniqueid.encode() + b"\r\n"
         ]
         exchange.drop()
-        until(lambda: find("lost").ended_at, "the end of the lost call")
+        eventually(lambda: find("lost").ended_at, "the end of the lost call")
         assert find("lost").state == "ended"
         assert find("kept").state == "talking"
         exchange.say(*kept[talking:])
-        until(lambda: find("kept").ended_at, "the end of the other")
+        eventually(lambda: find("kept").ended_at, "the end of the other")
         assert find("kept").cause == 16
 
 
@@ -188,7 +189,7 @@ def test_a_hang_up_that_got_lost_is_noticed_without_a_cut(town, settings, monkey
     events = [event for event in recorded("answered", "lost") if not event.startswith(b"Event: Hangup")]
     with listening(town, settings) as (exchange, _):
         exchange.say(*events)
-        until(lambda: find("lost") and find("lost").ended_at, "the end")
+        eventually(lambda: find("lost") and find("lost").ended_at, "the end")
         assert (find("lost").state, find("lost").cause, exchange.logins) == ("ended", None, 1)
 
 
@@ -220,11 +221,11 @@ def test_a_phone_rings_no_more_when_the_next_step_rings(town, settings):
     second = next(n for n, event in enumerate(events) if b"DialBegin" in event and b"admin3" in event)
     with listening(town, settings) as (exchange, _):
         exchange.say(*events[: second + 1])
-        until(lambda: find("step") and len(find("step").legs) == 3, "the second step")
+        eventually(lambda: find("step") and len(find("step").legs) == 3, "the second step")
         assert find("step").state == "ringing"
         assert phones_of("step") == {"admin2", "admin3"}
         exchange.say(*events[second + 1 :])
-        until(lambda: find("step").ended_at, "the end")
+        eventually(lambda: find("step").ended_at, "the end")
         assert phones_of("step") == set()
 
 
@@ -269,7 +270,7 @@ def test_calls_that_began_while_the_listener_was_away_are_found(town, settings):
     listener = Listener(town, settings)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
-    until(lambda: find("t-3") and find("t-3").answered_by, "the calls")
+    eventually(lambda: find("t-3") and find("t-3").answered_by, "the calls")
     assert outcome("r-1") == ("ringing", None, "5-32-73", "+380671234567", 1)
     assert [leg.phone.name for leg in find("r-1").legs] == ["admin1"]
     assert outcome("t-3") == ("talking", "admin2", "5-32-73", "+380671234567", 1)
@@ -285,7 +286,7 @@ def test_a_call_transferred_before_the_listener_started_still_ends(town, setting
     moved = next(place for place, event in enumerate(events) if event.startswith(b"Event: BlindTransfer")) + 3
     with listening(town, settings) as (exchange, _):
         exchange.say(*events[:moved])
-        until(lambda: find("old") and find("old").answered_at, "the first part")
+        eventually(lambda: find("old") and find("old").answered_at, "the first part")
     settings.run_dir.joinpath("phones.json").unlink()
     fresh = Exchange(settings.ami_port)
     fresh.channels = [
@@ -296,10 +297,10 @@ def test_a_call_transferred_before_the_listener_started_still_ends(town, setting
     listener = Listener(town, settings)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
-    until(lambda: "DeviceStateList" in fresh.actions, "the new listener")
+    eventually(lambda: "DeviceStateList" in fresh.actions, "the new listener")
     assert find("old").state == "talking"
     fresh.say(*events[moved:])
-    until(lambda: find("old").ended_at, "the end")
+    eventually(lambda: find("old").ended_at, "the end")
     assert everything("old")[:6] == ("ended", "admin1", "5-32-73", "+380671234567", 1, "admin2")
     listener.stop.set()
     thread.join(10)
@@ -309,7 +310,7 @@ def test_a_call_transferred_before_the_listener_started_still_ends(town, setting
 def test_the_phones_are_written_for_the_health_page(town, settings):
     path = settings.run_dir / "phones.json"
     with listening(town, settings):
-        until(path.exists, "the file")
+        eventually(path.exists, "the file")
         said = json.loads(path.read_text())
     assert said["phones"] == {"admin1": "NOT_INUSE"}
     assert time.time() - said["at"] < 10
@@ -321,11 +322,11 @@ def test_an_event_with_a_header_put_in_by_a_caller_changes_nothing(town, setting
     talking = next(place for place, event in enumerate(victim) if event.startswith(b"Event: HangupRequest"))
     with listening(town, settings) as (exchange, _):
         exchange.say(*victim[:talking])
-        until(lambda: find("victim") and find("victim").answered_at, "the victim's call")
+        eventually(lambda: find("victim") and find("victim").answered_at, "the victim's call")
         forged = b"CallerIDNum: 067\r\nUniqueid: " + find("victim").uniqueid.encode()
         exchange.say(evil[0].replace(b"CallerIDNum: 0671234567", forged), *evil[1:-1])
         exchange.say(evil[-1].replace(b"CallerIDNum: ", forged + b"\r\nX: "), *marker("after"))
-        until(lambda: find("after"), "what came after it")
+        eventually(lambda: find("after"), "what came after it")
         assert find("victim").state == "talking"
         assert outcome("evil")[1:] == ("admin1", "5-32-73", "+380671234567", 1)
 
@@ -340,9 +341,9 @@ def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
     listener = Listener(town, settings)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
-    until(lambda: "DeviceStateList" in exchange.actions, "the question")
+    eventually(lambda: "DeviceStateList" in exchange.actions, "the question")
     exchange.say(*recorded("answered", "heard"))
-    until(lambda: find("heard") and find("heard").ended_at, "the call")
+    eventually(lambda: find("heard") and find("heard").ended_at, "the call")
     assert exchange.logins == 1
     listener.stop.set()
     thread.join(10)
@@ -363,7 +364,7 @@ def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
     """Facts carry telephone numbers; what goes wrong with one is told without it."""
     writer = Writer(hasty_app, "5448")
     writer.put([Began("nolog", "53273", "0671234567", object(), now())])
-    until(lambda: writer.waiting == 0, "the fact")
+    eventually(lambda: writer.waiting == 0, "the fact")
     writer.close()
     assert "left out" in caplog.text
     assert "671234567" not in caplog.text

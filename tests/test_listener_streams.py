@@ -3,10 +3,11 @@
 import random
 
 import pytest
-from ami_fixtures import everything, fill_town, find, listening, marker, outcome, recorded, until
 
 from models.base import db
 from models.calls import Call
+from tests.ami_fixtures import everything, fill_town, find, listening, marker, outcome, recorded
+from tests.helpers import eventually
 
 NUMBER = "+380671234567"
 # scenario → the state it must end in, who answered first, and who spoke last
@@ -57,9 +58,9 @@ def test_order_doubling_and_gaps_change_nothing(scenario, app, settings):
         for events in (*whole.values(), *gaps.values()):
             exchange.say(*events)
         exchange.say(*marker("all-played"))
-        until(lambda: find("all-played") and find("all-played").ended_at, "the end of the streams")
+        eventually(lambda: find("all-played") and find("all-played").ended_at, "the end of the streams")
         exchange.drop()  # a hang-up that was never told is found when the present state is read anew
-        until(lambda: exchange.logins == 2 and not live_calls(), "the second reading of the present state")
+        eventually(lambda: exchange.logins == 2 and not live_calls(), "the second reading of the present state")
 
     told = everything("inorder")
     assert told[:6] == (*expected(scenario), EXPECTED[scenario][2])
@@ -77,5 +78,5 @@ def test_a_talk_among_colleagues_is_no_call(app, settings):
     fill_town(app)
     with listening(app, settings) as (exchange, _listener):
         exchange.say(*recorded("among_colleagues", "inner"), *marker("after"))
-        until(lambda: find("after"), "the call after it")
+        eventually(lambda: find("after"), "the call after it")
     assert db.session.query(Call).count() == 1

@@ -10,9 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded, until
 from sqlalchemy import func, select
-from test_listener_streams import EXPECTED, expected
 
 from jobs.ami import Event, Message
 from jobs.app import bare_app
@@ -26,6 +24,9 @@ from models.base import db, now, transaction
 from models.calls import Call, close_lost_calls
 from models.marks import Mark
 from models.reports import Report
+from tests.ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded
+from tests.helpers import eventually
+from tests.test_listener_streams import EXPECTED, expected
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_young_lines_are_left_to_those_who_are_faster(cel, reconciler):
     read_all(reconciler)
     assert find("old") is not None
     assert find("young") is None
-    until(lambda: reconciler.read_on(), "the time in which others are faster", 6)
+    eventually(lambda: reconciler.read_on(), "the time in which others are faster", 6)
     assert find("young") is not None
 
 
@@ -216,15 +217,15 @@ def test_while_the_database_is_locked_the_mark_does_not_move(settings, cel):
     append(cel, logged("answered", "cel"))
     thread = threading.Thread(target=run, args=(Reconciler(app, settings), settings, stop), daemon=True)
     thread.start()
-    beat = until(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
+    beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
     assert "database" in beat.detail
-    until(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
+    eventually(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
     assert locker.execute("SELECT count(*) FROM marks").fetchone() == (0,)
     locker.execute("COMMIT")
     locker.close()
-    until(lambda: find("cel") and find("cel").ended_at, "the call")
+    eventually(lambda: find("cel") and find("cel").ended_at, "the call")
     assert outcome("cel") == expected("answered")
-    until(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
+    eventually(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
@@ -307,7 +308,7 @@ def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
     thread.start()
-    beat = until(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
+    beat = eventually(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
     assert (beat.ok, "CEL file" in beat.detail) == (False, True)
     stop.set()
     thread.join(10)

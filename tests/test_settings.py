@@ -10,7 +10,7 @@ import pytest
 
 from jobs.prepare import check_ports_free
 from jobs.settings import SettingsError, default_var, load_secrets, load_settings
-from tests.conftest import free_port
+from tests.helpers import free_port
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from jobs.serve import lock_folder
 from jobs.settings import CHECKOUT, load_settings
-from tests.conftest import free_port
+from tests.helpers import free_port
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from jobs.watchdog import (
     probe_redis,
     probe_web,
 )
-from tests.conftest import free_port
+from tests.helpers import free_port
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from desk_fixtures import PASSWORD, Site, fill_desks
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.desk_fixtures import PASSWORD, Site, fill_desks
 
 CHROMIUM = Path("/usr/bin/chromium")
 # fmt: off

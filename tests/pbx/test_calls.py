@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from jobs.demo_town import DEMO_USERS
+from tests.helpers import eventually
 from tests.pbx.screen import Screen
-from tests.pbx.town import Town, invites, wait_for
+from tests.pbx.town import Town, invites
 
 pytestmark = pytest.mark.pbx
 
@@ -77,7 +78,7 @@ def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
     """I1, I2, I3: line, number and screen of 200 calls at 5/s; channels, threads, files, task processors as before."""
     phones = town.start_phones(ring_ms=300, talk_ms=400)
     run_calls(town, first=900, calls=30)  # pools and caches are filled before the first count
-    wait_for(lambda: town.channels() == 0, 20, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 20)
     before = footprint(town)
     known = town.value("SELECT max(id) FROM calls")
     with ExitStack() as stack:
@@ -86,12 +87,12 @@ def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
             screen = Screen(f"http://127.0.0.1:{town.settings.web_port}", login, password)
             screens[login] = stack.enter_context(closing(screen.log_in().listen()))
         callers, numbers, _sent = run_calls(town, first=0, calls=CALLS)
-        wait_for(
+        eventually(
             lambda: (
                 town.value("SELECT count(*) FROM calls WHERE id > :known AND state = 'ended'", known=known) == CALLS
             ),
-            20,
             "every call ended",
+            20,
         )
         rows = town.rows(CALLS_WITH_PEOPLE, known=known)
         shown = {login: screen.rang_here() for login, screen in screens.items()}
@@ -114,14 +115,14 @@ def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
         assert not row["recovered"]
         assert [who for who, calls in shown.items() if row["id"] in calls] == [login]
     assert {e for row in town.rings(phones).values() for _, e in row} == set(phones)
-    wait_for(lambda: town.channels() == 0, 20, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 20)
     tolerance = {"asterisk threads": 6, "agi threads": 4, "asterisk files": 4, "agi files": 6, "listener files": 3}
 
     def as_before() -> bool:
         after = footprint(town)
         return all(after[name] <= count + tolerance.get(name, 0) for name, count in before.items())
 
-    wait_for(as_before, 60, f"before {before}, after {footprint(town)}")
+    eventually(as_before, f"before {before}, after {footprint(town)}", 60)
 
 
 def test_asterisk_runs_without_rights(town: Town) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.sipp import CITIZEN_HOST
-from tests.pbx.town import Town, wait_for
+from tests.helpers import eventually
+from tests.pbx.town import Town
 
 pytestmark = pytest.mark.pbx
 
@@ -140,17 +141,17 @@ def test_hostile_callers_ring_and_run_nothing(town: Town) -> None:
     with stranger(town) as caller:
         for index, (name, number) in enumerate(pairs):
             caller.send(index, name, number, ("53273", "53275", "54286")[index % 3])
-            wait_for(lambda index=index: 180 in caller.answers.get(index, ()), 5, f"ringing for {name!r} {number!r}")
-            wait_for(
+            eventually(lambda index=index: 180 in caller.answers.get(index, ()), f"ringing for {name!r} {number!r}", 5)
+            eventually(
                 lambda index=index: (
                     town.value("SELECT count(*) FROM call_legs WHERE call_id > :known", known=known) > index
                 ),
-                10,
                 f"a phone rings for {name!r} {number!r}",
+                10,
             )
             caller.cancel(index)
             if index % 20 == 19:
-                wait_for(lambda: town.channels() == 0, 20, "channels gone")
+                eventually(lambda: town.channels() == 0, "channels gone", 20)
     rows = town.rows(
         "SELECT id, (SELECT count(*) FROM reports WHERE call_id = calls.id) AS drafts FROM calls WHERE id > :known",
         known=known,
@@ -161,8 +162,8 @@ def test_hostile_callers_ring_and_run_nothing(town: Town) -> None:
     town.start_phones(ring_ms=200, talk_ms=200)
     citizens, _ = town.call([("+380671110000", "53273")], rate=1, talk_ms=200)
     assert citizens.wait(30) == 0
-    wait_for(
+    eventually(
         lambda: town.value("SELECT state FROM calls WHERE number = '+380671110000'") == "ended",
-        10,
         "the listener hears the next call",
+        10,
     )

@@ -9,8 +9,9 @@ import pytest
 from postgres_fixtures import new_database, postgres_server  # noqa: F401
 
 from jobs.demo_town import DEMO_USERS
+from tests.helpers import eventually
 from tests.pbx.screen import Screen
-from tests.pbx.town import Town, running_town, wait_for
+from tests.pbx.town import Town, running_town
 
 pytestmark = [pytest.mark.pbx, pytest.mark.long]
 
@@ -32,7 +33,7 @@ def test_calls_become_drafts_on_postgresql(town: Town, postgres_server: Path) ->
                 citizens, _ = other.call(callers, rate=2, talk_ms=300)
                 assert citizens.wait(60) == 0
                 ended = "SELECT count(*) FROM calls WHERE id > :known AND state = 'ended'"
-                wait_for(lambda: other.value(ended, known=known) == CALLS, 20, "every call ended")
+                eventually(lambda: other.value(ended, known=known) == CALLS, "every call ended", 20)
                 assert len(screen.rang_here()) == CALLS
                 journal = screen.get("/journal")
             drafts = "SELECT count(*) FROM reports WHERE call_id > :known"

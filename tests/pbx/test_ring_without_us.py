@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.pbx.town import TABLES, Table, Town, invites, percentile, running_town, wait_for
+from tests.helpers import eventually
+from tests.pbx.town import TABLES, Table, Town, invites, percentile, running_town
 
 pytestmark = [pytest.mark.pbx, pytest.mark.long]
 
@@ -135,7 +136,7 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
         except OperationalError:
             return False
 
-    wait_for(recovered, RECOVERY_SECONDS, f"{name}: {CALLS} drafts")
+    eventually(recovered, f"{name}: {CALLS} drafts", RECOVERY_SECONDS)
     took = time.monotonic() - repaired
     table.add(
         fault=name, calls=CALLS, rang=len(waits), p95_ms=round(percentile(waits, 0.95) * 1000),
@@ -144,8 +145,8 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
     assert len(waits) == CALLS, f"{CALLS - len(waits)} calls rang no phone"
     assert max(waits) <= latest
     assert drafts() == CALLS
-    wait_for(lambda: town.channels() == 0, 20, "channels gone")
-    wait_for(lambda: not town.unwell(), 60, town.unwell)
+    eventually(lambda: town.channels() == 0, "channels gone", 20)
+    eventually(lambda: not town.unwell(), town.unwell, 60)
 
 
 @pytest.fixture(scope="module")

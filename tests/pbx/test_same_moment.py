@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.pbx.town import Town, wait_for
+from tests.helpers import eventually
+from tests.pbx.town import Town
 
 pytestmark = pytest.mark.pbx
 
@@ -20,7 +21,7 @@ def test_three_phones_answer_at_once(town: Town) -> None:
     citizens, _ = town.call(callers, rate=2, talk_ms=400)
     assert citizens.wait(60) == 0
     ended = "SELECT count(*) FROM calls WHERE id > :known AND state = 'ended'"
-    wait_for(lambda: town.value(ended, known=known) == CALLS, 20, "every call ended")
+    eventually(lambda: town.value(ended, known=known) == CALLS, "every call ended", 20)
     rows = town.rows(
         "SELECT calls.id, calls.answered_by_id, phones.user_id, reports.owner_id,"
         " (SELECT count(*) FROM call_legs WHERE call_id = calls.id) AS rang,"
@@ -33,4 +34,4 @@ def test_three_phones_answer_at_once(town: Town) -> None:
     assert {row["rang"] for row in rows} == {3}
     assert {row["answered"] for row in rows} == {1}
     assert all(row["owner_id"] == row["user_id"] for row in rows)
-    wait_for(lambda: town.channels() == 0, 20, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 20)

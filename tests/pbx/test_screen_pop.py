@@ -9,7 +9,8 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from jobs.demo_town import DEMO_USERS
 from jobs.settings import CHECKOUT
-from tests.pbx.town import Town, wait_for
+from tests.helpers import eventually
+from tests.pbx.town import Town
 
 pytestmark = [pytest.mark.pbx, pytest.mark.browser]
 
@@ -45,7 +46,7 @@ def desk(town: Town) -> Iterator[Page]:
         hears_events(page)
         yield page
         browser.close()
-    wait_for(lambda: town.channels() == 0, 30, "channels gone")
+    eventually(lambda: town.channels() == 0, "channels gone", 30)
 
 
 def hears_events(page: Page) -> None:
@@ -55,7 +56,7 @@ def hears_events(page: Page) -> None:
 def form_of(town: Town, page: Page, number: str) -> tuple[Locator, int]:
     """The form of this caller's draft, once it is on the screen, and the draft's id."""
     query = "SELECT reports.id FROM reports JOIN calls ON calls.id = call_id WHERE calls.number = :number"
-    draft = wait_for(lambda: town.value(query, number=number), 10, "the draft")
+    draft = eventually(lambda: town.value(query, number=number), "the draft", 10)
     form = page.locator(f'#draft-form[data-draft="{draft}"]')
     expect(form).to_be_visible(timeout=20_000)
     return form, draft
@@ -106,7 +107,7 @@ def test_a_consultation_by_one_key(town: Town, desk: Page) -> None:
     _form, draft = form_of(town, desk, "+380501230003")
     desk.keyboard.press("F4")
     expect(desk.locator(".result")).to_be_visible()
-    wait_for(lambda: state_of(town, draft) == "consultation", 10, "the draft is a consultation")
+    eventually(lambda: state_of(town, draft) == "consultation", "the draft is a consultation", 10)
     citizens.wait(60)
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,20 +21,9 @@ from jobs.pbx import find_asterisk
 from jobs.serve import unwell
 from jobs.settings import CHECKOUT, Settings, load_settings
 from jobs.sipp import free_udp_port, register_phone, start_citizen, start_phone
-from tests.conftest import free_port
+from tests.helpers import free_port
 
 _STAMP = re.compile(rb"^-{10,} (\d{4}-\S+Z)\n", re.MULTILINE)
-
-
-def wait_for(condition: Callable[[], object], seconds: float, what: str | Callable[[], object] = "") -> object:
-    """Poll ``condition`` until it is true and return its value; fails with ``what`` after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what() if callable(what) else what}"
-        time.sleep(0.05)
 
 
 @dataclass
