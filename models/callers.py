@@ -17,6 +17,7 @@ from models.drafts import claim_draft
 from models.people import Person, PersonNumber, User
 from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryEvent, HistoryRow, Report, ReportState, note_history
 from models.search import plain, search_text
+from models.telephone import to_e164
 
 _LOOKED_AT = 40  # the newest reports of a number that are asked for names
 
@@ -43,39 +44,59 @@ class EarlierCall:
 
 
 @dataclass(frozen=True)
-class Caller:
-    """What is known about the one who calls.
-
-    ``person`` is set once somebody said who it is; ``other_person`` once somebody said that it is none of the
-    ``known`` and ``perhaps``. ``number`` is None when it is withheld or cannot be understood.
-    """
+class Whose:
+    """Who may have a number; None for one that is withheld or cannot be understood."""
 
     number: str | None
-    person: Person | None = None
-    other_person: bool = False
     known: list[Person] = field(default_factory=list)
     perhaps: list[Perhaps] = field(default_factory=list)
 
+    @property
+    def anybody(self) -> bool:
+        return bool(self.known or self.perhaps)
 
-def who_calls(session: Session, draft: Report) -> Caller:
-    """Who the caller of this draft may be."""
-    return who_call(session, [draft])[draft.id]
+
+@dataclass(frozen=True)
+class Caller(Whose):
+    """What is known about the one who calls, by their own number, and by the ``other`` telephone that they gave.
+
+    ``person`` is set once somebody said who it is; ``other_person`` once somebody said that it is none of the
+    ``known`` and ``perhaps``.
+    """
+
+    other: Whose | None = None
+    person: Person | None = None
+    other_person: bool = False
 
 
-def who_call(session: Session, drafts: Sequence[Report]) -> dict[int, Caller]:
+def numbers_of(draft: Report, area_code: str) -> tuple[str | None, str | None]:
+    """The caller's own number and the other telephone that was typed, where it is one and not the same."""
+    own = draft.call.number if draft.call else draft.contact_number
+    other = to_e164(draft.other_phone, area_code)
+    return own, other if other != own else None
+
+
+def who_calls(session: Session, draft: Report, area_code: str) -> Caller:
+    """Who the caller of this draft may be. ``area_code`` makes a local telephone number understood."""
+    return who_call(session, [draft], area_code)[draft.id]
+
+
+def who_call(session: Session, drafts: Sequence[Report], area_code: str) -> dict[int, Caller]:
     """Who the callers of these drafts may be, by the draft's id: three queries, however many drafts."""
-    numbers = {draft.id: draft.call.number if draft.call else draft.contact_number for draft in drafts}
-    wanted = {number for number in numbers.values() if number is not None}
-    about_the_caller = HistoryRow.event.in_((HistoryEvent.IDENTIFIED, HistoryEvent.OTHER_PERSON))
+    numbers = {draft.id: numbers_of(draft, area_code) for draft in drafts}
+    wanted = {number for both in numbers.values() for number in both if number is not None}
     said = dict(
         session.execute(
             select(HistoryRow.report_id, HistoryRow.event)
-            .where(HistoryRow.report_id.in_(numbers), about_the_caller)
+            .where(
+                HistoryRow.report_id.in_(numbers),
+                HistoryRow.event.in_((HistoryEvent.IDENTIFIED, HistoryEvent.OTHER_PERSON)),
+            )
             .order_by(HistoryRow.id)  # the last one counts
         ).all()
     )
-    known: dict[str, list[Person]] = {}
-    named: dict[str, list[Report]] = {}
+    known: dict[str | None, list[Person]] = {}
+    named: dict[str | None, list[Report]] = {}
     if wanted:
         rows = session.execute(
             select(PersonNumber.number, Person)
@@ -86,23 +107,23 @@ def who_call(session: Session, drafts: Sequence[Report]) -> dict[int, Caller]:
         for number, person in rows:
             known.setdefault(number, []).append(person)
         named = _named_reports(session, wanted)
+
+    def whose(number: str | None, draft: Report) -> Whose:
+        persons = known.get(number, [])
+        return Whose(number, persons, _perhaps([one for one in named.get(number, []) if one.id != draft.id], persons))
+
     callers = {}
     for draft in drafts:
-        number = numbers[draft.id]
-        persons = known.get(number, []) if number else []
-        perhaps = _perhaps([one for one in named.get(number, []) if one.id != draft.id], persons) if number else []
-        other_person = said.get(draft.id) == HistoryEvent.OTHER_PERSON
-        callers[draft.id] = Caller(number, draft.person, other_person, persons, perhaps)
-    return callers
-
-
-def known_persons(session: Session, number: str) -> list[Person]:
-    """The persons whom somebody confirmed to have this number, by name."""
-    return list(
-        session.scalars(
-            select(Person).join(PersonNumber).where(PersonNumber.number == number).order_by(Person.name, Person.id)
+        own, other = (whose(number, draft) for number in numbers[draft.id])
+        callers[draft.id] = Caller(
+            own.number,
+            own.known,
+            own.perhaps,
+            other=other if other.number else None,
+            person=draft.person,
+            other_person=said.get(draft.id) == HistoryEvent.OTHER_PERSON,
         )
-    )
+    return callers
 
 
 def _named_reports(session: Session, numbers: set[str]) -> dict[str, list[Report]]:
@@ -168,15 +189,19 @@ def earlier_calls(session: Session, draft: Report, limit: int = 8) -> list[Earli
     return [EarlierCall(call, report) for call, report in rows]
 
 
-def identify_caller(session: Session, draft: Report, user: User, *, person_id: int | None, name: str) -> Person:
+def identify_caller(
+    session: Session, draft: Report, user: User, *, person_id: int | None, name: str, area_code: str
+) -> Person:
     """Somebody said who calls: remember it in the draft, and that this number is that person's.
 
-    Either one of the `known_persons` of the number (``person_id``) or a ``name``, for whom a person is made when
-    none of that name has the number. Raises `TakenByAnother`, and `NobodyNamed` when it is neither.
+    Either one of those who may have one of the draft's numbers (``person_id``), or a ``name``, for whom a person is
+    made when none of that name has the number. Raises `TakenByAnother`, and `NobodyNamed` when it is neither. A name
+    that only the other telephone is known by gets that one, and not the number that was called from.
     """
     claim_draft(session, draft, user)
-    number, at = draft.call.number if draft.call else draft.contact_number, now()
-    known = known_persons(session, number) if number is not None else []
+    caller, at = who_calls(session, draft, area_code), now()
+    both = [whose for whose in (caller, caller.other) if whose is not None and whose.number is not None]
+    known = [person for whose in both for person in whose.known]
     if person_id is not None:  # nobody else's name is told to who counts the ids up
         person = next((one for one in known if one.id == person_id), None)
     else:
@@ -187,8 +212,12 @@ def identify_caller(session: Session, draft: Report, user: User, *, person_id: i
         person = Person(name=name.strip())
         session.add(person)
         session.flush()
-        if number is not None:
-            session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=user.id, confirmed_at=at))
+        by_name = (whose for whose in both if any(_same(one.name) == _same(name) for one in whose.perhaps))
+        whose = next(by_name, caller)
+        if whose.number is not None:
+            session.add(
+                PersonNumber(person_id=person.id, number=whose.number, confirmed_by_id=user.id, confirmed_at=at)
+            )
     draft.person_id, draft.applicant_name = person.id, person.name
     _note_who_calls(session, draft, user, HistoryEvent.IDENTIFIED, at)
     return person

@@ -14,7 +14,6 @@ from models.callers import (
     earlier_calls,
     forsaken_drafts,
     identify_caller,
-    known_persons,
     missed_calls,
     open_reports,
     who_calls,
@@ -33,6 +32,7 @@ from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Exchange, fill_desks
 
 OLENA = "+380671234567"
+AREA_CODE = "5448"
 
 
 @pytest.fixture
@@ -79,9 +79,13 @@ def person_with_number(name: str, number: str = OLENA) -> int:
     return person.id
 
 
+def known_by(session: Session, number: str) -> list[Person]:
+    return list(session.scalars(db.select(Person).join(PersonNumber).where(PersonNumber.number == number)))
+
+
 def test_an_unknown_number_is_nobody(exchange, session):
     """I4, zammad#2143: an unknown number is not shown as somebody."""
-    caller = who_calls(session, new_draft(exchange, session))
+    caller = who_calls(session, new_draft(exchange, session), AREA_CODE)
     assert (caller.number, caller.known, caller.perhaps, caller.person) == (OLENA, [], [], None)
 
 
@@ -90,7 +94,7 @@ def test_a_withheld_number_is_said_to_be_one(exchange, session, received):
     """I4: two anonymous callers have nothing in common."""
     new_draft(exchange, session, received)
     draft = new_draft(exchange, session, received)
-    caller = who_calls(session, draft)
+    caller = who_calls(session, draft, AREA_CODE)
     assert (caller.number, caller.known, caller.perhaps) == (None, [], [])
     assert open_reports(session, None) == []
     assert earlier_calls(session, draft) == []
@@ -100,7 +104,7 @@ def test_all_persons_of_a_familys_landline_are_offered(exchange, session):
     """I4, Znuny4OTRS-CTI#3: one number, several people; a person with only a number is found as well."""
     for name in ("Петро Коваль", "Олена Коваль"):
         person_with_number(name, "+380544853111")
-    caller = who_calls(session, new_draft(exchange, session, "5-31-11"))
+    caller = who_calls(session, new_draft(exchange, session, "5-31-11"), AREA_CODE)
     assert [person.name for person in caller.known] == ["Олена Коваль", "Петро Коваль"]
     assert caller.person is None  # nobody has chosen yet
 
@@ -111,15 +115,52 @@ def test_names_of_earlier_reports_are_perhaps_with_the_reason(exchange, session)
     register(exchange, "Олена Коваль")
     register(exchange, "олена  коваль")
     register(exchange, "Чужа Людина", number="0509990000")
-    perhaps = who_calls(session, new_draft(exchange, session)).perhaps
+    perhaps = who_calls(session, new_draft(exchange, session), AREA_CODE).perhaps
     assert [(one.name.lower(), one.reports) for one in perhaps] == [("олена  коваль", 2), ("петро коваль", 1)]
     assert perhaps[1].place == "Сумська, 12"
+
+
+@pytest.mark.parametrize("called_from", ["0661112233", "anonymous"])
+def test_another_telephone_is_searched_too(exchange, session, me, called_from):
+    """Beside the caller's own number, and where it is withheld: who may have it, and their open reports."""
+    report = register(exchange, "Олена Коваль")
+    person_with_number("Петро Коваль")
+    draft = new_draft(exchange, session, called_from)
+    with transaction():
+        save_draft(session, draft, me, {"other_phone": "(067) 123-45-67"}, 0)
+    caller = who_calls(session, draft, AREA_CODE)
+    assert not caller.anybody
+    assert caller.other.number == OLENA
+    assert [person.name for person in caller.other.known] == ["Петро Коваль"]
+    assert [one.name for one in caller.other.perhaps] == ["Олена Коваль"]
+    assert open_reports(session, caller.other.number) == [report]
+
+
+@pytest.mark.parametrize("typed", ["", "через сусідку", "067 123 45 67"])
+def test_no_other_telephone_is_searched_where_there_is_none(exchange, session, me, typed):
+    draft = new_draft(exchange, session)
+    with transaction():
+        save_draft(session, draft, me, {"other_phone": typed}, 0)
+    assert who_calls(session, draft, AREA_CODE).other is None
+
+
+def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exchange, session, me):
+    """She calls from a neighbour's: hers stays hers, and the neighbour's is not given to her."""
+    register(exchange, "Олена Коваль")
+    petro = person_with_number("Петро Коваль")
+    for person_id, name in ((petro, ""), (None, "Олена Коваль")):
+        draft = new_draft(exchange, session, "0661112233")
+        with transaction():
+            save_draft(session, draft, me, {"other_phone": "0671234567"}, 0)
+            identify_caller(session, draft, me, person_id=person_id, name=name, area_code=AREA_CODE)
+    assert {person.name for person in known_by(session, OLENA)} == {"Петро Коваль", "Олена Коваль"}
+    assert known_by(session, "+380661112233") == []
 
 
 def test_a_known_person_is_not_also_perhaps(exchange, session):
     register(exchange, "Олена Коваль")
     person_with_number("Олена Коваль")
-    caller = who_calls(session, new_draft(exchange, session))
+    caller = who_calls(session, new_draft(exchange, session), AREA_CODE)
     assert [person.name for person in caller.known] == ["Олена Коваль"]
     assert caller.perhaps == []
 
@@ -129,18 +170,20 @@ def test_one_click_links_the_number_to_the_person(exchange, session, me):
     register(exchange, "Олена Коваль")
     draft = new_draft(exchange, session)
     with transaction():
-        person = identify_caller(session, draft, me, person_id=None, name="Олена Коваль")
+        person = identify_caller(session, draft, me, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
     assert (draft.person_id, draft.applicant_name, draft.owner_id) == (person.id, "Олена Коваль", me.id)
-    assert who_calls(session, draft).person == person
-    assert who_calls(session, new_draft(exchange, session)).known == [person]
+    assert who_calls(session, draft, AREA_CODE).person == person
+    assert who_calls(session, new_draft(exchange, session), AREA_CODE).known == [person]
     assert session.scalars(db.select(PersonNumber)).one().confirmed_by_id == me.id
 
 
 def test_linking_twice_makes_one_person_and_one_link(exchange, session, me):
     for _time in range(2):
         with transaction():
-            identify_caller(session, new_draft(exchange, session), me, person_id=None, name="Олена Коваль")
-    assert len(known_persons(session, OLENA)) == 1
+            identify_caller(
+                session, new_draft(exchange, session), me, person_id=None, name="Олена Коваль", area_code=AREA_CODE
+            )
+    assert len(known_by(session, OLENA)) == 1
     assert len(session.scalars(db.select(Person)).all()) == 1
 
 
@@ -148,23 +191,23 @@ def test_another_person_clears_the_choice_but_not_what_was_confirmed(exchange, s
     person_id = person_with_number("Олена Коваль")
     draft = new_draft(exchange, session)
     with transaction():
-        identify_caller(session, draft, me, person_id=person_id, name="")
+        identify_caller(session, draft, me, person_id=person_id, name="", area_code=AREA_CODE)
     with transaction():
         deny_caller(session, draft, me)
-    caller = who_calls(session, draft)
+    caller = who_calls(session, draft, AREA_CODE)
     assert (draft.person_id, draft.applicant_name, caller.person, caller.other_person) == (None, "", None, True)
     assert [row.event for row in draft.history] == ["created", "taken", "identified", "other_person"]
-    assert len(known_persons(session, OLENA)) == 1
+    assert len(known_by(session, OLENA)) == 1
 
 
 def test_another_person_takes_back_the_number_that_this_draft_gave(exchange, session, me):
     """A press beside the right name must not make a stranger known for ever."""
     draft = new_draft(exchange, session)
     with transaction():
-        identify_caller(session, draft, me, person_id=None, name="Олена Коваль")
+        identify_caller(session, draft, me, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
     with transaction():
         deny_caller(session, draft, me)
-    assert known_persons(session, OLENA) == []
+    assert known_by(session, OLENA) == []
 
 
 def test_another_person_keeps_a_name_that_was_typed(exchange, session, me):
@@ -182,7 +225,7 @@ def test_who_calls_is_decided_by_the_drafts_owner_alone(exchange, session, me):
     with transaction():
         claim_draft(session, draft, colleague)
     with pytest.raises(TakenByAnother), transaction():
-        identify_caller(session, draft, me, person_id=None, name="Олена")
+        identify_caller(session, draft, me, person_id=None, name="Олена", area_code=AREA_CODE)
     assert session.scalars(db.select(Person)).all() == []
 
 
@@ -193,9 +236,9 @@ def test_identifying_nobody_or_somebody_of_another_number_is_an_error(exchange, 
     draft = new_draft(exchange, session)
     for person_id in (999, stranger):
         with pytest.raises(NobodyNamed), transaction():
-            identify_caller(session, draft, me, person_id=person_id, name=name)
+            identify_caller(session, draft, me, person_id=person_id, name=name, area_code=AREA_CODE)
     with pytest.raises(NobodyNamed), transaction():
-        identify_caller(session, draft, me, person_id=None, name=" ")
+        identify_caller(session, draft, me, person_id=None, name=" ", area_code=AREA_CODE)
     assert (draft.person_id, draft.applicant_name) == (None, "")
 
 

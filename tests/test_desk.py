@@ -697,6 +697,34 @@ def test_one_press_says_who_calls(app, exchange, mine):
     assert "З цього номера дзвонить інша особа" in mine.fetch(f"/desk/side/{second}").text
 
 
+@pytest.mark.parametrize("called_from", ["0661112233", "anonymous"])
+def test_another_telephone_brings_its_people_and_its_open_reports(app, exchange, mine, called_from):
+    """Keys go on over both numbers; F6 stands on one report only."""
+    report, draft = exchange.call("0671234567")[1], exchange.call(called_from)[1]
+    mine.post(f"/drafts/{report}/register", {**FORM, "applicant_name": "Олена Коваль", "revision": "0"})
+    assert "Олена Коваль" not in mine.fetch(f"/desk/side/{draft}").text
+    mine.save(draft, 0, other_phone="067 123-45-67")
+    side = mine.fetch(f"/desk/side/{draft}").text
+    assert "можливо: Олена Коваль" in side
+    assert 'data-alt="1"' in side
+    assert side.count("<kbd>F6</kbd>") == 1
+    assert f'data-report="{report}"' in side
+    assert ("впізнати за ним нікого" in side) is (called_from == "anonymous")
+    assert "Запитайте телефон" not in side
+    assert "За іншим телефоном" in mine.fetch("/desk/live").text
+    answer = mine.post(f"/drafts/{draft}/person", {"name": "Олена Коваль"})
+    assert answer.json["fields"]["applicant_name"] == "Олена Коваль"
+
+
+def test_a_report_of_both_telephones_is_listed_once(app, exchange, mine):
+    report, draft = exchange.call("anonymous")[1], exchange.call("0671234567")[1]
+    mine.post(f"/drafts/{report}/register", {**FORM, "other_phone": "050 111 22 33", "revision": "0"})
+    with app.app_context(), transaction() as session:
+        session.get_one(Report, report).call.number = "+380671234567"
+    mine.save(draft, 0, other_phone="0501112233")
+    assert mine.fetch(f"/desk/side/{draft}").text.count(f'data-report="{report}"') == 1
+
+
 def test_saying_who_calls_needs_somebody(app, exchange, mine):
     draft = exchange.call()[1]
     for wrong in ({}, {"person": "999"}, {"person": "9" * 30}, {"person": "x"}, {"name": "  "}):

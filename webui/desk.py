@@ -36,6 +36,7 @@ from webui.auth import home
 from webui.errors import wants_page
 from webui.events import Listener, describe, news_of, with_ringing
 from webui.form import LONGEST, stored_fields, street_note
+from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
 
@@ -200,7 +201,7 @@ def live_parts() -> dict[str, object]:
         seen = describe(news_of(call, found), listener)
         if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
             mine.append((call, found, seen))
-    callers = who_call(session, [found for _call, found, _seen in mine if found])
+    callers = who_call(session, [found for _call, found, _seen in mine if found], area_code())
     bars = [
         Bar(call, found, seen["rings_me"], seen["talking_to_me"], callers[found.id] if found else None)
         for call, found, seen in mine
@@ -255,10 +256,13 @@ def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
         _log_looks([found.call])
-    number = found.call.number if found.call else found.contact_number
+    caller = who_calls(session, found, area_code())
+    own = open_reports(session, caller.number)
+    theirs = open_reports(session, caller.other.number) if caller.other else []
     return {
-        "caller": who_calls(session, found),
-        "open_reports": open_reports(session, number),
+        "caller": caller,
+        "open_reports": own,
+        "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),
     }
 

@@ -38,7 +38,7 @@ from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
 from webui.form import read_fields, stored_fields, street_note, typed_fields
-from webui.text import e164, row_id
+from webui.text import area_code, e164, row_id
 
 bp = Blueprint("drafts", __name__)
 
@@ -164,7 +164,7 @@ def person(draft_id: int) -> ResponseReturnValue:
         if "other" in request.form:
             deny_caller(session, draft, user)
         else:
-            identify_caller(session, draft, user, person_id=person_id, name=name)
+            identify_caller(session, draft, user, person_id=person_id, name=name, area_code=area_code())
 
     def tell(draft: Report) -> ResponseReturnValue:
         return {"revision": draft.revision, "fields": stored_fields(draft)}

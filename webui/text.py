@@ -142,13 +142,17 @@ def length(span: timedelta) -> str:
 
 def phone(number: str | None, received: str = "") -> str:
     """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
-    area_code = current_app.config["SETTINGS"].profile.area_code
-    return telephone.readable(number, received, area_code).replace(" ", NBSP)
+    return telephone.readable(number, received, area_code()).replace(" ", NBSP)
 
 
 def e164(typed: str) -> str | None:
     """A typed telephone in the one form all are stored and masked in; None when it cannot be understood."""
-    return telephone.to_e164(typed, current_app.config["SETTINGS"].profile.area_code)
+    return telephone.to_e164(typed, area_code())
+
+
+def area_code() -> str:
+    """The town's, national and without the leading zero."""
+    return current_app.config["SETTINGS"].profile.area_code
 
 
 def row_id(typed: object) -> int | None:

@@ -311,6 +311,22 @@ def test_the_callers_open_reports_come_first(site, desk):
     assert (site.draft(draft).state, site.draft(draft).attached_to_id) == ("attached", earlier)
 
 
+def test_another_telephone_is_searched_as_soon_as_it_is_typed(site, desk):
+    """A hidden caller gives a telephone: whose it may be stands beside, and one key says so."""
+    earlier = site.exchange.call("0501112233")[1]
+    site.draft(earlier, state="consultation", applicant_name="Марія Лисенко")
+    call, draft = ring(site, "anonymous")
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#side")).to_contain_text("Запитайте телефон для передзвону")
+    desk.focus("#other_phone")
+    desk.keyboard.type("050 111-22-33")
+    desk.keyboard.press("Tab")
+    expect(desk.locator("#side")).to_contain_text("можливо: Марія Лисенко")
+    desk.keyboard.press("Alt+1")
+    expect(desk.locator(".who-said")).to_have_text("✓ Марія Лисенко")
+    expect(desk.locator("#applicant_name")).to_have_value("Марія Лисенко")
+
+
 def test_nothing_is_lost_when_the_server_dies_while_somebody_types(site, desk):
     """Nothing typed is ever lost: it is kept here, said so, and sent when the server is back."""
     call, draft = ring(site)

@@ -39,8 +39,11 @@ bindKeys({
   mayClose: () => Boolean(pane.section()) && !document.activeElement?.closest("#pane :is(input, select, textarea)"),
 });
 
-pane.whenPaneChanges((news) => {
-  if (news === "saved") return refreshLists(500);
+pane.whenPaneChanges((news, fields) => {
+  if (news === "saved") {
+    if ("other_phone" in fields) pane.refreshSide(); // whose it may be
+    return refreshLists(500);
+  }
   match();
   showUnsent();
   refreshLists();

@@ -25,7 +25,7 @@ export function unsent(draft, owner = user) {
 export class DraftForm {
   constructor(form, say, saved) {
     this.form = form;
-    this.saved = saved; // told after each save
+    this.saved = saved; // told after each save which fields
     this.id = Number(form.dataset.draft);
     this.names = [...form.querySelectorAll(".draft-fields [name]")].map((field) => field.name);
     this.say = (text) => this.closed || say(text); // shows a notice above the form
@@ -106,11 +106,10 @@ export class DraftForm {
     this.timer = setTimeout(() => this.flush(), PAUSE);
   }
 
-  // What the server knows about a street is shown as soon as it is typed.
+  // What the server knows about a street or a telephone is shown as soon as it is typed.
   leaves(field) {
-    if (field.name !== "street") return;
-    this.showStreet();
-    this.flush();
+    if (field.name === "street") this.showStreet();
+    if (["street", "other_phone"].includes(field.name)) this.flush();
   }
 
   // Keep in this browser what the server does not have.
@@ -192,7 +191,7 @@ export class DraftForm {
     if (wrong.length) this.say(wrong.join(" "));
     channel?.postMessage({ user, draft: this.id, revision, fields });
     this.remember();
-    this.saved();
+    this.saved(fields);
     this.showRepeat(repeat);
     if (street) this.showStreet({ ...street, typed: fields.street });
     if (!this.dirty) this.show("saved");

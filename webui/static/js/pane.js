@@ -14,7 +14,7 @@ let turn = 0; // counts openings: a slow answer must not replace a newer one
 export const section = () => document.getElementById("draft");
 export const openId = () => Number(section()?.dataset.draft ?? 0);
 
-// `listener("shown")` when another content stands in the pane, `listener("saved")` when the form's fields were saved.
+// `listener("shown")` when another content stands in the pane, `listener("saved", fields)` when these were saved.
 export function whenPaneChanges(listener) {
   listeners.push(listener);
 }
@@ -25,7 +25,7 @@ function tell(...news) {
 
 export function mount() {
   const element = document.getElementById("draft-form");
-  form = element ? new DraftForm(element, notice, () => tell("saved")) : null;
+  form = element ? new DraftForm(element, notice, (fields) => tell("saved", fields)) : null;
 }
 
 export function replacePane(content, focus = "") {
