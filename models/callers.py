@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.base import now
-from models.calls import Call, CallState
+from models.calls import Call
 from models.drafts import claim_draft
 from models.people import Person, PersonNumber, User
 from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryEvent, HistoryRow, Report, ReportState, note_history
@@ -243,71 +243,6 @@ def deny_caller(session: Session, draft: Report, user: User) -> None:
         draft.applicant_name = ""
     draft.person_id = None
     _note_who_calls(session, draft, user, HistoryEvent.OTHER_PERSON, now())
-
-
-def missed_calls(session: Session, limit: int = 30) -> list["Missed"]:
-    """The missed calls that nobody has settled yet, one row a number, the latest first (C1).
-
-    A missed call is settled by a later talk with the number, or by ending its draft.
-    """
-    newest_first = (Call.started_at.desc(), Call.id.desc())
-    query = _missed(select(Call, Report)).options(joinedload(Call.line)).order_by(*newest_first)
-    rows = session.execute(query.limit(limit * 5))
-    found: dict[str, Missed] = {}
-    for call, draft in rows:
-        key = call.number or call.number_received or f"call {call.id}"
-        if key in found:
-            found[key].times += 1
-        elif len(found) < limit:
-            found[key] = Missed(call, draft)
-    return list(found.values())
-
-
-def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
-    """The drafts that nobody works on and no call brings to a screen, the latest first.
-
-    Nobody's, because the call was answered on a phone without a user, or missed and settled by a later talk; or of
-    a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`.
-    """
-    rings_or_missed = or_(
-        Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
-    )
-    return list(
-        session.scalars(
-            select(Report)
-            .outerjoin(Call, Call.id == Report.call_id)
-            .outerjoin(User, User.id == Report.owner_id)
-            .where(
-                Report.state == ReportState.DRAFT,
-                or_(Report.owner_id.is_(None), ~User.active),
-                or_(Call.id.is_(None), ~rings_or_missed),
-            )
-            .options(joinedload(Report.call), joinedload(Report.category), joinedload(Report.street))
-            .order_by(Report.id.desc())
-            .limit(limit)
-        )
-    )
-
-
-def count_missed(session: Session) -> int:
-    """How many numbers wait in `missed_calls`."""
-    caller = func.coalesce(Call.number, func.nullif(Call.number_received, ""), cast(Call.id, String))
-    return session.scalar(_missed(select(func.count(caller.distinct())))) or 0
-
-
-@dataclass
-class Missed:
-    """A number we did not speak with: its latest missed call, that call's draft, and how often it tried."""
-
-    call: Call
-    draft: Report
-    times: int = 1
-
-
-def _missed(query: Select) -> Select:
-    return query.join(Report, Report.call_id == Call.id).where(
-        Call.state == CallState.MISSED, Call.settled_by_id.is_(None), Report.state == ReportState.DRAFT
-    )
 
 
 def _of_numbers(numbers: set[str]) -> ColumnElement[bool]:

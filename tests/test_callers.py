@@ -9,12 +9,9 @@ from sqlalchemy.orm import Session
 from models.base import db, transaction
 from models.callers import (
     NobodyNamed,
-    count_missed,
     deny_caller,
     earlier_calls,
-    forsaken_drafts,
     identify_caller,
-    missed_calls,
     open_reports,
     who_calls,
 )
@@ -242,24 +239,6 @@ def test_identifying_nobody_or_somebody_of_another_number_is_an_error(exchange, 
     assert (draft.person_id, draft.applicant_name) == (None, "")
 
 
-def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange, session, me):
-    """Answered on a phone of nobody's, missed and settled, or of somebody who left; not one that rings or waits."""
-    exchange.call("0501110001")
-    exchange.missed("0501110002")
-    taken, left = new_draft(exchange, session, "0501110003"), new_draft(exchange, session, "0501110004")
-    for draft in (taken, left):
-        exchange.answer(draft.call_id, 1)
-    settled = exchange.missed("0501110005")[1]
-    talked, answered = exchange.call("0501110005")
-    exchange.answer(talked, 3)
-    gone = session.scalars(db.select(User).where(User.login == "sorokina")).one()
-    with transaction():
-        claim_draft(session, taken, me)
-        claim_draft(session, left, gone)
-        gone.active = False
-    assert [draft.id for draft in forsaken_drafts(session)] == [answered, settled, left.id]
-
-
 def test_open_reports_come_first_and_closed_ones_do_not(exchange, session):
     """zammad#3107: "is it about this one?" shows what is still being worked on, newest first."""
     first, second, closed = (register(exchange, "Олена") for _number in range(3))
@@ -292,30 +271,3 @@ def test_earlier_calls_tell_what_came_of_them(exchange, session, me):
         (report.call_id, "new"),
     ]
     assert calls[1].report.attached_to == report
-
-
-def test_missed_calls_are_one_row_a_number_with_how_often(exchange, session):
-    """C1: whoever tried three times is one row; two withheld numbers are two people."""
-    for ago in (60, 30, 5):
-        exchange.missed("0501112233", timedelta(minutes=ago))
-    exchange.missed("", timedelta(minutes=20))
-    exchange.missed("", timedelta(minutes=10))
-    missed = missed_calls(session)
-    assert [(one.call.number, one.times) for one in missed] == [("+380501112233", 3), (None, 1), (None, 1)]
-    assert count_missed(session) == 3
-
-
-def test_a_missed_call_stays_until_somebody_speaks_with_the_number(exchange, session):
-    """C1, zammad: settled by a later talk, not by a later missed call."""
-    exchange.missed("0501112233")
-    exchange.missed("0501112233", timedelta())
-    assert count_missed(session) == 1
-    exchange.answer(exchange.call("0501112233")[0], 1)
-    assert (missed_calls(session), count_missed(session)) == ([], 0)
-
-
-def test_a_missed_call_is_settled_by_ending_its_draft(exchange, session, me):
-    draft_id = exchange.missed("anonymous")[1]
-    with transaction():
-        end_draft(session, session.get_one(Report, draft_id), me, ReportEvent.DROPPED)
-    assert (missed_calls(session), count_missed(session)) == ([], 0)

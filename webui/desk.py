@@ -17,10 +17,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from models.base import db
 from models.callers import (
     Caller,
-    count_missed,
     earlier_calls,
-    forsaken_drafts,
-    missed_calls,
     open_reports,
     who_call,
     who_calls,
@@ -31,6 +28,7 @@ from models.lines import Line
 from models.people import Organisation, Phone, User
 from models.places import Category, Street
 from models.reports import REGISTERED_STATES, Report, ReportState
+from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page

@@ -29,11 +29,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from jobs.notify import RESYNC, newest_event_id, read_events
 from models.base import db
-from models.callers import count_missed
 from models.calls import LIVE_STATES, Call, CallState
 from models.lines import Line
 from models.people import Phone, User
 from models.reports import Report, ReportState
+from models.waiting import count_missed
 from webui.access import DESK_ROLES, EVERYBODY, allow
 
 BEAT_SECONDS = 10.0
