@@ -50,29 +50,7 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
         Part("asterisk", tuple(asterisk.command(settings, "-f")), as_service_user=os.geteuid() == 0),
         Part("listener", (python, "-m", "jobs.listener"), nice=5),
         Part("reconcile", (python, "-m", "jobs.reconcile"), nice=10),
-        Part(
-            "web",
-            (
-                python,
-                "-m",
-                "gunicorn",
-                "--worker-class",
-                "gthread",
-                "--workers",
-                "1",
-                "--threads",
-                "160",
-                "--bind",
-                f"{settings.bind}:{settings.web_port}",
-                "--no-control-socket",
-                "--worker-tmp-dir",
-                str(settings.run_dir),
-                "--graceful-timeout",
-                "3",
-                "webui:create_app()",
-            ),  # fmt: skip
-            nice=5,
-        ),
+        Part("web", (python, "-m", "webui.server"), nice=5),
         Part("watchdog", (python, "-m", "jobs.watchdog")),
     ]
     if settings.env == "demo":

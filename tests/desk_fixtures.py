@@ -1,4 +1,4 @@
-"""A town with people at their desks, calls as the exchange would report them, and the web on a real gunicorn."""
+"""A town with people at their desks, calls as the exchange would report them, and the real web server."""
 
 import os
 import signal
@@ -126,7 +126,7 @@ class Exchange:
 
 
 class Site:
-    """A running copy: its Redis and its gunicorn, and an application of our own on the same database."""
+    """A running copy: its Redis and its web server, and an application of our own on the same database."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -143,15 +143,17 @@ class Site:
         eventually(lambda: self._redis_answers(), "Redis answers")
 
     def start_web(self) -> None:
-        # fmt: off
-        command = [
-            sys.executable, "-m", "gunicorn", "-k", "gthread", "--workers", "1", "--threads", "120",
-            "--bind", f"127.0.0.1:{self.settings.web_port}", "--graceful-timeout", "1",
-            "--no-control-socket", "webui:create_app()",
-        ]
-        # fmt: on
-        self._start("web", command)
+        self._start("web", [sys.executable, "-m", "webui.server"])
         eventually(self._web_answers, "the web answers")
+
+    def pid(self, part: str) -> int:
+        return self._parts[part].pid
+
+    def end(self, part: str) -> int:
+        """Tell a part to stop, as supervisord does: its exit status."""
+        process = self._parts.pop(part)
+        process.terminate()
+        return process.wait(20)
 
     def kill(self, part: str) -> None:
         """End a part as a power cut would."""

@@ -1,8 +1,9 @@
-"""The stream of events, on a real gunicorn with a real Redis (I3): the state first, then what happens."""
+"""The stream of events, on the real web server with a real Redis (I3): the state first, then what happens."""
 
 import http.client
 import json
 import re
+import socket
 import threading
 import time
 import urllib.parse
@@ -62,6 +63,7 @@ class Listener:
         self._web = http.client.HTTPConnection("127.0.0.1", site.settings.web_port, timeout=60)
         headers = {"Cookie": cookie, "Accept": "text/event-stream"}
         self._web.request("GET", "/events", headers=headers | ({"Last-Event-ID": last} if last else {}))
+        self._socket = self._web.sock
         self.answer = self._web.getresponse()
         if self.answer.status == 200:
             threading.Thread(target=self._read, daemon=True).start()
@@ -87,7 +89,7 @@ class Listener:
         return next((data for data in reversed(self.of("call")) if data.get("call") == call), {})
 
     def close(self) -> None:
-        self._web.sock.close()
+        self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def listen(site: Site, login: str, last: str = "") -> Listener:
@@ -199,15 +201,15 @@ def test_a_browser_that_comes_while_redis_is_away_gets_the_state(site):
     eventually(lambda: later in [one["call"] for one in listener.of("state")[-1]["calls"]], "the next call", seconds=5)
 
 
-def test_sixty_idle_browsers_hear_a_call_and_leave_room_for_work(site):
-    """A stream holds one thread; sixty of them neither keep each other nor the pages waiting."""
+def test_a_hundred_idle_browsers_hear_a_call_and_leave_room_for_work(site):
+    """A stream holds one thread; all of them neither keep each other nor the pages waiting."""
     with site.app.app_context(), transaction() as session:
         like = session.get_one(User, user_id("tsapkova"))
-        for number in range(10):
+        for number in range(20):
             session.add(User(login=f"n{number}", name=f"N {number}", role=like.role, password_hash=like.password_hash))
-    cookies = [log_in(site, f"n{number}") for number in range(10)]
-    crowd = [Listener(site, cookie) for cookie in cookies for _browser in range(SESSION_STREAMS)]
-    assert len(crowd) == 60
+    cookies = [log_in(site, f"n{number}") for number in range(20)]
+    crowd = [Listener(site, cookie) for cookie in cookies for _browser in range(ALL_STREAMS // 20)]
+    assert len(crowd) == ALL_STREAMS == 100
     eventually(lambda: all(one.of("state") for one in crowd), "all have the state")
     call, _draft = site.exchange.call()
     eventually(lambda: all(one.last_of_call(call) for one in crowd), "all hear the call", seconds=5)

@@ -163,8 +163,9 @@ def test_a_third_and_fourth_call_move_nothing(site, desk):
     expect(form_of(desk, draft)).to_be_visible()
     top = desk.locator("#draft").bounding_box()
     for number in range(3):
-        call = ring(site, f"050111220{number}")[0]
+        call, draft = ring(site, f"050111220{number}")
         expect(bar(desk, call)).to_have_count(1)
+        expect(form_of(desk, draft)).to_be_visible()
     assert desk.locator("#draft").bounding_box() == top
 
 
