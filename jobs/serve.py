@@ -18,6 +18,7 @@ from jobs.settings import Settings, SettingsError, load_settings
 from jobs.watchdog import Supervisor
 
 READY_SECONDS = 90
+PAUSE = 1.0  # seconds before supervisord is started again
 
 
 def say(text: str) -> None:
@@ -48,17 +49,77 @@ def unwell(settings: Settings) -> list[dict]:
     return [part for part in told["parts"] if not part["ok"] and part["part"] != ignored]
 
 
-def wait_until_ready(settings: Settings, supervisord: subprocess.Popen) -> list[dict]:
+class Service:
+    """supervisord and with it all parts, until the service is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._supervisord: subprocess.Popen | None = None
+        self.stopping = False
+
+    @property
+    def running(self) -> bool:
+        return self._supervisord is not None and self._supervisord.poll() is None
+
+    def start(self) -> None:
+        self._supervisord = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "supervisor.supervisord"]
+            + ["-c", str(self._settings.run_dir / "supervisord.conf")]
+        )
+
+    def keep(self) -> None:
+        """Start supervisord again whenever it has ended, until told to stop: its parts die with it, calls too."""
+        supervisor = Supervisor(self._settings.supervisor_socket)
+        while not self.stopping:
+            if not self.running:
+                say("The supervisor of the parts has ended and is started again: calls ring in a few seconds.")
+                time.sleep(PAUSE)
+                self.start()
+            with suppress(OSError):
+                watch_the_watchdog(self._settings, supervisor)
+            time.sleep(0.5)
+
+    def tell_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def stop(self) -> None:
+        """End supervisord, which ends all parts first."""
+        if self._supervisord is not None:
+            self._supervisord.terminate()
+            self._supervisord.wait()
+
+
+def wait_until_ready(settings: Settings, service: Service) -> list[dict]:
     """Wait until every part is well, saying what is still missing; returns the parts that are not well in time."""
     deadline = time.monotonic() + READY_SECONDS
     said = ""
-    while (missing := unwell(settings)) and time.monotonic() < deadline and supervisord.poll() is None:
+    while (missing := unwell(settings)) and time.monotonic() < deadline and service.running and not service.stopping:
         waiting = ", ".join(part["part"] for part in missing)
         if waiting != said:
             said = waiting
             say(f"waiting for {waiting} …")
         time.sleep(0.2)
     return missing
+
+
+def announce(settings: Settings, service: Service) -> bool:
+    """Say READY once all parts are well, or which are not; returns False when the exchange itself did not start."""
+    missing = wait_until_ready(settings, service)
+    if service.stopping:
+        return True
+    if not service.running:
+        say(f"The supervisor of the parts does not run: see {settings.var / 'log' / 'supervisor.log'}.")
+        return False
+    for part in missing:
+        say(f"not well: {part['part']}. {part['todo']}")
+    if any(part["part"] == "asterisk" for part in missing):
+        return False
+    if missing:
+        # telephony fails open: what is not well is tried again for ever, and the phones ring meanwhile
+        say(f"The exchange runs without them; see the files in {settings.var / 'log'}.")
+    else:
+        say(f"READY http://{settings.bind}:{settings.web_port}")
+    return True
 
 
 def watch_the_watchdog(settings: Settings, supervisor: Supervisor) -> None:
@@ -88,47 +149,28 @@ def lock_folder(settings: Settings) -> IO[str]:
 
 def main() -> int:
     os.umask(0o027)  # what is written here is personal data
+    socket.setdefaulttimeout(5.0)
     try:
         settings = load_settings()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 1
-    try:
         lock = lock_folder(settings)
     except (SettingsError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    prepared = subprocess.run([sys.executable, "-m", "jobs.prepare"], check=False)
-    if prepared.returncode != 0:
-        lock.close()
-        return prepared.returncode
-    supervisord = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "supervisor.supervisord"]
-        + ["-c", str(settings.run_dir / "supervisord.conf")]
-    )
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        supervisord.terminate()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    missing = wait_until_ready(settings, supervisord)
-    for part in missing:
-        say(f"not well: {part['part']}. {part['todo']}")
-    if any(part["part"] == "asterisk" for part in missing):
-        supervisord.terminate()
-    elif missing and supervisord.poll() is None:
-        # telephony fails open: what is not well is tried again for ever, and the phones ring meanwhile
-        say(f"The exchange runs without them; see the files in {settings.var / 'log'}.")
-    elif not missing:
-        say(f"READY http://{settings.bind}:{settings.web_port}")
-    socket.setdefaulttimeout(5.0)
-    supervisor = Supervisor(settings.supervisor_socket)
-    while supervisord.poll() is None:
-        time.sleep(1.0)
-        with suppress(OSError):
-            watch_the_watchdog(settings, supervisor)
-    return 1 if missing else supervisord.returncode
+    with lock:
+        service = Service(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, service.tell_to_stop)
+        prepared = subprocess.run([sys.executable, "-m", "jobs.prepare"], check=False)
+        if prepared.returncode != 0:
+            return prepared.returncode
+        service.start()
+        try:
+            if not announce(settings, service):
+                return 1
+            service.keep()
+        finally:
+            service.stop()
+    return 0
 
 
 if __name__ == "__main__":

@@ -117,3 +117,12 @@ def test_a_second_copy_on_one_folder_is_refused(tmp_path: Path) -> None:
     assert (code, len(said.splitlines())) == (1, 1)
     assert "Another copy runs" in said
     assert written(tmp_path) == set()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_the_systemd_unit_is_understood(tmp_path: Path) -> None:
+    """systemd itself finds nothing wrong with it, nor an unknown word; it is told where this checkout is."""
+    unit = tmp_path / "contact-center.service"
+    unit.write_text((CHECKOUT / "script" / unit.name).read_text().replace("/opt/contact-center", str(CHECKOUT)))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
