@@ -1,8 +1,7 @@
 """A citizen calls a line: whose phones ring, and a draft that already waits (I1, I2).
 
-Contract with the dialplan (``agi://127.0.0.1:PORT/inbound``, the line's digits as the first argument): it has
-defaults for all variables named here and uses ours only if `DONE` is 1, which is set last. So a script that was cut
-off anywhere changes nothing.
+Contract with the dialplan (``agi://127.0.0.1:PORT/inbound``, the line's digits as the first argument): it has a
+default for the one variable set here, `ROUTE`. So a script that was cut off anywhere changes nothing.
 """
 
 import logging
@@ -18,13 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agi.channel import Channel
 from agi.work import Work, reason
+from jobs.pbx import route
 from models.base import db, now, transaction
-from models.intake import find_line, record_inbound
+from models.intake import record_inbound
 from models.lines import Line, ring_order
 
-DIAL = ("CC_DIAL1", "CC_DIAL2", "CC_DIAL3")  # dial strings, "PJSIP/admin1&PJSIP/admin2"; empty: no such step
-SECONDS = ("CC_SECONDS1", "CC_SECONDS2", "CC_SECONDS3")  # how long each step rings
-DONE = "CC_DONE"
+ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it
 
 COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the variables
 DRAFT_WAIT = 0.15  # seconds for which the phone waits for the draft
@@ -46,30 +44,17 @@ class Arrival:
 def inbound(channel: Channel, work: Work) -> None:
     """Record the call with its draft, and tell the dialplan the line's ring order.
 
-    The draft is written last, and also when the caller hangs up before. It is waited for a moment, so that it is
-    there before a phone rings; a database that is slower than that holds up no call.
+    The draft is written whatever becomes of the rest. It is waited for a moment, so that it is there before a phone
+    rings; a database that is slower than that holds up no call.
     """
     arrival = read_arrival(channel.env)
-    try:
-        steps = work.read(lambda: dial_steps(arrival.dialled), channel.deadline - COMMAND_TIME)
-        if steps:
-            set_steps(channel, steps)
-    finally:
-        draft = work.write(lambda: record(arrival, work.area_code)) if arrival.uniqueid else None
-    if not steps:
-        return
-    if draft is not None:
+    steps = work.read(lambda: ring_order(db.session(), arrival.dialled), channel.deadline - COMMAND_TIME)
+    if arrival.uniqueid:
+        draft = work.write(lambda: record(arrival, work.area_code))
         with suppress(TimeoutError):
             draft.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
-    channel.set_variable(DONE, "1")
-
-
-def set_steps(channel: Channel, steps: list[tuple[str, str]]) -> None:
-    """Set the variables of all steps, the unused ones to nothing."""
-    for step in range(len(DIAL)):
-        dial, seconds = steps[step] if step < len(steps) else ("", "")
-        channel.set_variable(DIAL[step], dial)
-        channel.set_variable(SECONDS[step], seconds)
+    if steps:
+        channel.set_variable(ROUTE, route(steps))
 
 
 def read_arrival(env: Mapping[str, str]) -> Arrival:
@@ -86,17 +71,6 @@ def read_arrival(env: Mapping[str, str]) -> Arrival:
         caller_name=known("agi_calleridname"),
         at=now(),
     )
-
-
-def dial_steps(dialled: str) -> list[tuple[str, str]]:
-    """The line's ring order as dial strings and seconds; empty for a line that is not ours or has no phones."""
-    line = find_line(db.session(), dialled)
-    if line is None:
-        return []
-    return [
-        ("&".join(f"PJSIP/{phone.name}" for phone in phones), str(seconds))
-        for phones, seconds in ring_order(line)[: len(DIAL)]
-    ]
 
 
 def record(arrival: Arrival, area_code: str) -> None:
@@ -119,7 +93,7 @@ def rehearse(app: Flask) -> None:
         try:
             line = db.session.scalar(select(Line).limit(1))
             dialled = line.digits if line else ""
-            dial_steps(dialled)
+            ring_order(db.session(), dialled)
             with transaction() as session:
                 record_inbound(
                     session,
@@ -137,7 +111,7 @@ def rehearse(app: Flask) -> None:
 
 def try_database(work: Work) -> None:
     """Find out whether a database that failed answers again, when no call comes to show it."""
-    work.read(lambda: dial_steps("0"), time.monotonic() + 0.3)
+    work.read(lambda: ring_order(db.session(), "0"), time.monotonic() + 0.3)
     if not work.unwritten:
         work.write(take_lock)
 

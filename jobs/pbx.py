@@ -38,7 +38,7 @@ MODULES = (
     "format_pcm", "format_wav", "format_sln",
     # dialplan
     "pbx_config", "res_agi", "app_dial", "app_celgenuserevent", "app_directed_pickup",
-    "func_callerid", "func_global",
+    "func_callerid", "func_cut", "func_global",
     "func_strings",
     # being heard from
     "cel_custom", "res_manager_devicestate",
@@ -136,7 +136,7 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
     All files are made before the first is put in place, so a mistake leaves the present ones as they are.
     """
     phones = list(session.scalars(select(Phone).order_by(Phone.extension)))
-    everybody = "&".join(f"PJSIP/{phone.name}" for phone in phones)
+    everybody = route([([phone.name for phone in phones], 60)])
     secrets = load_secrets(settings)
     values = {
         "pbx_dir": settings.pbx_dir,
@@ -154,7 +154,10 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "ami_listen_secret": secrets["ami_listen"],
         "ami_dial_secret": secrets["ami_dial"],
         "phones": phones,
-        "lines": [_line_values(line, everybody) for line in session.scalars(select(Line).order_by(Line.number))],
+        "lines": [
+            _line_values(line, ring_order(session, line.digits), everybody)
+            for line in session.scalars(select(Line).order_by(Line.number))
+        ],
         "everybody": everybody,
     }
     templates = jinja2.Environment(
@@ -177,17 +180,19 @@ def _one_word_of_configuration(value: object) -> object:
     return value
 
 
-def _line_values(line: Line, everybody: str) -> dict[str, object]:
+def _line_values(line: Line, steps: list[tuple[list[str], int]], everybody: str) -> dict[str, object]:
     """A line for the dialplan: under which numbers the trunk may deliver it, and who rings."""
     national = line.e164.removeprefix("+38")
     return {
         "digits": line.digits,
         "dids": [line.digits, national, line.e164.lstrip("+"), line.e164],
-        "steps": [
-            ("&".join(f"PJSIP/{phone.name}" for phone in phones), seconds) for phones, seconds in ring_order(line)[:3]
-        ]
-        or [(everybody, 60)],  # a line without a ring order rings everybody
+        "route": route(steps) or everybody,
     }
+
+
+def route(steps: list[tuple[list[str], int]]) -> str:
+    """A ring order as the dialplan reads it: what it hands to ``Dial`` for each step, a colon between two steps."""
+    return ":".join(f"{'&'.join(f'PJSIP/{phone}' for phone in phones)},{seconds},i" for phones, seconds in steps)
 
 
 def _install(settings: Settings, rendered: dict[str, str]) -> Path:

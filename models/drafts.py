@@ -78,13 +78,16 @@ ENDINGS = {
 
 def open_draft(session: Session, call: Call) -> Report:
     """The call's draft, made when it is not there yet: one draft a call, whoever asks first (I1)."""
-    draft = session.scalar(select(Report).where(Report.call_id == call.id))
-    if draft is None:
-        draft = Report(call_id=call.id, line_id=call.line_id, contact_number=call.number, created_at=call.started_at)
-        session.add(draft)
-        session.flush()
-        note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
-        announce(session, "call", call.id)
+    return session.scalar(select(Report).where(Report.call_id == call.id)) or make_draft(session, call)
+
+
+def make_draft(session: Session, call: Call) -> Report:
+    """The draft of a call that is new."""
+    draft = Report(call_id=call.id, line_id=call.line_id, contact_number=call.number, created_at=call.started_at)
+    session.add(draft)
+    session.flush()
+    note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
+    announce(session, "call", call.id)
     return draft
 
 

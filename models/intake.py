@@ -3,12 +3,12 @@
 import re
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.base import announce, insert_new
 from models.calls import Call, earliest, find_call
-from models.drafts import open_draft
+from models.drafts import make_draft, open_draft
 from models.lines import Line
 from models.reports import Report
 from models.telephone import to_e164
@@ -45,8 +45,11 @@ def record_inbound(
         started_at=at,
         recovered=recovered,
     )
-    if call is None:
+    if call is not None:
+        draft = make_draft(session, call)
+    else:
         call = find_call(session, uniqueid)
+        draft = open_draft(session, call)
         complete_inbound(
             session,
             call,
@@ -56,7 +59,7 @@ def record_inbound(
             at=at,
             area_code=area_code,
         )
-    return call, open_draft(session, call)
+    return call, draft
 
 
 def complete_inbound(
@@ -81,15 +84,18 @@ def complete_inbound(
         announce(session, "call", call.id)
 
 
+_LINE = select(Line).where(
+    or_(
+        func.replace(Line.number, "-", "") == bindparam("digits"),
+        Line.e164 == "+" + bindparam("digits"),
+        Line.e164 == "+38" + bindparam("digits"),
+    )
+)
+
+
 def find_line(session: Session, dialled: str) -> Line | None:
     """The line whose number these digits are, in local or in international form."""
-    digits = re.sub(r"\D", "", dialled)
-    if not digits:
-        return None
-    for line in session.scalars(select(Line)):
-        if digits in (line.digits, line.e164.lstrip("+"), line.e164.removeprefix("+38")):
-            return line
-    return None
+    return session.scalar(_LINE, {"digits": re.sub(r"\D", "", dialled)})
 
 
 def printable(text: str) -> str:

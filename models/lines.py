@@ -1,7 +1,7 @@
 """The listed telephone lines, and whose phones ring for them."""
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base
 from models.people import Phone
@@ -38,13 +38,23 @@ class RingStep(Base):
     seconds: Mapped[int] = mapped_column(default=20)
 
     line: Mapped[Line] = relationship(back_populates="ring_steps")
-    phone: Mapped[Phone] = relationship(lazy="joined", innerjoin=True)  # a call's ring order in one query
+    phone: Mapped[Phone] = relationship()
 
 
-def ring_order(line: Line) -> list[tuple[list[Phone], int]]:
-    """The line's ring order: for each step the phones that ring at once, and for how many seconds."""
-    steps: dict[int, tuple[list[Phone], int]] = {}
-    for ring in line.ring_steps:
-        phones, seconds = steps.get(ring.step, ([], 0))
-        steps[ring.step] = ([*phones, ring.phone], max(seconds, ring.seconds))
-    return [steps[step] for step in sorted(steps)]
+_RING_ORDER = (
+    select(RingStep.step, RingStep.seconds, Phone.name)
+    .join_from(RingStep, Line)
+    .join(Phone)
+    .where(func.replace(Line.number, "-", "") == bindparam("digits"))
+    .order_by(RingStep.step, RingStep.id)
+)
+
+
+def ring_order(session: Session, digits: str) -> list[tuple[list[str], int]]:
+    """The ring order of the line with these `Line.digits`: for each step the names of the phones that ring at once,
+    and for how many seconds. Empty for a line that is not ours, or that rings nowhere."""
+    steps: dict[int, tuple[list[str], int]] = {}
+    for step, seconds, phone in session.execute(_RING_ORDER, {"digits": digits}):
+        phones, longest = steps.get(step, ([], 0))
+        steps[step] = ([*phones, phone], max(longest, seconds))
+    return list(steps.values())

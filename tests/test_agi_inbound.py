@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from agi.inbound import DIAL, DONE, SECONDS, rehearse
+from agi.inbound import ROUTE, rehearse
 from agi.server import AgiServer
 from agi.work import Work
 from jobs.app import bare_app
@@ -29,15 +29,7 @@ from tests.agi_fixtures import Asterisk, call, environment, fill_town
 from tests.helpers import eventually, free_port
 
 UNHURRIED = 60.0  # a deadline for tests in which nothing may be late, however busy the machine is
-RING_ORDER = {
-    "CC_DIAL1": "PJSIP/admin1",
-    "CC_SECONDS1": "20",
-    "CC_DIAL2": "PJSIP/admin2&PJSIP/admin3",
-    "CC_SECONDS2": "25",
-    "CC_DIAL3": "",
-    "CC_SECONDS3": "",
-    "CC_DONE": "1",
-}
+RING_ORDER = {ROUTE: "PJSIP/admin1,20,i:PJSIP/admin2&PJSIP/admin3,25,i"}
 
 
 @contextmanager
@@ -85,23 +77,22 @@ def drafts() -> int:
 # ---- all is well
 
 
-def test_ring_order_is_set_and_done_is_set_last(port: int) -> None:
+def test_ring_order_is_the_one_thing_that_is_set(port: int) -> None:
     """I2"""
-    assert list(call(port).items()) == list(RING_ORDER.items())
+    assert call(port) == RING_ORDER
 
 
 def test_each_line_rings_its_own_administrator_first(port: int) -> None:
     """I2"""
-    first = [call(port, line=line, uniqueid=f"romny-{line}")["CC_DIAL1"] for line in ("53273", "53275", "54286")]
-    assert first == ["PJSIP/admin1", "PJSIP/admin2", "PJSIP/admin3"]
+    rung = [call(port, line=line, uniqueid=f"romny-{line}")[ROUTE] for line in ("53273", "53275", "54286")]
+    assert [route.partition(",")[0] for route in rung] == ["PJSIP/admin1", "PJSIP/admin2", "PJSIP/admin3"]
 
 
 def test_draft_is_there_before_the_phone_rings(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """I1"""
     monkeypatch.setattr("agi.inbound.DRAFT_WAIT", UNHURRIED)
     talk = Asterisk(port, environment(number="8 067 123-45-67", name="Олена"))
-    while DONE not in talk.command():
-        talk.say(b"200 result=1\n")
+    assert ROUTE in talk.command()
     (recorded,) = calls()
     draft = db.session.scalar(select(Report).where(Report.call_id == recorded.id))
     assert recorded.uniqueid == "romny-1795447350.7"
@@ -133,15 +124,13 @@ def test_line_without_phones_sets_nothing(port: int) -> None:
     eventually(lambda: drafts() == 1, "the draft is written")
 
 
-def test_more_steps_than_the_dialplan_has_are_left_out(port: int) -> None:
+def test_ring_order_has_as_many_steps_as_the_line(port: int) -> None:
     with transaction() as session:
         line = session.scalars(select(Line).where(Line.number == "5-32-73")).one()
         phone = session.scalars(select(Phone).where(Phone.name == "admin1")).one()
         for step in (3, 4):
             session.add(RingStep(line_id=line.id, step=step, phone_id=phone.id, seconds=10 + step))
-    variables = call(port)
-    assert set(variables) == {*DIAL, *SECONDS, DONE}
-    assert (variables["CC_DIAL3"], variables["CC_SECONDS3"]) == ("PJSIP/admin1", "13")
+    assert call(port)[ROUTE].endswith(",25,i:PJSIP/admin1,13,i:PJSIP/admin1,14,i")
 
 
 def test_ring_order_that_was_just_changed_holds_for_the_next_call(port: int) -> None:
@@ -149,7 +138,7 @@ def test_ring_order_that_was_just_changed_holds_for_the_next_call(port: int) -> 
     with transaction() as session:
         for step in session.scalars(select(RingStep)):
             step.seconds = 33
-    assert call(port, uniqueid="romny-2")["CC_SECONDS1"] == "33"
+    assert call(port, uniqueid="romny-2")[ROUTE] == "PJSIP/admin1,33,i:PJSIP/admin2&PJSIP/admin3,33,i"
 
 
 def test_same_call_asked_twice_has_one_draft(port: int) -> None:
@@ -268,7 +257,7 @@ HOSTILE = [
     "067;1234567",
     "067&1234567",
     "${SHELL(id)}",
-    '"; SET VARIABLE "CC_DONE" "9"',
+    '"; SET VARIABLE "CC_ROUTE" "9"',
     "\\",
     "0671234567\r",
     "☎️🔥",

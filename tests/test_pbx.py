@@ -27,8 +27,7 @@ def town(app, session: Session) -> Phone:
 def test_each_line_has_defaults_that_ring_without_us(session: Session, settings: Settings, town: Phone) -> None:
     """I2: the ring order stands in the dialplan, too, and a line answers to every form of its number."""
     written = (render(session, settings, NOWHERE) / "extensions.conf").read_text()
-    assert "DIAL1_53273 = PJSIP/admin1" in written
-    assert "SECONDS1_53273 = 20" in written
+    assert "ROUTE_53273 = PJSIP/admin1,20,i\n" in written
     for did in ("53273", "0544853273", "380544853273", "+380544853273"):
         assert f"exten => {did},1,Goto(inbound,53273,1)" in written
     assert f"agi://127.0.0.1:{settings.agi_port}/inbound" in written

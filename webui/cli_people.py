@@ -143,7 +143,7 @@ def list_lines(in_json: bool) -> None:
     with open_database() as session:
         rows = []
         for line in session.scalars(select(Line).order_by(Line.id)):
-            steps = [f"{'+'.join(phone.name for phone in phones)} {seconds} s" for phones, seconds in ring_order(line)]
+            steps = [f"{'+'.join(phones)} {seconds} s" for phones, seconds in ring_order(session, line.digits)]
             rows.append({"number": line.number, "e164": line.e164, "title": line.title, "rings": ", then ".join(steps)})
     print_rows(rows, in_json)
 

@@ -18,7 +18,7 @@ MARK = "cc-hostile-was-here"
 NAMES: list[bytes] = [
     b"", b"anonymous", b"admin1", b"101", b"unknown", b"asterisk", b"status will follow", b"hangup", b"HANGUP",
     b"200 result=1", b"a;b", b"a&b", b"PJSIP/admin1&PJSIP/admin2", b"${SHELL(touch /tmp/" + MARK.encode() + b")}",
-    b"$(touch /tmp/" + MARK.encode() + b")", b"`touch /tmp/" + MARK.encode() + b"`", b"${EVAL(${CC_DIAL1})}",
+    b"$(touch /tmp/" + MARK.encode() + b")", b"`touch /tmp/" + MARK.encode() + b"`", b"${EVAL(${CC_ROUTE})}",
     b"it's", b'\\"quoted\\"', b"back\\\\slash", b"a,b,c", b"a|b", b"%s%n%x", b"../../etc/passwd", b"<script>1</script>",
     b"' OR 1=1 --", b"=cmd|' /C calc'!A0", "Олена 🙂 Кравчук".encode(), "Їжак".encode(), "Олена".encode("cp1251"),
     b"\xff\xfe\xfd", b"\xc3", "\u202egnirts".encode(), "\u0000".encode().replace(b"\x00", b"%00"),

@@ -35,7 +35,7 @@ class _Garbage(socketserver.BaseRequestHandler):
         self.request.settimeout(2)
         try:
             self.request.recv(4096)
-            self.request.sendall(b'\x00\xff SET VARIABLE CC_DIAL1 "SIP/evil\n200 result=0\n' + os.urandom(200) + b"\n")
+            self.request.sendall(b'\x00\xff SET VARIABLE CC_ROUTE "SIP/evil\n200 result=0\n' + os.urandom(200) + b"\n")
             self.request.recv(4096)
         except OSError:
             return
