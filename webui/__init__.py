@@ -7,7 +7,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from jobs.app import bare_app
 from jobs.settings import Settings
-from webui import access, auth, desk, drafts, errors, events, health, journal, reports, static_files, text
+from webui import access, auth, desk, drafts, errors, events, health, journal, overview, reports, static_files, text
 
 LANGUAGES = ("uk", "en")
 
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, events, drafts, journal, reports, health):
+    for part in (auth, desk, overview, events, drafts, journal, reports, health):
         app.register_blueprint(part.bp)
     auth.limit_logins(app)
 

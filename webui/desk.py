@@ -34,6 +34,7 @@ from webui.auth import home
 from webui.errors import wants_page
 from webui.events import Listener, describe, news_of, with_ringing
 from webui.form import LONGEST, stored_fields, street_note
+from webui.overview import overview_parts
 from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
@@ -174,7 +175,7 @@ def show(
 
 def render_desk(**parts: object) -> str:
     """The whole page."""
-    return render_template("desk/desk.html", **{"draft": None} | live_parts() | list_parts() | parts)
+    return render_template("desk/desk.html", **{"draft": None} | live_parts() | list_parts() | overview_parts() | parts)
 
 
 def live_parts() -> dict[str, object]:

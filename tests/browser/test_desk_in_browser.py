@@ -552,6 +552,30 @@ def test_a_draft_is_made_only_once_by_all_this(site, desk):
         assert db.session.scalars(db.select(Report.id)).all() == [draft]
 
 
+def test_who_oversees_sees_the_lines_change_and_keeps_what_is_open(site, new_browser):
+    page = new_browser().new_page()
+    log_in(page, "nachalnyk")
+    line = page.locator(".lines-now tr", has_text="5-32-75")
+    expect(line).to_contain_text("вільна")
+    call, draft = ring(site, line="53275", phone=2)
+    expect(line).to_contain_text("Дзвонить")
+    expect(line).to_contain_text("Чернявська С. І.")
+    site.exchange.answer(call, 2)
+    expect(line).to_contain_text("Розмова")
+    expect(line).to_contain_text("00:0")
+    site.exchange.hang_up(call)
+    expect(line).to_contain_text("вільна")
+    expect(page.locator(".today tr:last-child td").first).to_have_text("1")
+    missed = missed_elsewhere(site)
+    page.click(f'#missed [data-draft-link="{missed}"]')
+    expect(form_of(page, missed)).to_be_visible()
+    ring(site, line="54286", phone=3)
+    expect(page.locator('#lines [data-line="54286"]')).to_have_attribute("data-state", "ringing")
+    expect(form_of(page, missed)).to_be_visible()
+    page.click("[data-close]")
+    expect(page.locator(".lines-now")).to_contain_text("Сорокіна В. В.")  # not as it was before
+
+
 def missed_elsewhere(site: Site) -> int:
     """The draft of a call that nobody answered and that did not ring here."""
     call, draft = site.exchange.call("0501112233", line="53275")

@@ -4,7 +4,7 @@ import { sendUnsent } from "./draft.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
 import { refreshLists, showUnsent } from "./lists.js";
-import { match, next, tick } from "./live.js";
+import { match, next, refreshOverview, tick } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
 
@@ -47,9 +47,11 @@ pane.whenPaneChanges((news, fields) => {
   match();
   showUnsent();
   refreshLists();
+  refreshOverview();
 });
 
 listen((kind, ...news) => {
+  if (kind !== "link") refreshOverview();
   if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
   if (kind === "counts") refreshLists();
   if (kind === "report" && place.querySelector(`[data-report="${news[0].report}"]`)) pane.refreshSide();

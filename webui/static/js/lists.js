@@ -2,30 +2,17 @@
 import { discard, refusedTexts, unsent } from "./draft.js";
 import { html } from "./net.js";
 import { form, openId, words } from "./pane.js";
-import { plainOf, refresh } from "./parts.js";
+import { plainOf, refreshSoon } from "./parts.js";
 
 const lists = document.getElementById("lists");
-let listsDue = Infinity;
-let listsTimer = 0;
 
-// Who goes on typing does not put it off.
 export function refreshLists(after = 250) {
-  const due = Date.now() + after;
-  if (due >= listsDue) return;
-  listsDue = due;
-  clearTimeout(listsTimer);
-  listsTimer = setTimeout(
-    () => {
-      listsDue = Infinity;
-      refresh("lists", async () => {
-        const fresh = document.createElement("aside");
-        fresh.innerHTML = await html("/desk/lists");
-        if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
-        showUnsent();
-      });
-    },
-    after,
-  );
+  refreshSoon("lists", after, async () => {
+    const fresh = document.createElement("aside");
+    fresh.innerHTML = await html("/desk/lists");
+    if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
+    showUnsent();
+  });
 }
 
 export function showUnsent() {

@@ -1,7 +1,7 @@
-// The bars of my live calls, with their clocks and the key F2.
+// The bars of my live calls, with their clocks and the key F2; and the overview of all lines.
 import { html } from "./net.js";
 import { openId } from "./pane.js";
-import { parse, refresh, swap } from "./parts.js";
+import { parse, refresh, refreshSoon, swap } from "./parts.js";
 
 const live = document.getElementById("live");
 
@@ -50,8 +50,19 @@ function keepLooks(old, bar) {
   }
 }
 
+// The lines now and today's counts, where they stand on the desk.
+export function refreshOverview() {
+  if (!document.getElementById("overview")) return;
+  refreshSoon("overview", 500, async () => {
+    const fresh = parse(await html("/desk/overview")).firstElementChild;
+    const old = document.getElementById("overview"); // a draft may be open by now
+    if (old) old.replaceWith(fresh);
+    tick();
+  });
+}
+
 export function tick() {
-  for (const clock of live.querySelectorAll(".bar-clock")) {
+  for (const clock of document.querySelectorAll("[data-since]")) {
     const seconds = Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.since)));
     const two = (value) => String(value).padStart(2, "0");
     const hours = Math.floor(seconds / 3600);

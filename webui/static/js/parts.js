@@ -37,3 +37,17 @@ export function parse(content) {
   box.innerHTML = content;
   return box.content;
 }
+
+const due = new Map(); // part → when it is fetched again, and the timer
+
+// The same after a while. News that come meanwhile do not put it off.
+export function refreshSoon(name, after, load) {
+  const at = Date.now() + after;
+  if (at >= (due.get(name)?.at ?? Infinity)) return;
+  clearTimeout(due.get(name)?.timer);
+  const timer = setTimeout(() => {
+    due.delete(name);
+    refresh(name, load);
+  }, after);
+  due.set(name, { at, timer });
+}
