@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.files import write_whole
+
 log = logging.getLogger(__name__)
 
 
@@ -50,9 +52,7 @@ class Heart:
             if self._said is None or ok != self._said[0]:
                 self._since = time.time()
             beat = {"part": self._part, "since": self._since, "ok": ok, "detail": detail, "pid": os.getpid()}
-            draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps(beat))
-            draft.replace(self._path)
+            write_whole({self._path: json.dumps(beat)}, lasting=False)
             self._said = said
         except OSError as error:
             log.warning("the heartbeat of %s cannot be written: %s", self._part, error.strerror)

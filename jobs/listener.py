@@ -34,6 +34,7 @@ from jobs.callfacts import (
     phone_of,
 )
 from jobs.factwriter import FIRST_PAUSE, LONGEST_PAUSE, Writer
+from jobs.files import write_whole
 from jobs.heartbeat import Heart
 from jobs.settings import Settings, SettingsError, load_secrets
 from models.base import now
@@ -233,10 +234,8 @@ def write_phones(settings: Settings, manager: Manager) -> None:
         technology, _, name = event.get_header("Device", "").partition("/")
         if technology == "PJSIP" and name != "trunk":
             phones[name] = event.get_header("State", "")
-    path = settings.run_dir / "phones.json"
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps({"at": time.time(), "phones": phones}))
-    draft.replace(path)
+    told = json.dumps({"at": time.time(), "phones": phones})
+    write_whole({settings.run_dir / "phones.json": told}, lasting=False)
 
 
 def main() -> int:

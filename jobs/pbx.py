@@ -4,7 +4,6 @@ import os
 import platform
 import pwd
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import jinja2
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from jobs.files import write_whole
 from jobs.settings import CHECKOUT, Settings, load_secrets
 from models.lines import Line, ring_order
 from models.people import Phone
@@ -196,18 +196,16 @@ def route(steps: list[tuple[list[str], int]]) -> str:
 
 
 def _install(settings: Settings, rendered: dict[str, str]) -> Path:
-    folders = ("etc", "lib/agi-bin", "spool", "run", "log/cel-custom")
-    for name in folders:
-        (settings.pbx_dir / name).mkdir(parents=True, exist_ok=True)
+    own = [settings.pbx_dir / name for name in ("lib", "lib/agi-bin", "spool", "run", "log", "log/cel-custom")]
     etc = settings.pbx_dir / "etc"
-    for name, text in rendered.items():
-        draft = etc / f"{name}.new"
-        draft.touch(mode=0o640)
-        draft.write_text(text)
-    for name in rendered:
-        (etc / f"{name}.new").replace(etc / name)
+    for folder in (etc, *own):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_whole({etc / name: text for name, text in rendered.items()})
     if os.geteuid() == 0:
         settings.var.chmod(0o711)  # the exchange's account passes through to its own folder, and sees nothing else
-        for path in (settings.pbx_dir, *settings.pbx_dir.rglob("*")):
-            shutil.chown(path, SERVICE_USER, SERVICE_USER)
+        account = pwd.getpwnam(SERVICE_USER)
+        for path in (settings.pbx_dir, etc, *etc.iterdir()):  # which it reads, and cannot change
+            os.chown(path, 0, account.pw_gid, follow_symlinks=False)
+        for folder in own:
+            os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
     return etc

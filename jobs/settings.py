@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.files import write_whole
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -177,8 +179,5 @@ def load_secrets(settings: Settings) -> dict[str, str]:
     if missing:
         found |= {name: secrets.token_urlsafe(32) for name in missing}
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(found))
-        draft.replace(path)
+        write_whole({path: json.dumps(found)}, mode=0o600)
     return found

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.files import write_whole
 from jobs.pbx import AS_SERVICE_USER, Asterisk
 from jobs.settings import CHECKOUT, Settings
 
@@ -81,7 +82,7 @@ def write_configuration(settings: Settings, asterisk: Asterisk) -> Path:
     for position, part in enumerate(parts(settings, asterisk)):
         sections += _section(settings, part, position, logs)
     path = settings.run_dir / "supervisord.conf"
-    path.write_text("\n".join(sections) + "\n")
+    write_whole({path: "\n".join(sections) + "\n"})
     return path
 
 

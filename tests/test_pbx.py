@@ -1,11 +1,12 @@
 """The configuration that Asterisk reads: written from the database, whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
 
-from jobs.pbx import Asterisk, PbxError, render
+from jobs.pbx import SERVICE_USER, Asterisk, PbxError, render
 from jobs.settings import Settings
 from models.base import transaction
 from models.lines import Line, RingStep
@@ -37,6 +38,14 @@ def test_secrets_are_not_readable_by_others(session: Session, settings: Settings
     for name in ("pjsip.conf", "manager.conf"):
         mode = (render(session, settings, NOWHERE) / name).stat().st_mode
         assert mode & 0o007 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Asterisk under another account")
+def test_the_exchange_cannot_change_what_it_reads(session: Session, settings: Settings, town: Phone) -> None:
+    """Who broke into Asterisk could else write its configuration, and wait there for root."""
+    etc = render(session, settings, NOWHERE)
+    assert {path.stat().st_uid for path in (settings.pbx_dir, etc, *etc.iterdir())} == {0}
+    assert (settings.pbx_dir / "log" / "cel-custom").owner() == SERVICE_USER
 
 
 @pytest.mark.parametrize("title", ['a"b', "a;b", "a\nexten => _X.,1,System(id)", "a\\"])
