@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from jobs.app import bare_app
 from jobs.settings import Settings, load_settings
 from models.base import db
-from tests.helpers import free_port
+from tests.desk_fixtures import Site, fill_desks
+from tests.helpers import close_database, free_port
+from tests.web_fixtures import filled_web
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +55,25 @@ def app(settings: Settings) -> Iterator[Flask]:
 def session(app: Flask) -> Session:
     """The database session of `app`."""
     return db.session()
+
+
+@pytest.fixture
+def web(settings: Settings) -> Iterator[Flask]:
+    """The web application with people in its database, for a client of its own (`web_fixtures.Browser`)."""
+    app = filled_web(settings)
+    yield app
+    close_database(app)
+
+
+@pytest.fixture
+def site(settings: Settings) -> Iterator[Site]:
+    """People at their desks, a real Redis and the real web server."""
+    site = Site(settings)
+    with site.app.app_context():
+        fill_desks()
+    try:
+        site.start_redis()
+        site.start_web()
+        yield site
+    finally:
+        site.stop()

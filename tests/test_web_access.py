@@ -1,9 +1,7 @@
 """Roles: every route says whom it serves, and serves nobody else."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
@@ -11,7 +9,8 @@ from jobs.settings import Settings
 from models.base import db, now, transaction
 from models.people import AccessLog, Role
 from tests.desk_fixtures import PEOPLE, fill_desks
-from tests.web_fixtures import Browser, close, filled_web, logged_in, register, stored_user
+from tests.helpers import close_database
+from tests.web_fixtures import Browser, logged_in, register, stored_user
 from webui import create_app
 from webui.access import DESK_ROLES, EVERYBODY, declared_roles
 
@@ -33,13 +32,6 @@ TABLE = {
     "events.alive": EVERYONE,
     "desk.desk": EVERYONE,  # sends the technical administrator to the state of the system
 }  # every other view: the desk's roles
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 def rules(app: Flask) -> list[Rule]:
@@ -103,7 +95,7 @@ def test_a_view_without_a_declaration_serves_nobody(settings: Settings) -> None:
         assert answer.status_code == 403
         assert "secret" not in answer.text
     assert Browser(web).get("/forgotten").status_code == 403
-    close(web)
+    close_database(web)
 
 
 def test_a_changed_role_counts_from_the_next_request(web: Flask) -> None:

@@ -3,7 +3,6 @@
 import gzip
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,16 +11,10 @@ from flask import Flask
 from jobs.notify import connect
 from jobs.settings import Settings, load_settings
 from tests.desk_fixtures import PASSWORD, Site
-from tests.web_fixtures import Browser, close, filled_web, logged_in, stored_user
+from tests.helpers import close_database
+from tests.web_fixtures import Browser, filled_web, logged_in, stored_user
 from webui import create_app
 from webui.auth import safe_next
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 def test_right_password_opens_the_desk(web: Flask) -> None:
@@ -173,7 +166,7 @@ def test_wrong_passwords_are_counted_in_redis_without_names_and_go_on_when_redis
         assert statuses[:10] == [401] * 10
         assert statuses[-1] == 429
         assert Browser(web).log_in("cherniavska").status_code == 302
-        close(web)
+        close_database(web)
     finally:
         site.stop()
 
@@ -369,7 +362,7 @@ def test_the_framework_travels_compressed(web: Flask) -> None:
 def test_database_away_says_so_and_what_to_do(settings: Settings) -> None:
     web = filled_web(settings)
     browser = logged_in(web, "tsapkova")
-    close(web)
+    close_database(web)
     for path in settings.var.glob("contact-center.sqlite3*"):
         path.unlink()
     answer = browser.get("/journal")

@@ -17,18 +17,12 @@ from flask import Flask
 from jobs.heartbeat import Heart
 from jobs.settings import Settings
 from tests.desk_fixtures import Site
-from tests.web_fixtures import Browser, close, filled_web, logged_in
+from tests.helpers import close_database
+from tests.web_fixtures import Browser, logged_in
 from webui import probes
 from webui.probes import PARTS
 
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 @contextmanager
@@ -242,7 +236,7 @@ def test_many_who_ask_at_once_cost_one_look(whole: Flask) -> None:
 
 def test_health_answers_a_logged_in_person_while_the_database_is_away(whole: Flask, settings: Settings) -> None:
     browser = logged_in(whole, "tsapkova")
-    close(whole)
+    close_database(whole)
     for path in settings.var.glob("contact-center.sqlite3*"):
         path.unlink()
     assert browser.get("/health").status_code == 200

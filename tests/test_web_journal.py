@@ -1,7 +1,6 @@
 """The journal and a report's page: filters, search, paging, and numbers that stay masked (W11, A3)."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,18 +13,11 @@ from models.people import AccessLog, User
 from models.reports import Report, ReportEvent
 from models.workdays import KYIV
 from tests.desk_fixtures import Exchange
-from tests.web_fixtures import Browser, close, filled_web, logged_in, register
+from tests.web_fixtures import Browser, logged_in, register
 from webui.journal import LONGEST_SEARCH, PAGE, SEARCHES_KEPT
 
 ACCEPTED = (ReportEvent.ACCEPTED,)
 CLOSED = (ReportEvent.ACCEPTED, ReportEvent.COMPLETED, ReportEvent.CONFIRMED)
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 @pytest.fixture

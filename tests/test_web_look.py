@@ -2,13 +2,12 @@
 
 import gzip
 import re
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 
-from jobs.settings import CHECKOUT, Settings
-from tests.web_fixtures import Browser, close, filled_web, logged_in, register
+from jobs.settings import CHECKOUT
+from tests.web_fixtures import Browser, logged_in, register
 
 TEXT = [  # (ink, paper): AA asks for 4.5
     *((ink, paper) for ink in ("ink", "ink-2", "accent", "late") for paper in ("paper", "sheet")),
@@ -22,13 +21,6 @@ TEXT = [  # (ink, paper): AA asks for 4.5
 ]
 EDGES = [("field-rule", "sheet"), ("field-rule", "paper"), ("focus-ink", "focus")]  # AA asks for 3
 HEAVIEST = 150_000  # bytes of a first visit
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 def tokens(theme: str) -> dict[str, str]:

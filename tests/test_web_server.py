@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.desk_fixtures import Site, fill_desks
+from tests.desk_fixtures import Site
 from tests.helpers import eventually
-from tests.test_events import listen
+from tests.stream_fixtures import listen
 from webui.server import CONNECTIONS, QUEUED, REQUEST_SECONDS, SILENT_SECONDS, STOP_SECONDS, THREADS
 
 ANSWER = 2.0  # seconds for a good request, whatever else comes
@@ -26,20 +26,13 @@ HALVES = {
 }
 
 
-@pytest.fixture
-def site(settings) -> Iterator[Site]:
+@pytest.fixture(autouse=True)
+def many_files() -> Iterator[None]:
+    """For as many connections, here and in the server that is started."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the server as well
-    site = Site(settings)
-    with site.app.app_context():
-        fill_desks()
-    try:
-        site.start_redis()
-        site.start_web()
-        yield site
-    finally:
-        site.stop()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def connect(site: Site) -> socket.socket:

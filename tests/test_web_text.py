@@ -1,7 +1,6 @@
 """Words on the screen: every sentence in Ukrainian and in English, plurals, times, numbers."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,27 +9,20 @@ from babel.messages.extract import extract_from_dir
 from flask import Flask
 from flask_babel import force_locale
 
-from jobs.settings import CHECKOUT, Settings
+from jobs.settings import CHECKOUT
 from models.base import now
 from models.calls import CallState
 from models.machine import IllegalMove
 from models.people import Role
 from models.reports import HistoryEvent, ReportEvent, ReportState, Source
 from tests.desk_fixtures import PEOPLE, Exchange
-from tests.web_fixtures import Browser, close, filled_web, logged_in, register
+from tests.web_fixtures import Browser, logged_in, register
 from webui.text import CALL_BADGES, EVENT_WORDS, REPORT_BADGES, ROLE_NAMES, SOURCE_NAMES, ago, kyiv, left, length, phone
 
 KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "FieldError": (2,)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 TRANSLATIONS = CHECKOUT / "webui" / "translations" / "uk" / "LC_MESSAGES" / "messages.po"
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
 
 
 def sentences() -> dict[tuple[str, ...], str]:

@@ -52,11 +52,6 @@ def filled_web(settings: Settings) -> Flask:
     return app
 
 
-def close(app: Flask) -> None:
-    with app.app_context():
-        db.engine.dispose()
-
-
 def stored_user(app: Flask, login: str, **values: object) -> User:
     """The user as stored; ``values`` are written first, as the technical administrator would."""
     with app.app_context(), transaction() as session:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.desk_fixtures import PASSWORD, Site, fill_desks
+from tests.desk_fixtures import PASSWORD, Site
 
 CHROMIUM = Path("/usr/bin/chromium")
 # fmt: off
@@ -29,26 +29,17 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(settings) -> Iterator[Site]:
-    site = Site(settings)
-    with site.app.app_context():
-        fill_desks()
-    try:
-        site.start_redis()
-        site.start_web()
-        yield site
-    finally:
-        site.stop()
+def new_browser(chromium: Browser, site: Site) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes browsers of their own (their own cookies and storage); no script error and no refused style passes.
 
-
-@pytest.fixture
-def new_browser(chromium: Browser, site: Site) -> Iterator[Callable[[], BrowserContext]]:
-    """Makes browsers of their own (their own cookies and storage); no script error and no refused style passes."""
+    What is given besides wins over the usual screen and language.
+    """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def make() -> BrowserContext:
-        context = chromium.new_context(viewport={"width": 1366, "height": 768}, locale="uk-UA", base_url=site.url)
+    def make(**options: object) -> BrowserContext:
+        usual = {"viewport": {"width": 1366, "height": 768}, "locale": "uk-UA", "base_url": site.url}
+        context = chromium.new_context(**usual | options)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         context.on(
             "console",

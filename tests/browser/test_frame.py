@@ -1,57 +1,38 @@
 """The frame in a real Chromium: nothing scrolls sideways, nothing breaks the policy, keys and menu work."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from jobs.settings import Settings
-from tests.desk_fixtures import PASSWORD, Site
-from tests.web_fixtures import close, filled_web, register
+from tests.browser.conftest import log_in
+from tests.desk_fixtures import Site
+from tests.web_fixtures import register
 
 pytestmark = pytest.mark.browser
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
 
 
 @pytest.fixture
-def site(settings: Settings) -> Iterator[Site]:
-    app = filled_web(settings)
+def desk(site: Site, new_browser: Callable[[], BrowserContext]) -> Callable[..., Page]:
+    """Opens Tsapkova's desk in a browser of its own, in a town with reports."""
     for text in ("Не горить ліхтар біля під’їзду, ввечері страшно ходити", "Немає води"):
-        register(app, text, applicant_name="Олександра Костянтинівна Нечуй-Левицька", flat="123")
-    close(app)
-    site = Site(settings)
-    site.start_redis()
-    site.start_web()
-    yield site
-    site.stop()
+        register(site.app, text, applicant_name="Олександра Костянтинівна Нечуй-Левицька", flat="123")
 
+    def open_desk(**options: object) -> Page:
+        page = new_browser(**options).new_page()
+        log_in(page, "tsapkova")
+        return page
 
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def log_in(page: Page, site: Site) -> None:
-    page.goto(f"{site.url}/login")
-    page.fill("#login", "tsapkova")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    page.wait_for_url(f"{site.url}/")
+    return open_desk
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1366, "light"), (1366, "dark")])
-def test_pages_fit_and_keep_to_the_policy(site: Site, chromium: Browser, width: int, scheme: str) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 768}, color_scheme=scheme)
+def test_pages_fit_and_keep_to_the_policy(desk: Callable[..., Page], width: int, scheme: str) -> None:
+    page = desk(viewport={"width": width, "height": 768}, color_scheme=scheme)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    log_in(page, site)
     for address in ("/", "/journal", "/reports/1", "/status", "/me"):
-        page.goto(site.url + address)
+        page.goto(address)
         page.click("details[data-menu] summary")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 20)"
@@ -59,10 +40,9 @@ def test_pages_fit_and_keep_to_the_policy(site: Site, chromium: Browser, width: 
     assert complaints == []
 
 
-def test_keys_and_menu_by_keyboard_alone(site: Site, chromium: Browser) -> None:
-    page = chromium.new_page()
-    log_in(page, site)
-    page.goto(f"{site.url}/journal")
+def test_keys_and_menu_by_keyboard_alone(desk: Callable[..., Page]) -> None:
+    page = desk()
+    page.goto("/journal")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.focus("#text")
@@ -84,20 +64,18 @@ def test_keys_and_menu_by_keyboard_alone(site: Site, chromium: Browser) -> None:
     assert page.text_content("h1") == "Journal of reports"
 
 
-def test_the_self_test_says_that_news_reach_this_browser(site: Site, chromium: Browser) -> None:
-    page = chromium.new_page()
-    log_in(page, site)
-    page.goto(f"{site.url}/status")
+def test_the_self_test_says_that_news_reach_this_browser(desk: Callable[..., Page]) -> None:
+    page = desk()
+    page.goto("/status")
     page.wait_for_selector("#event-check.part-ok", timeout=10_000)
     page.route("**/events", lambda route: route.abort())
     page.reload()
     page.wait_for_selector("#event-check.part-bad", timeout=15_000)
 
 
-def test_printing_leaves_the_list_alone(site: Site, chromium: Browser) -> None:
-    page = chromium.new_page()
-    log_in(page, site)
-    page.goto(f"{site.url}/journal")
+def test_printing_leaves_the_list_alone(desk: Callable[..., Page]) -> None:
+    page = desk()
+    page.goto("/journal")
     page.emulate_media(media="print")
     assert not page.is_visible(".topbar")
     assert not page.is_visible(".filters")
