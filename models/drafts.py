@@ -83,9 +83,13 @@ def open_draft(session: Session, call: Call) -> Report:
 
 def make_draft(session: Session, call: Call) -> Report:
     """The draft of a call that is new."""
-    draft = Report(call_id=call.id, line_id=call.line_id, contact_number=call.number, created_at=call.started_at)
-    session.add(draft)
-    session.flush()
+    draft = Report(
+        state=ReportState.DRAFT,
+        call_id=call.id,
+        line_id=call.line_id,
+        contact_number=call.number,
+        created_at=call.started_at,
+    )
     note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
     announce(session, "call", call.id)
     return draft

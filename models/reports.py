@@ -255,7 +255,7 @@ def note_history(
     """
     session.add(
         HistoryRow(
-            report_id=report.id,
+            report=report,
             at=at or now(),
             user_id=user.id if user else None,
             event=event,
