@@ -212,12 +212,20 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
         "заявник телефонував про це",
         "Питає, коли полагодять",
         f'<a href="/reports/{draft_id}">',
-        "на дзвінок відповідає: ",
+        "дзвінок прийнято: ",
         f"№ {year}-0002",
         "лишилося 5\u00a0год",
     ):
         assert words in page, words
     assert f"№ {year}-0001" in browser.get(f"/reports/{repeat_id}").text
+
+
+def test_the_orders_are_quoted_in_words_and_not_by_our_clause_numbers(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Не горить ліхтар")
+    page = browser.get(f"/reports/{report_id}").text
+    assert "5 робочих днів для цього виду" in page
+    for address in ("/", "/journal", f"/reports/{report_id}", "/status"):
+        assert not re.search(r"\b[RS] \d\.\d", browser.get(address).text), address
 
 
 def test_a_look_at_a_report_is_recorded(web: Flask, browser: Browser) -> None:
