@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
+from models.base import transaction
+from models.reports import Report, ReportState
 from tests.browser.conftest import log_in
 from tests.desk_fixtures import Site
 from tests.web_fixtures import register
+from webui.journal import PAGE
 
 pytestmark = pytest.mark.browser
 
@@ -62,6 +65,46 @@ def test_keys_and_menu_by_keyboard_alone(desk: Callable[..., Page]) -> None:
     page.keyboard.press("Enter")
     page.click("button[name=language][value=en]")
     assert page.text_content("h1") == "Journal of reports"
+
+
+def help_of(page: Page) -> list[str]:
+    page.keyboard.press("?")
+    keys = page.locator("#keys kbd").all_inner_texts()
+    page.keyboard.press("Escape")
+    return keys[:-1]  # the last stands on the button that closes it
+
+
+def test_the_help_shows_the_keys_of_the_page_and_those_of_every_page(desk: Callable[..., Page]) -> None:
+    page = desk()
+    everywhere = ["Tab", "?", "Esc"]
+    assert help_of(page)[:2] == ["F2", "F9"]
+    assert help_of(page)[-3:] == everywhere
+    for address, own in (("/status", []), ("/reports/1", ["Ctrl P"])):
+        page.goto(address)
+        assert help_of(page) == [*own, "F2", *everywhere]
+    page.goto("/journal")
+    assert help_of(page) == ["/", "Enter", "Alt PgUp", "Alt PgDn", "Ctrl P", "F2", *everywhere]
+
+
+def test_the_journal_is_walked_by_keyboard_alone(site: Site, desk: Callable[..., Page]) -> None:
+    with site.app.app_context(), transaction() as session:
+        session.add_all([Report(number=f"2001-{n:04d}", state=ReportState.NEW, search_text="яма") for n in range(PAGE)])
+    page = desk()
+    page.goto("/journal")
+    page.keyboard.press("/")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type("яма")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/journal?q=*")
+    assert page.locator(".journal tbody tr").count() == PAGE
+    page.goto("/journal")
+    page.keyboard.press("Alt+PageDown")
+    page.wait_for_url("**/journal?before=*")
+    assert page.locator(".journal tbody tr").count() == 2
+    page.keyboard.press("Alt+PageUp")
+    page.wait_for_url("**/journal?after=*")
+    page.keyboard.press("F2")
+    page.wait_for_url(f"{site.url}/")
 
 
 def test_the_self_test_says_that_news_reach_this_browser(desk: Callable[..., Page]) -> None:

@@ -1,8 +1,19 @@
-// The frame: one open menu at a time, and `?` for the keys.
+// The frame: one open menu at a time, `?` for the keys, and the keys of lists.
 const keys = document.getElementById("keys");
 
 function isTyping(target) {
   return target instanceof Element && target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
+}
+
+// The key with the slash on it: in the Ukrainian layout it writes a point.
+function isSlash({ key, code }) {
+  return key === "/" || (key === "." && code === "Slash");
+}
+
+function press(event, element, act) {
+  if (!element || keys?.open) return;
+  event.preventDefault();
+  element[act]();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -10,6 +21,9 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     if (!keys.open) keys.showModal();
   }
+  if (isSlash(event) && !isTyping(event.target)) press(event, document.querySelector("input[type=search]"), "focus");
+  if (event.altKey && event.key === "PageUp") press(event, document.querySelector("a[rel=prev]"), "click");
+  if (event.altKey && event.key === "PageDown") press(event, document.querySelector("a[rel=next]"), "click");
   if (event.key === "Escape") {
     for (const menu of document.querySelectorAll("details[data-menu][open]")) {
       menu.open = false;

@@ -130,7 +130,7 @@ function showStrip() {
   if (link === "away") strip.append(words.away ?? "…");
   else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
   else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
-  else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing));
+  else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing), " ", keyName("F2"));
   strip.hidden = !strip.hasChildNodes();
 }
 
@@ -146,6 +146,19 @@ function anchor(href, text, elsewhere = false) {
   if (elsewhere) link.target = "_blank";
   return link;
 }
+
+function keyName(name) {
+  const key = document.createElement("kbd");
+  key.textContent = name;
+  return key;
+}
+
+// F2 on every page but the desk, which has its own: to the call that rings, else to the desk.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "F2" || document.getElementById("desk") || document.querySelector("dialog[open]")) return;
+  event.preventDefault();
+  location.href = document.querySelector(".strip-call a")?.href ?? "/";
+});
 
 function say(message) {
   port?.postMessage(message);
