@@ -8,18 +8,16 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi.channel import Channel
-from agi.work import Work, reason
+from agi.work import Work
+from jobs.callfacts import Began, apply
 from jobs.pbx import route
-from models.base import db, now, transaction
-from models.intake import record_inbound
+from models.base import db, now, reason, transaction
 from models.lines import Line, ring_order
 
 ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it
@@ -30,93 +28,53 @@ DRAFT_WAIT = 0.15  # seconds for which the phone waits for the draft
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """What the exchange says of a call that has just come in; ``at`` is when we heard of it."""
-
-    uniqueid: str
-    dialled: str
-    number: str
-    caller_name: str
-    at: datetime
-
-
 def inbound(channel: Channel, work: Work) -> None:
     """Record the call with its draft, and tell the dialplan the line's ring order.
 
     The draft is written whatever becomes of the rest. It is waited for a moment, so that it is there before a phone
     rings; a database that is slower than that holds up no call.
     """
-    arrival = read_arrival(channel.env)
-    steps = work.read(lambda: ring_order(db.session(), arrival.dialled), channel.deadline - COMMAND_TIME)
-    if arrival.uniqueid:
-        draft = work.write(lambda: record(arrival, work.area_code))
+    began = read_beginning(channel.env)
+    steps = work.read(lambda: ring_order(db.session(), began.dialled), channel.deadline - COMMAND_TIME)
+    if began.call:
+        draft = work.write(began)
         with suppress(TimeoutError):
             draft.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
     if steps:
         channel.set_variable(ROUTE, route(steps))
 
 
-def read_arrival(env: Mapping[str, str]) -> Arrival:
+def read_beginning(env: Mapping[str, str]) -> Began:
     """The call as the AGI environment describes it; Asterisk writes "unknown" for what it does not know."""
 
     def known(key: str) -> str:
         value = env.get(key, "")
         return "" if value == "unknown" else value
 
-    return Arrival(
-        uniqueid=known("agi_uniqueid"),
+    return Began(
+        call=known("agi_uniqueid"),
         dialled=known("agi_arg_1"),
         number=known("agi_callerid"),
-        caller_name=known("agi_calleridname"),
+        name=known("agi_calleridname"),
         at=now(),
     )
 
 
-def record(arrival: Arrival, area_code: str) -> None:
-    """Make the call and its draft, unless the listener or the reconciler was first."""
-    with transaction() as session:
-        record_inbound(
-            session,
-            uniqueid=arrival.uniqueid,
-            dialled=arrival.dialled,
-            number_received=arrival.number,
-            caller_name=arrival.caller_name,
-            at=arrival.at,
-            area_code=area_code,
-        )
-
-
 def rehearse(app: Flask) -> None:
     """Go through a whole call and keep nothing of it, so that the first real one is as quick as the others."""
+    area_code = app.config["SETTINGS"].profile.area_code
     with app.app_context():
         try:
             line = db.session.scalar(select(Line).limit(1))
             dialled = line.digits if line else ""
             ring_order(db.session(), dialled)
             with transaction() as session:
-                record_inbound(
-                    session,
-                    uniqueid="rehearsal",
-                    dialled=dialled,
-                    number_received="0671234567",
-                    caller_name="",
-                    at=now(),
-                    area_code=app.config["SETTINGS"].profile.area_code,
-                )
+                apply(session, [Began("rehearsal", dialled, "0671234567", "", now())], area_code)
                 session.rollback()
         except SQLAlchemyError as error:
             log.warning("Started without a database (%s): the dialplan's own ring order is used.", reason(error))
 
 
 def try_database(work: Work) -> None:
-    """Find out whether a database that failed answers again, when no call comes to show it."""
+    """Find out whether a database that could not be read answers again, when no call comes to show it."""
     work.read(lambda: ring_order(db.session(), "0"), time.monotonic() + 0.3)
-    if not work.unwritten:
-        work.write(take_lock)
-
-
-def take_lock() -> None:
-    """Begin to write, and leave it at that."""
-    with transaction():
-        pass

@@ -127,7 +127,7 @@ def main() -> None:
     until = time.monotonic() + FINISH_SECONDS
     server.finish(until)
     if left := work.finish(until):
-        log.warning("%d drafts were not written: the reconciler makes them.", left)
+        log.warning("%d calls were not written down: the reconciler does it.", left)
     log.info("Stopped.")
 
 

@@ -116,7 +116,9 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already.
     """
     calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive)})
-    phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
+    phones = {}
+    if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
+        phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
     with session.no_autoflush:  # what several facts change of one call is written once
         for fact in facts:
             if isinstance(fact, StillLive):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -78,6 +78,13 @@ def database_is_away(error: Exception) -> bool:
     """
     refused = (IntegrityError, DataError, ProgrammingError)
     return isinstance(error, (DBAPIError, PoolTimeout)) and not isinstance(error, refused)
+
+
+def reason(error: Exception) -> str:
+    """The error in a few words, never with the values of a statement: those are personal data."""
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return str(error.orig).partition("\n")[0]
+    return type(error).__name__
 
 
 def insert_new(session: Session, table: type[Row], **values: object) -> Row | None:

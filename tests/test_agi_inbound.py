@@ -329,13 +329,13 @@ def test_locked_database_longer_than_one_try_still_gets_the_draft(
     lock.execute("BEGIN IMMEDIATE")
     with serving(impatient) as port:
         assert call(port) == RING_ORDER
-        eventually(lambda: "Drafts are not written (database is locked)" in caplog.text, "the trouble is logged")
+        eventually(lambda: "cannot be written (database is locked)" in caplog.text, "the trouble is logged")
         lock.execute("ROLLBACK")
         lock.close()
         eventually(lambda: drafts() == 1, "the draft is written")
         eventually(lambda: "The database answers again." in caplog.text, "the end of the trouble is logged")
     assert "0671234567" not in caplog.text
-    assert caplog.text.count("Drafts are not written") == 1
+    assert caplog.text.count("The database cannot be written") == 1
 
 
 def test_database_that_blocks_readers_too_is_left_at_the_deadline(town: Flask) -> None:
@@ -360,7 +360,7 @@ def test_missing_database_sets_nothing_and_gets_the_draft_when_it_is_there(
     with bare_app(replace(settings, database_url=f"sqlite:///{folder / 'x.sqlite3'}")).app_context() as context:
         with serving(context.app) as port:
             assert call(port) == {}
-            eventually(lambda: "Drafts are not written (unable to open database file)" in caplog.text, "it is logged")
+            eventually(lambda: "cannot be written (unable to open" in caplog.text, "it is logged")
             spare = settings.var / "spare.sqlite3"
             with sqlite3.connect(database_of(settings)) as source, sqlite3.connect(spare) as copy:
                 source.backup(copy)
@@ -386,7 +386,7 @@ def test_damaged_database_sets_nothing_and_stops_nothing(settings: Settings, cap
         rehearse(context.app)
         with serving(context.app) as port:
             assert call(port) == {}
-            eventually(lambda: "Drafts are not written" in caplog.text, "it is logged")
+            eventually(lambda: "The database cannot be written" in caplog.text, "it is logged")
             assert Asterisk(port, b"agi_network_script: ping\n\n").command() == "pong"
         db.engine.dispose()
     assert "0671234567" not in caplog.text

@@ -121,11 +121,10 @@ def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
     assert [find(f"full{number}") is not None for number in range(15)] == [True] * 10 + [False] * 5
 
 
-def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town, monkeypatch):
-    monkeypatch.setattr("jobs.factwriter.GATHER", 0.5)
+def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town):
     begun = []
     event.listen(db.engine, "begin", lambda connection: begun.append(connection))
-    writer = Writer(town, "5448")
+    writer = Writer(town, "5448", gather=0.5)
     writer.put([Began("busy1", "53273", "", "", now()), Began("busy2", "53273", "", "", now())])
     eventually(lambda: writer.waiting == 0, "the first two")
     for number in range(3, 13):
@@ -366,7 +365,7 @@ def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
     writer.put([Began("nolog", "53273", "0671234567", object(), now())])
     eventually(lambda: writer.waiting == 0, "the fact")
     writer.close()
-    assert "left out" in caplog.text
+    assert "left to the reconciler" in caplog.text
     assert "671234567" not in caplog.text
 
 
