@@ -26,7 +26,7 @@ def say(text: str) -> None:
 def check_ports_free(settings: Settings) -> None:
     """Raise `SettingsError` for a port that somebody else already listens on."""
     for name, host, port in (
-        ("CC_WEB_PORT", settings.bind, settings.web_port),
+        ("CC_WEB_PORT", settings.web_host, settings.web_port),
         ("CC_AMI_PORT", "127.0.0.1", settings.ami_port),
         ("CC_AGI_PORT", "127.0.0.1", settings.agi_port),
     ):

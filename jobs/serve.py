@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 def health(settings: Settings) -> dict:
     """What ``GET /health`` says; an empty dict while the web does not answer."""
-    connection = http.client.HTTPConnection(settings.bind, settings.web_port, timeout=3)
+    connection = http.client.HTTPConnection(settings.web_host, settings.web_port, timeout=3)
     try:
         connection.request("GET", "/health")
         return json.loads(connection.getresponse().read())
@@ -118,7 +118,7 @@ def announce(settings: Settings, service: Service) -> bool:
         # telephony fails open: what is not well is tried again for ever, and the phones ring meanwhile
         say(f"The exchange runs without them; see the files in {settings.var / 'log'}.")
     else:
-        say(f"READY http://{settings.bind}:{settings.web_port}")
+        say(f"READY http://{settings.web_host}:{settings.web_port}")
     return True
 
 

@@ -42,6 +42,7 @@ class Settings:
     env: str
     profile: Profile
     bind: str
+    proxies: int  # how many stand in front of the web
     web_port: int
     sip_port: int
     rtp_start: int
@@ -51,6 +52,11 @@ class Settings:
     trunk_host: str
     database_url: str
     redis_url: str
+
+    @property
+    def web_host(self) -> str:
+        """Where the web listens. Behind a proxy on this machine alone: nobody gets past it and says who they are."""
+        return "127.0.0.1" if self.proxies else self.bind
 
     @property
     def private_redis(self) -> bool:
@@ -99,6 +105,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         env=env,
         profile=profile,
         bind=environ.get("CC_BIND", "127.0.0.1"),
+        proxies=_proxies(environ),
         web_port=_port(environ, "CC_WEB_PORT", 8000),
         sip_port=_port(environ, "CC_SIP_PORT", 5060),
         rtp_start=_port(environ, "CC_RTP_START", 10000),
@@ -129,6 +136,13 @@ def default_var(checkout: Path) -> Path:
     """
     open_to_all = all(folder.stat().st_mode & stat.S_IXOTH for folder in (checkout, *checkout.parents))
     return checkout / "var" if open_to_all or os.geteuid() != 0 else Path("/var/lib/contact-center")
+
+
+def _proxies(environ: Mapping[str, str]) -> int:
+    text = environ.get("CC_PROXY") or "0"
+    if not re.fullmatch("[0-9]", text):
+        raise SettingsError(f"CC_PROXY is {text!r}: write how many proxies stand in front of the web, 0 to 9.")
+    return int(text)
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

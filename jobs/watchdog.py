@@ -107,7 +107,7 @@ def watches(settings: Settings) -> list[Watch]:
     run = settings.run_dir
     listed = [
         Watch("agi", lambda: probe_agi(settings.agi_port, AGI_SECONDS), every=AGI_ROUND_SECONDS, run_dir=run),
-        Watch("web", lambda: probe_web(settings.bind, settings.web_port, 2.0), every=3.0, misses=3, grace=20.0),
+        Watch("web", lambda: probe_web(settings.web_host, settings.web_port, 2.0), every=3.0, misses=3, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
         Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
     ]

@@ -134,6 +134,7 @@ class Site:
         self.app = bare_app(settings)
         self.exchange = Exchange(self.app)
         self._environ = os.environ | {"CC_VAR": str(settings.var), "CC_WEB_PORT": str(settings.web_port)}
+        self._environ["CC_PROXY"] = str(settings.proxies)
         self._parts: dict[str, subprocess.Popen] = {}
 
     def start_redis(self) -> None:

@@ -17,6 +17,7 @@ from tests.helpers import free_port
     ("environ", "sentence"),
     [
         ({"CC_ENV": "test"}, "CC_ENV is 'test': write demo or production."),
+        ({"CC_PROXY": "nginx"}, "CC_PROXY is 'nginx': write how many proxies stand in front of the web, 0 to 9."),
         ({"CC_PROFILE": "kyiv"}, "CC_PROFILE is 'kyiv': write one of romny, slavutych."),
         ({"CC_WEB_PORT": "eighty"}, "CC_WEB_PORT is 'eighty': write a port number between 1 and 65535."),
         ({"CC_AMI_PORT": "70000"}, "CC_AMI_PORT is '70000': write a port number between 1 and 65535."),

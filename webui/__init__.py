@@ -1,8 +1,10 @@
 """What people see: the Flask application, put together in `create_app`."""
 
 from flask import Flask, g, has_request_context, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import Babel, get_locale
 from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from jobs.app import bare_app
@@ -43,18 +45,20 @@ class RowId(IntegerConverter):
         super().__init__(url_map, *args, max=max, **options)
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The whole web application. Connects to nothing before the first request.
+class Sessions(SecureCookieSessionInterface):
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return access.secure_cookies()
 
-    In production cookies are `Secure`: people reach it by https, or on the machine itself.
-    """
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The whole web application. Connects to nothing before the first request."""
     app = bare_app(settings)
     settings = app.config["SETTINGS"]
+    app.session_interface = Sessions()
     app.config.update(
         SESSION_COOKIE_NAME=f"cc_{settings.web_port}",  # cookies ignore ports: two copies must not share one
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.env == "production",
         PERMANENT_SESSION_LIFETIME=25 * 3600,  # the longest shift
         SESSION_REFRESH_EACH_REQUEST=False,  # an answer that is still under way must not undo a log-out
         MAX_CONTENT_LENGTH=1024 * 1024,
@@ -83,6 +87,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for part in (auth, desk, overview, events, drafts, journal, reports, health):
         app.register_blueprint(part.bp)
     auth.limit_logins(app)
+    if settings.proxies:  # who asks, and whether by https, is what the proxy says
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
 
     @app.after_request
     def add_headers(response):

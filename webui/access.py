@@ -66,6 +66,11 @@ def guard(app: Flask) -> None:
         return None
 
 
+def secure_cookies() -> bool:
+    """Whether this answer's cookies may travel by https alone; in production always, for people reach it so."""
+    return request.is_secure or current_app.config["SETTINGS"].env == "production"
+
+
 def log_look(subject: str, subject_id: int, reason: str) -> None:
     """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
 

@@ -33,7 +33,7 @@ from sqlalchemy import select, update
 
 from models.base import db, transaction
 from models.people import User
-from webui.access import DESK_ROLES, EVERYBODY, allow, public
+from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
 from webui.errors import wants_page
 from webui.text import row_id
 
@@ -267,8 +267,7 @@ def _back() -> str:
 
 
 def _remember(response, name: str, value: str) -> None:
-    secure = current_app.config["SESSION_COOKIE_SECURE"]
-    response.set_cookie(name, value, max_age=_YEAR, secure=secure, httponly=True, samesite="Lax")
+    response.set_cookie(name, value, max_age=_YEAR, secure=secure_cookies(), httponly=True, samesite="Lax")
 
 
 def _set_own(**values: object) -> None:

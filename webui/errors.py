@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from models.base import db
+from webui.access import secure_cookies
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ def page_is_old(error: CSRFError) -> ResponseReturnValue:
     """
     title = _("This page was opened before you logged in")
     advice = _("Go back, reload the page and send it again. If it happens again, allow cookies for this site.")
+    if secure_cookies() and not request.is_secure:  # the browser keeps none that came by http
+        advice = _("Open this site by https://: over http:// the browser keeps nobody logged in.")
     if wants_page():
         return render_template("errors/error.html", code=400, title=title, advice=advice), 400
     user_id = current_user.id if current_user.is_authenticated else None

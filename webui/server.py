@@ -84,7 +84,7 @@ def main() -> None:
     server = Server(
         create_app(settings),
         dispatcher=dispatcher,
-        host=settings.bind,
+        host=settings.web_host,
         port=settings.web_port,
         asyncore_use_poll=True,  # select() knows no more than 1024 files
         connection_limit=CONNECTIONS,
@@ -93,6 +93,7 @@ def main() -> None:
         max_request_body_size=2 * 1024 * 1024,  # twice what the application takes, so that it is the one to refuse
         inbuf_overflow=64 * 1024,  # a longer body waits in a file
         log_socket_errors=False,
+        clear_untrusted_proxy_headers=not settings.proxies,  # the application reads them behind a proxy
         ident=None,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
