@@ -4,11 +4,13 @@ from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import URL, inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from jobs.settings import SettingsError
 from models.base import db
 
+NO_ADDRESS = "CC_DATABASE_URL cannot be understood: write sqlite:////FILE or postgresql+psycopg://USER@HOST/NAME."
 _SQLITE_SENTENCES = {
     "SQLITE_NOTADB": "{where} is not a database: move that file away, or set CC_DATABASE_URL to the right one.",
     "SQLITE_CORRUPT": "{where} is damaged: stop the service and restore the last backup.",
@@ -23,6 +25,14 @@ _SQLITE_SENTENCES = {
 
 class DatabaseTrouble(Exception):
     """The database cannot be used; the message is one sentence that says what to do."""
+
+
+def check_url(text: str) -> None:
+    """Raise `SettingsError` when this is no address of a database that we can work with."""
+    try:
+        make_url(text).get_dialect()
+    except (ArgumentError, ImportError) as error:  # the second: a database whose driver is not installed
+        raise SettingsError(NO_ADDRESS) from error
 
 
 def prepare_database(app: Flask) -> str:

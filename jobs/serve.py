@@ -19,6 +19,8 @@ from jobs.watchdog import Supervisor
 
 READY_SECONDS = 90
 PAUSE = 1.0  # seconds before supervisord is started again
+TRY_AGAIN = 30.0  # seconds between two preparations while only the exchange runs
+REFUSED = 2  # what the preparation ends with when nothing can be started with these settings
 
 
 def say(text: str) -> None:
@@ -49,12 +51,35 @@ def unwell(settings: Settings) -> list[dict]:
     return [part for part in told["parts"] if not part["ok"] and part["part"] != ignored]
 
 
+def prepare(*arguments: str) -> tuple[int, str]:
+    """Make everything ready (`jobs.prepare`); returns 0, `REFUSED` or another exit code, and what the trouble is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jobs.prepare", *arguments], stderr=subprocess.PIPE, text=True, check=False
+    )
+    return done.returncode, done.stderr.strip()
+
+
+def has_rung(settings: Settings) -> bool:
+    """Whether an exchange has run here before, whose files it can ring by: telephony fails open."""
+    return all(
+        path.exists() for path in (settings.supervisor_configuration, settings.pbx_dir / "etc" / "extensions.conf")
+    )
+
+
 class Service:
-    """supervisord and with it all parts, until the service is told to stop."""
+    """supervisord and with it all parts, until the service is told to stop.
+
+    ``alone`` is Asterisk without the other parts, while the preparation is in trouble: it is tried again until it
+    works, and the other parts are started then.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._supervisor = Supervisor(settings.supervisor_socket)
         self._supervisord: subprocess.Popen | None = None
+        self._trouble = ""
+        self._next_try = 0.0
+        self.alone = False
         self.stopping = False
 
     @property
@@ -64,19 +89,41 @@ class Service:
     def start(self) -> None:
         self._supervisord = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "--", sys.executable, "-m", "supervisor.supervisord"]
-            + ["-c", str(self._settings.run_dir / "supervisord.conf")]
+            + ["-c", str(self._settings.supervisor_configuration)],
+            env=os.environ | {"CC_AUTOSTART": "false" if self.alone else "true"},
         )
+
+    def ring_alone(self, trouble: str) -> None:
+        """Start Asterisk with the files it has, and nothing else."""
+        self.alone, self._trouble, self._next_try = True, trouble, time.monotonic() + TRY_AGAIN
+        say(
+            "Only the exchange is started: the telephones ring by the former dialplan. Mend what is said above; the "
+            "rest starts within a minute after that, and the drafts are recovered from the CEL file."
+        )
+        self.start()
+
+    def start_the_rest(self) -> None:
+        """Prepare once more and, if that works now, start the parts that wait for it. The exchange runs on."""
+        code, trouble = prepare("--again")
+        if code == 0 and self._supervisor.start_all():
+            self.alone = False
+            announce(self._settings, self)
+        elif trouble not in ("", self._trouble):
+            say(trouble)
+            self._trouble = trouble
+        self._next_try = time.monotonic() + TRY_AGAIN
 
     def keep(self) -> None:
         """Start supervisord again whenever it has ended, until told to stop: its parts die with it, calls too."""
-        supervisor = Supervisor(self._settings.supervisor_socket)
         while not self.stopping:
             if not self.running:
                 say("The supervisor of the parts has ended and is started again: calls ring in a few seconds.")
                 time.sleep(PAUSE)
                 self.start()
+            if self.alone and time.monotonic() >= self._next_try:
+                self.start_the_rest()
             with suppress(OSError):
-                watch_the_watchdog(self._settings, supervisor)
+                watch_the_watchdog(self._settings, self._supervisor)
             time.sleep(0.5)
 
     def tell_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -160,13 +207,19 @@ def main() -> int:
         service = Service(settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, service.tell_to_stop)
-        prepared = subprocess.run([sys.executable, "-m", "jobs.prepare"], check=False)
-        if prepared.returncode != 0:
-            return prepared.returncode
-        service.start()
-        try:
-            if not announce(settings, service):
+        say(f"data in {settings.var} …")
+        code, trouble = prepare()
+        if code != 0:
+            print(trouble, file=sys.stderr, flush=True)
+            if code == REFUSED or settings.env == "demo" or not has_rung(settings):
                 return 1
+        try:
+            if code != 0:
+                service.ring_alone(trouble)
+            else:
+                service.start()
+                if not announce(settings, service):
+                    return 1
             service.keep()
         finally:
             service.stop()

@@ -72,6 +72,10 @@ class Settings:
         return self.run_dir / "supervisor.sock"
 
     @property
+    def supervisor_configuration(self) -> Path:
+        return self.run_dir / "supervisord.conf"
+
+    @property
     def run_dir(self) -> Path:
         """Where each long-running part writes its heartbeat (``jobs.heartbeat``)."""
         return self.var / "run"

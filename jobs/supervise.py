@@ -59,8 +59,11 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
     return listed
 
 
-def write_configuration(settings: Settings, asterisk: Asterisk) -> Path:
-    """Write ``CC_VAR/run/supervisord.conf`` and make the folders that the parts expect; returns the file."""
+def write_configuration(settings: Settings, asterisk: Asterisk) -> None:
+    """Write supervisord's configuration and make the folders that the parts expect.
+
+    supervisord starts Asterisk in any case, and the other parts by itself if ``CC_AUTOSTART`` is ``true``.
+    """
     logs = settings.var / "log"
     for folder, mode in ((settings.run_dir, 0o755), (logs, 0o750), (settings.redis_socket.parent, 0o700)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,9 +84,7 @@ def write_configuration(settings: Settings, asterisk: Asterisk) -> Path:
     ]
     for position, part in enumerate(parts(settings, asterisk)):
         sections += _section(settings, part, position, logs)
-    path = settings.run_dir / "supervisord.conf"
-    write_whole({path: "\n".join(sections) + "\n"})
-    return path
+    write_whole({settings.supervisor_configuration: "\n".join(sections) + "\n"})
 
 
 def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[str]:
@@ -98,6 +99,7 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
         f"[program:{part.name}]",
         f"command = {command}",
         f"priority = {position}",
+        f"autostart = {'true' if part.name == 'asterisk' else '%(ENV_CC_AUTOSTART)s'}",
         "autorestart = true",
         "startsecs = 1",
         "startretries = 1000000",

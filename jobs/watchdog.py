@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 from xml.parsers.expat import ExpatError
 from xmlrpc.client import Error, ServerProxy
 
@@ -123,18 +124,26 @@ class Supervisor:
         self._url = f"unix://{socket_path}"
 
     def process(self, part: str) -> tuple[int, float] | None:
-        """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer).
+        """The part's pid and age in seconds, or None when it does not run (or supervisord does not answer)."""
+        told = self._ask("getProcessInfo", part)
+        return (told["pid"], told["now"] - told["start"]) if told and told["pid"] else None
+
+    def start_all(self) -> bool:
+        """Have every part started that does not run; returns whether supervisord took the order."""
+        return self._ask("startAllProcesses", False) is not None
+
+    def _ask(self, question: str, *arguments: object) -> Any:
+        """supervisord's answer, or None without one.
 
         Each question has a connection of its own: one that timed out once can never be asked again.
         """
         transport = SupervisorTransport(None, None, self._url)
         try:
-            told = ServerProxy("http://127.0.0.1", transport=transport).supervisor.getProcessInfo(part)
+            return getattr(ServerProxy("http://127.0.0.1", transport=transport).supervisor, question)(*arguments)
         except (OSError, HTTPException, Error, ExpatError):
             return None
         finally:
             transport.close()
-        return (told["pid"], told["now"] - told["start"]) if told["pid"] else None
 
 
 class Round:

@@ -47,6 +47,7 @@ def written(var: Path) -> set[str]:
     ("environ", "sentence"),
     [
         ({"CC_ENV": "test"}, "CC_ENV is 'test': write demo or production."),
+        ({"CC_DATABASE_URL": "mysqlite:/x"}, "CC_DATABASE_URL cannot be understood"),
         ({"CC_CACHE": "/nonexistent", "PATH": "/usr/bin"}, "Asterisk 22.10.1 or later"),
     ],
 )
@@ -93,20 +94,25 @@ def test_an_old_asterisk_is_one_sentence(tmp_path: Path, var: Path) -> None:
     assert "script/setup" in said
 
 
-def test_a_database_of_a_newer_version_is_left_alone(var: Path, migrated_database: Path) -> None:
+@pytest.mark.parametrize("env", ["demo", "production"])
+def test_a_database_of_a_newer_version_is_left_alone(var: Path, migrated_database: Path, env: str) -> None:
+    """Neither can ring: the demo does not try, and production has never run here (tests/pbx/test_starts_again.py)."""
     var.mkdir()
+    if env == "demo":
+        (var / "pbx" / "etc").mkdir(parents=True)
+        (var / "pbx" / "etc" / "extensions.conf").touch()
     copy = var / "contact-center.sqlite3"
     shutil.copy(migrated_database, copy)
     with sqlite3.connect(copy) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    code, said = start(var)
+    code, said = start(var, CC_ENV=env)
     assert (code, len(said.splitlines())) == (1, 1)
     assert "newer version" in said
     with sqlite3.connect(copy) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
     connection.close()
-    assert not (var / "pbx").exists()
+    assert not (var / "pbx" / "etc" / "asterisk.conf").exists()
 
 
 def test_a_second_copy_on_one_folder_is_refused(tmp_path: Path) -> None:

@@ -45,13 +45,13 @@ def _explain(error: Exception) -> str | None:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
-    from jobs.database import DatabaseTrouble, sentence
+    from jobs.database import NO_ADDRESS, DatabaseTrouble, sentence
     from jobs.sipp import SipError
 
     if isinstance(error, DatabaseTrouble | SipError):
         return str(error)
     if isinstance(error, ArgumentError):
-        return "CC_DATABASE_URL cannot be understood: write sqlite:////FILE or postgresql+psycopg://USER@HOST/NAME."
+        return NO_ADDRESS
     if isinstance(error, DBAPIError):
         if "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01":
             return "The database has no tables yet: run contact-center database upgrade."

@@ -80,8 +80,8 @@ class Town:
 
     # ---- the service
 
-    def start(self, seconds: float = 90) -> list[str]:
-        """Start everything; returns what it printed up to READY."""
+    def start(self, seconds: float = 90, until: str = "READY") -> list[str]:
+        """Start everything; returns what it printed, up to the line that begins with ``until``."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jobs.serve"], cwd=CHECKOUT, env=self.environ, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -90,7 +90,7 @@ class Town:
         deadline = time.monotonic() + seconds
         for line in self.process.stdout:
             printed.append(line.rstrip())
-            if line.startswith("READY"):
+            if line.startswith(until):
                 return printed
             assert time.monotonic() < deadline, printed
         raise AssertionError(f"the service did not start: {printed}")
