@@ -4,25 +4,16 @@ import re
 import socket
 
 from models.base import db, transaction
-from models.lines import Line, RingStep
-from models.people import Phone
+from tests.helpers import add_lines
 
 PATIENCE = 60.0  # seconds a test waits for something before it fails
 COMMAND = re.compile(r'SET VARIABLE "(\w+)" "(.*)"')
-LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}
 
 
 def fill_town() -> None:
-    """Three lines and three phones: each line rings its own administrator first, then both others at once."""
+    """Lines and phones."""
     with transaction() as session:
-        phones = [Phone(name=f"admin{n}", extension=f"10{n}", secret="s" * 24) for n in (1, 2, 3)]
-        lines = [Line(number=number, e164=f"+3805448{digits}") for digits, number in LINES.items()]
-        session.add_all([*phones, *lines])
-        session.flush()
-        for own, line in enumerate(lines):
-            session.add(RingStep(line_id=line.id, step=1, phone_id=phones[own].id, seconds=20))
-            for other in {0, 1, 2} - {own}:
-                session.add(RingStep(line_id=line.id, step=2, phone_id=phones[other].id, seconds=25))
+        add_lines(session)
     db.session.remove()
 
 

@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 from jobs.app import bare_app
 from jobs.settings import Settings, load_settings
 from models.base import db
-from tests.desk_fixtures import Site, fill_desks
+from models.people import User
+from tests.desk_fixtures import Exchange, Site, fill_desks, user_id
 from tests.helpers import close_database, free_port
 from tests.web_fixtures import filled_web
+
+pytest_plugins = ["tests.postgres_fixtures"]
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +58,19 @@ def app(settings: Settings) -> Iterator[Flask]:
 def session(app: Flask) -> Session:
     """The database session of `app`."""
     return db.session()
+
+
+@pytest.fixture
+def exchange(app: Flask) -> Exchange:
+    """What the exchange reports to `app`, in a town with people at their desks."""
+    fill_desks()
+    return Exchange(app)
+
+
+@pytest.fixture
+def me(exchange: Exchange, session: Session) -> User:
+    """Tsapkova, for whom the line 5-32-73 rings first."""
+    return session.get_one(User, user_id("tsapkova"))
 
 
 @pytest.fixture

@@ -11,18 +11,17 @@ from datetime import datetime, timedelta
 
 import redis
 from flask import Flask, has_app_context
+from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
 from jobs.settings import Settings
 from jobs.supervise import redis_server
 from models.base import db, now, transaction
 from models.calls import Call, find_call, note_answered, note_hung_up, note_ringing
-from models.intake import record_inbound
-from models.lines import Line, RingStep
 from models.people import Organisation, Phone, Role, User
 from models.places import Category, Street
 from models.reports import Report
-from tests.helpers import close_database, eventually
+from tests.helpers import add_lines, close_database, eventually, record_call
 from webui.auth import hasher
 
 PASSWORD = "three words long"
@@ -34,7 +33,6 @@ PEOPLE = {
     "nachalnyk": ("Головна Н. К.", Role.SUPERVISOR),
     "tekhnik": ("Технічний Т. А.", Role.TECHNICAL_ADMINISTRATOR),
 }
-LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}  # one for each administrator, in their order
 STREETS = {"Київська": "", "Соборна": "Леніна", "Сумська": "Жовтнева, Луначарського", "Гетьмана Мазепи": "Горького"}
 KINDS = (
     ("Вуличне освітлення", "КП «Міськсвітло»", 5),
@@ -53,16 +51,7 @@ def fill_desks() -> None:
         ]
         session.add_all(users)
         session.flush()
-        phones = [
-            Phone(name=f"admin{n}", extension=f"10{n}", secret="s" * 24, user_id=users[n - 1].id) for n in (1, 2, 3)
-        ]
-        lines = [Line(number=number, e164=f"+3805448{digits}") for digits, number in LINES.items()]
-        session.add_all([*phones, *lines])
-        session.flush()
-        for own, line in enumerate(lines):
-            for at, phone in enumerate(phones):
-                step = 1 if at == own else 2
-                session.add(RingStep(line_id=line.id, step=step, phone_id=phone.id, seconds=20))
+        add_lines(session, users)
         for position, (name, organisation, days) in enumerate(KINDS):
             responsible = Organisation(name=organisation)
             session.add(responsible)
@@ -76,29 +65,21 @@ def user_id(login: str) -> int:
     return db.session.scalars(db.select(User.id).where(User.login == login)).one()
 
 
+def inside(app: Flask) -> AbstractContextManager:
+    """The application's context, unless one is open already."""
+    return nullcontext() if has_app_context() else app.app_context()
+
+
 class Exchange:
     """What the telephone exchange would report, told to the database as AGI script and listener do."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._calls = 0
-
-    def _context(self) -> AbstractContextManager:
-        return nullcontext() if has_app_context() else self._app.app_context()
 
     def call(self, number: str = "0671234567", line: str = "53273", at: datetime | None = None) -> tuple[int, int]:
         """A citizen calls: the call's and the draft's ids."""
-        self._calls += 1
-        with self._context(), transaction() as session:
-            call, draft = record_inbound(
-                session,
-                uniqueid=f"test-{self._calls}",
-                dialled=line,
-                number_received=number,
-                caller_name="",
-                at=at or now(),
-                area_code="5448",
-            )
+        with inside(self._app), transaction() as session:
+            call, draft = record_call(session, number, line=line, at=at or now())
             return call.id, draft.id
 
     def ring(self, call_id: int, phone: int) -> None:
@@ -109,7 +90,7 @@ class Exchange:
         self._report(call_id, phone, note_answered)
 
     def hang_up(self, call_id: int) -> None:
-        with self._context(), transaction() as session:
+        with inside(self._app), transaction() as session:
             note_hung_up(session, session.get_one(Call, call_id), now(), 16)
 
     def missed(self, number: str, ago: timedelta = timedelta(minutes=10)) -> tuple[int, int]:
@@ -119,7 +100,7 @@ class Exchange:
         return call_id, draft_id
 
     def _report(self, call_id: int, phone: int, note: Callable) -> None:
-        with self._context(), transaction() as session:
+        with inside(self._app), transaction() as session:
             call = session.get_one(Call, call_id)
             who = session.scalars(db.select(Phone).where(Phone.name == f"admin{phone}")).one()
             note(session, find_call(session, call.uniqueid), f"{call.uniqueid}-leg-{phone}", who, now())
@@ -194,3 +175,8 @@ class Site:
                 return answer.status == 200
         except OSError:
             return False
+
+
+def new_draft(exchange: Exchange, session: Session, number: str = "0671234567") -> Report:
+    """The draft of a new call."""
+    return session.get_one(Report, exchange.call(number)[1])

@@ -1,17 +1,30 @@
 """What the tests of every area share: free ports, waiting for something, lines with phones, calls."""
 
+import itertools
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from models.base import db
+from models.calls import Call
+from models.intake import record_inbound
+from models.lines import Line, RingStep
+from models.people import Phone, User
+from models.reports import Report
+
+LINES = {"53273": "5-32-73", "53275": "5-32-75", "54286": "5-42-86"}  # one for each administrator, in their order
+AREA_CODE = "5448"
+START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # a Friday morning
 
 T = TypeVar("T")
 
 _given_ports: set[int] = set()
+_calls = itertools.count(1)
 
 
 def free_port() -> int:
@@ -39,3 +52,42 @@ def close_database(app: Flask) -> None:
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
+
+
+def add_lines(session: Session, owners: Sequence[User] = ()) -> None:
+    """Three lines and three phones: each line rings its own administrator first, then both others at once.
+
+    ``owners`` are the users of the first phones.
+    """
+    phones = [Phone(name=f"admin{n}", extension=f"10{n}", secret="s" * 24) for n in (1, 2, 3)]
+    for phone, owner in zip(phones, owners, strict=False):
+        phone.user = owner
+    session.add_all(phones)
+    session.flush()
+    for own, (digits, number) in enumerate(LINES.items()):
+        line = Line(number=number, e164=f"+380{AREA_CODE}{digits}")
+        line.ring_steps = [RingStep(step=1, phone=phones[own], seconds=20)]
+        line.ring_steps += [RingStep(step=2, phone=phone, seconds=25) for phone in phones if phone is not phones[own]]
+        session.add(line)
+        session.flush()
+
+
+def record_call(
+    session: Session,
+    number: str = "0671234567",
+    *,
+    uniqueid: str = "",
+    line: str = "53273",
+    name: str = "",
+    at: datetime = START,
+) -> tuple[Call, Report]:
+    """A citizen called: the call, one of its own without a ``uniqueid``, and its draft."""
+    return record_inbound(
+        session,
+        uniqueid=uniqueid or f"test-{next(_calls)}",
+        dialled=line,
+        number_received=number,
+        caller_name=name,
+        at=at,
+        area_code=AREA_CODE,
+    )

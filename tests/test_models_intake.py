@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -15,46 +15,25 @@ from jobs.settings import Settings
 from models.base import db, transaction
 from models.calls import Call, CallState, find_call, note_answered, note_hung_up
 from models.drafts import TakenByAnother, claim_draft, register_draft
-from models.intake import record_inbound
 from models.lines import Line
 from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import HistoryRow, Report, ReportState
+from tests.helpers import START, close_database, record_call
 
-pytest_plugins = ["tests.postgres_fixtures"]
-
-START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 AT_ONCE = 8
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def site(request: pytest.FixtureRequest) -> Settings:
-    """A site with a migrated database: SQLite, then PostgreSQL."""
+def any_database(request: pytest.FixtureRequest) -> Settings:
+    """Settings with a migrated database: SQLite, then PostgreSQL."""
     if request.param == "sqlite":
         return request.getfixturevalue("settings")
     settings = request.getfixturevalue("postgres_settings")
     app = bare_app(settings)
     prepare_database(app)
-    close(app)
+    close_database(app)
     return settings
-
-
-def close(app: Flask) -> None:
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
-
-
-def record(session, uniqueid="romny-1.1", number="0671234567", dialled="53273", name=""):
-    return record_inbound(
-        session,
-        uniqueid=uniqueid,
-        dialled=dialled,
-        number_received=number,
-        caller_name=name,
-        at=START,
-        area_code="5448",
-    )
 
 
 def run_at_once(settings: Settings, act: Callable[[Flask, int], object]) -> list[object]:
@@ -73,7 +52,7 @@ def run_at_once(settings: Settings, act: Callable[[Flask, int], object]) -> list
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(run, range(AT_ONCE)))
     for app in apps:
-        close(app)
+        close_database(app)
     return results
 
 
@@ -84,23 +63,25 @@ def record_in_process(settings: Settings, gate, place: int) -> None:
         gate.wait(60)
         for call in range(20):
             with transaction() as session:
-                found, _draft = record(session, uniqueid=f"romny-{call}.1")
+                found, _draft = record_call(session, uniqueid=f"romny-{call}.1")
                 if place % 2:
                     note_answered(session, found, f"romny-{call}.2", None, START + timedelta(seconds=5))
-    close(app)
+    close_database(app)
 
 
-def test_eight_processes_record_the_same_calls_once(site):
+def test_eight_processes_record_the_same_calls_once(any_database):
     """I1: one call, one draft, one leg; on the database's own word."""
     context = multiprocessing.get_context("spawn")
     gate = context.Barrier(AT_ONCE)
-    processes = [context.Process(target=record_in_process, args=(site, gate, place)) for place in range(AT_ONCE)]
+    processes = [
+        context.Process(target=record_in_process, args=(any_database, gate, place)) for place in range(AT_ONCE)
+    ]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * AT_ONCE
-    app = bare_app(site)
+    app = bare_app(any_database)
     with app.app_context():
         count = {
             table.__tablename__: db.session.scalar(select(func.count()).select_from(table))
@@ -108,13 +89,13 @@ def test_eight_processes_record_the_same_calls_once(site):
         }
         assert count == {"calls": 20, "reports": 20, "report_history": 20}
         assert {call.state for call in db.session.scalars(select(Call))} == {CallState.TALKING}
-    close(app)
+    close_database(app)
 
 
 @pytest.fixture
-def drafts(site) -> list[int]:
+def drafts(any_database) -> list[int]:
     """Complete drafts, ready to be registered; with the users user0 … user7."""
-    app = bare_app(site)
+    app = bare_app(any_database)
     with app.app_context():
         with transaction() as session:
             organisation = Organisation(name="КП «Міськсвітло»")
@@ -127,25 +108,25 @@ def drafts(site) -> list[int]:
             session.flush()
             made = []
             for place in range(AT_ONCE * 5):
-                draft = record(session, uniqueid=f"romny-{place}.1")[1]
+                draft = record_call(session, uniqueid=f"romny-{place}.1")[1]
                 draft.category_id, draft.text, draft.street_id = category.id, "не горить ліхтар", street.id
                 draft.building, draft.executor_id = str(place), organisation.id
                 made.append(draft.id)
         db.session.remove()
-    close(app)
+    close_database(app)
     return made
 
 
-def test_who_comes_second_still_tells_what_he_knows(app):
+def test_who_comes_second_still_tells_what_they_know(app):
     with transaction() as session:
         session.add(Line(number="5-32-73", e164="+380544853273"))
-        first, draft = record(session, "romny-9.1", "", "99999", "")
-        second, same = record(session, "romny-9.1", "0671234567", "53273", "Olena")
+        first, draft = record_call(session, "", uniqueid="romny-9.1", line="99999")
+        second, same = record_call(session, uniqueid="romny-9.1", name="Olena")
         assert (second, same) == (first, draft)
         assert (second.line.number, second.number, second.caller_name) == ("5-32-73", "+380671234567", "Olena")
 
 
-def test_report_numbers_are_given_once_without_gaps(site, drafts):
+def test_report_numbers_are_given_once_without_gaps(any_database, drafts):
     """I5: eight administrators register at the same time."""
 
     def register(_app: Flask, place: int) -> list[str]:
@@ -158,12 +139,12 @@ def test_report_numbers_are_given_once_without_gaps(site, drafts):
                 given.append(draft.number)
         return given
 
-    numbers = sorted(number for given in run_at_once(site, register) for number in given)
+    numbers = sorted(number for given in run_at_once(any_database, register) for number in given)
     year = numbers[0][:4]
     assert numbers == [f"{year}-{place:04d}" for place in range(1, len(drafts) + 1)]
 
 
-def test_of_eight_who_claim_a_draft_one_gets_it_and_the_others_hear_who(site, drafts):
+def test_of_eight_who_claim_a_draft_one_gets_it_and_the_others_hear_who(any_database, drafts):
     """I3"""
 
     def claim(_app: Flask, place: int) -> tuple[str, str]:
@@ -175,7 +156,7 @@ def test_of_eight_who_claim_a_draft_one_gets_it_and_the_others_hear_who(site, dr
                 return "told", taken.owner.login
             return "got", user.login
 
-    results = run_at_once(site, claim)
+    results = run_at_once(any_database, claim)
     got = [login for word, login in results if word == "got"]
     assert len(got) == 1
     assert {login for word, login in results if word == "told"} == set(got)
@@ -185,12 +166,12 @@ def test_the_call_is_kept_as_received_and_never_stops(app):
     """I1: control characters, half characters and four thousand letters."""
     with transaction() as session:
         session.add(Line(number="5-32-73", e164="+380544853273"))
-        call, draft = record(session, "a", "0671234567", "+380544853273", "Ім'я\r\nX: y \ud800 ☎" + "я" * 4000)
+        call, draft = record_call(session, line="+380544853273", name="Ім'я\r\nX: y \ud800 ☎" + "я" * 4000)
         assert (call.number, draft.contact_number) == ("+380671234567", "+380671234567")
         assert call.line.number == draft.line.number == "5-32-73"
         assert "\n" not in call.caller_name
         assert len(call.caller_name) <= 128
-        strange, _draft = record(session, "b", "anonymous", "99999", "")
+        strange, _draft = record_call(session, "anonymous", line="99999")
         assert (strange.number, strange.number_received, strange.line_id) == (None, "anonymous", None)
 
 
@@ -201,13 +182,13 @@ def test_the_line_is_known_in_all_its_forms(app, dialled):
         session.add(Line(number="5-32-73", e164="+380544853273"))
         session.add(Line(number="5-32-75", e164="+380544853275"))
         session.flush()
-        assert record(session, dialled=dialled)[0].line.number == "5-32-73"
+        assert record_call(session, line=dialled)[0].line.number == "5-32-73"
 
 
 def test_a_call_told_only_by_its_end_is_missed_and_has_its_draft(app):
     """I1, C1"""
     with transaction() as session:
-        call, draft = record(session)
+        call, draft = record_call(session, uniqueid="romny-1.1")
         note_hung_up(session, call, START + timedelta(seconds=12), 16)
         assert (call.state, draft.state) == (CallState.MISSED, ReportState.DRAFT)
         assert find_call(session, "romny-1.1") is call

@@ -1,8 +1,7 @@
 """State machines: only what the tables list happens, and every move leaves a row."""
 
 import itertools
-import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +11,6 @@ from sqlalchemy import select
 from models.base import now, transaction
 from models.calls import CALL_TABLE, Call, CallEvent, CallLeg, CallState, note_answered, note_hung_up, note_ringing
 from models.drafts import ENDINGS
-from models.intake import record_inbound
 from models.machine import IllegalMove, next_state
 from models.people import Phone, Role, User
 from models.reports import (
@@ -25,25 +23,11 @@ from models.reports import (
     ReportState,
     move,
 )
+from tests.helpers import START, record_call
 
-START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-serials = itertools.count()
 in_one_database = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )  # each example makes a call of its own
-
-
-def new_call(session, number="0671234567", at=START):
-    serial = f"romny-{next(serials)}.{random.random()}"
-    return record_inbound(
-        session,
-        uniqueid=serial,
-        dialled="53273",
-        number_received=number,
-        caller_name="",
-        at=at,
-        area_code="5448",
-    )
 
 
 def test_tables_lead_only_to_known_states_and_registered_reports_never_become_drafts():
@@ -69,7 +53,7 @@ def test_what_the_table_does_not_list_is_refused_with_a_sentence():
 def test_no_sequence_of_events_leaves_the_table_or_moves_without_a_row(app, events):
     """W1"""
     with transaction() as session:
-        _call, report = new_call(session)
+        _call, report = record_call(session)
         report_id, state, moved = report.id, ReportState.DRAFT, 0
         for event in events:
             try:
@@ -92,7 +76,7 @@ def test_no_sequence_of_events_leaves_the_table_or_moves_without_a_row(app, even
 def test_a_move_of_a_report_that_another_moved_meanwhile_is_refused(app):
     """W1: the update is guarded by the state that was seen."""
     with transaction() as session:
-        report = new_call(session)[1]
+        report = record_call(session)[1]
         session.execute(Report.__table__.update().where(Report.id == report.id).values(state="nuisance"))
         assert report.state == ReportState.DRAFT  # as this session saw it
         with pytest.raises(IllegalMove):
@@ -132,7 +116,7 @@ def test_facts_in_any_order_and_doubled_make_the_same_call(app, phones, data, fa
 
     def outcome(order):
         with transaction() as session:
-            call = new_call(session, number="")[0]
+            call = record_call(session, number="")[0]
             for fact in order:
                 tell(session, call, phones, fact)
             legs = session.scalars(select(CallLeg).where(CallLeg.call_id == call.id).order_by(CallLeg.uniqueid))
@@ -155,10 +139,10 @@ def test_facts_in_any_order_and_doubled_make_the_same_call(app, phones, data, fa
 def test_a_later_contact_settles_the_missed_calls_of_that_number(app, late):
     """C1: whichever is told first, the missed call or the one that was answered."""
     with transaction() as session:
-        missed, _draft = new_call(session, number="0501112233")
-        other, _draft = new_call(session, number="0501112234")
+        missed, _draft = record_call(session, number="0501112233")
+        other, _draft = record_call(session, number="0501112234")
         note_hung_up(session, other, START + timedelta(seconds=30), 16)
-        answered, _draft = new_call(session, number="0501112233", at=START + timedelta(hours=1))
+        answered, _draft = record_call(session, number="0501112233", at=START + timedelta(hours=1))
 
         def hang_up():
             note_hung_up(session, missed, START + timedelta(seconds=30), 16)
@@ -176,9 +160,9 @@ def test_a_later_contact_settles_the_missed_calls_of_that_number(app, late):
 def test_an_earlier_conversation_settles_nothing(app):
     """C1: who was reached yesterday and calls in vain today is to be called back."""
     with transaction() as session:
-        answered, _draft = new_call(session, number="0501112235")
+        answered, _draft = record_call(session, number="0501112235")
         note_answered(session, answered, f"{answered.uniqueid}-1", None, START)
-        missed, _draft = new_call(session, number="0501112235", at=START + timedelta(hours=1))
+        missed, _draft = record_call(session, number="0501112235", at=START + timedelta(hours=1))
         note_hung_up(session, missed, START + timedelta(hours=1, seconds=20), 16)
         assert missed.settled_by_id is None
 
@@ -189,7 +173,7 @@ def test_history_says_who_and_when(app):
         user = User(login="alice", name="Alice", password_hash="x", role=Role.ADMINISTRATOR)
         session.add(user)
         session.flush()
-        report = new_call(session)[1]
+        report = record_call(session)[1]
         before = now()
         move(session, report, ReportEvent.NUISANCE, user, note="сопіння")
         row = session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id)).all()[-1]

@@ -7,8 +7,6 @@ from sqlalchemy.exc import OperationalError
 from jobs.app import POSTGRESQL_LIMITS, bare_app
 from models.base import database_is_away, db
 
-pytest_plugins = ["tests.postgres_fixtures"]
-
 
 def test_a_statement_that_takes_too_long_is_cut_off(postgres_settings, monkeypatch):
     monkeypatch.setitem(POSTGRESQL_LIMITS, "options", POSTGRESQL_LIMITS["options"].replace("15s", "100ms"))

@@ -25,7 +25,7 @@ from models.calls import Call, close_lost_calls
 from models.marks import Mark
 from models.reports import Report
 from tests.ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded
-from tests.helpers import eventually
+from tests.helpers import AREA_CODE, eventually
 from tests.test_listener_streams import EXPECTED, expected
 
 
@@ -70,7 +70,7 @@ def listen_to(app, events: list[bytes]) -> None:
     with transaction() as session:
         for event in events:
             message = Message(event.decode().strip().split("\r\n"))
-            apply(session, understand(Event(message), tracker), "5448")
+            apply(session, understand(Event(message), tracker), AREA_CODE)
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)
@@ -285,7 +285,7 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 
     def called(uniqueid: str, at: datetime) -> None:
         with transaction() as session:
-            apply(session, [Began(uniqueid, "53273", "", "", at)], "5448")
+            apply(session, [Began(uniqueid, "53273", "", "", at)], AREA_CODE)
 
     called("romny-1", now() - timedelta(hours=1))
     called("slavutych-1", now())
@@ -304,7 +304,7 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 
 def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
     with transaction() as session:
-        apply(session, [Began("romny-1", "53273", "", "", now())], "5448")
+        apply(session, [Began("romny-1", "53273", "", "", now())], AREA_CODE)
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
     thread.start()

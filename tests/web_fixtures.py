@@ -13,7 +13,7 @@ from models.drafts import register_draft, save_draft
 from models.people import User
 from models.places import Category, Street
 from models.reports import Report, ReportEvent, move
-from tests.desk_fixtures import PASSWORD, Exchange, fill_desks
+from tests.desk_fixtures import PASSWORD, Exchange, fill_desks, inside, user_id
 from webui import create_app
 
 
@@ -71,24 +71,21 @@ def register(
     number: str = "0671234567",
     line: str = "53273",
     category: int = 1,
-    street: int = 1,
+    street: str = "Київська",
     events: tuple[ReportEvent, ...] = (),
     due_in: timedelta = timedelta(hours=5, minutes=30),
-    exchange: Exchange | None = None,
     **values: object,
 ) -> int:
     """A report that Цапкова registered from a call: its id. ``events`` moves it on."""
-    _call, draft_id = (exchange or app.extensions.setdefault("exchange", Exchange(app))).call(number, line)
-    with app.app_context(), transaction() as session:
-        draft = session.get_one(Report, draft_id)
-        user = session.scalars(db.select(User).where(User.login == "tsapkova")).one()
-        executor = session.get_one(Category, category).organisation_id
+    _call, draft_id = Exchange(app).call(number, line)
+    with inside(app), transaction() as session:
+        draft, user = session.get_one(Report, draft_id), session.get_one(User, user_id("tsapkova"))
         fields = {
             "category_id": category,
             "text": text,
-            "street_id": session.get_one(Street, street).id,
+            "street_id": session.scalars(db.select(Street.id).where(Street.name == street)).one(),
             "building": "12",
-            "executor_id": executor,
+            "executor_id": session.get_one(Category, category).organisation_id,
             **values,
         }
         save_draft(session, draft, user, fields, draft.revision)

@@ -2,31 +2,12 @@
 
 from datetime import timedelta
 
-import pytest
-from flask import Flask
-from sqlalchemy.orm import Session
-
-from models.base import db, transaction
+from models.base import transaction
 from models.drafts import claim_draft, end_draft
 from models.people import User
 from models.reports import Report, ReportEvent
 from models.waiting import count_missed, forsaken_drafts, missed_calls
-from tests.desk_fixtures import Exchange, fill_desks
-
-
-@pytest.fixture
-def exchange(app: Flask) -> Exchange:
-    fill_desks()
-    return Exchange(app)
-
-
-@pytest.fixture
-def me(exchange: Exchange, session: Session) -> User:
-    return session.scalars(db.select(User).where(User.login == "tsapkova")).one()
-
-
-def new_draft(exchange: Exchange, session: Session, number: str = "0671234567") -> Report:
-    return session.get_one(Report, exchange.call(number)[1])
+from tests.desk_fixtures import new_draft, user_id
 
 
 def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange, session, me):
@@ -39,7 +20,7 @@ def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange
     settled = exchange.missed("0501110005")[1]
     talked, answered = exchange.call("0501110005")
     exchange.answer(talked, 3)
-    gone = session.scalars(db.select(User).where(User.login == "sorokina")).one()
+    gone = session.get_one(User, user_id("sorokina"))
     with transaction():
         claim_draft(session, taken, me)
         claim_draft(session, left, gone)

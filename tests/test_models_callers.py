@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from models.base import db, transaction
@@ -20,51 +20,20 @@ from models.drafts import (
     attach_draft,
     claim_draft,
     end_draft,
-    register_draft,
     save_draft,
 )
 from models.people import Person, PersonNumber, User
-from models.places import Category, Street
 from models.reports import Report, ReportEvent
-from tests.desk_fixtures import Exchange, fill_desks
+from tests.desk_fixtures import new_draft, user_id
+from tests.helpers import AREA_CODE
+from tests.web_fixtures import register
 
 OLENA = "+380671234567"
-AREA_CODE = "5448"
 
 
-@pytest.fixture
-def exchange(app: Flask) -> Exchange:
-    fill_desks()
-    return Exchange(app)
-
-
-@pytest.fixture
-def me(exchange: Exchange, session: Session) -> User:
-    return session.scalars(db.select(User).where(User.login == "tsapkova")).one()
-
-
-def register(exchange: Exchange, name: str, number: str = "0671234567", street: str = "Київська") -> Report:
-    """A report that somebody registered after a call from this number."""
-    draft_id = exchange.call(number)[1]
-    with transaction() as session:
-        draft, user = session.get_one(Report, draft_id), session.scalars(db.select(User).order_by(User.id)).first()
-        kind = session.scalars(db.select(Category).order_by(Category.id)).first()
-        place = session.scalars(db.select(Street).where(Street.name == street)).one()
-        values = {
-            "text": "Не горить ліхтар",
-            "category_id": kind.id,
-            "executor_id": kind.organisation_id,
-            "street_id": place.id,
-            "building": "12",
-            "applicant_name": name,
-        }
-        save_draft(session, draft, user, values, 0)
-        register_draft(session, draft, user)
-    return db.session.get_one(Report, draft_id)
-
-
-def new_draft(exchange: Exchange, session: Session, number: str = "0671234567") -> Report:
-    return session.get_one(Report, exchange.call(number)[1])
+def registered(name: str, **about: str) -> Report:
+    """A report that somebody registered after a call, for an applicant of this name."""
+    return db.session.get_one(Report, register(current_app, "Не горить ліхтар", applicant_name=name, **about))
 
 
 def person_with_number(name: str, number: str = OLENA) -> int:
@@ -108,10 +77,10 @@ def test_all_persons_of_a_familys_landline_are_offered(exchange, session):
 
 def test_names_of_earlier_reports_are_perhaps_with_the_reason(exchange, session):
     """I4: «за 2 повідомленнями», the most frequent first; one name in two spellings is one."""
-    register(exchange, "Петро Коваль", street="Сумська")
-    register(exchange, "Олена Коваль")
-    register(exchange, "олена  коваль")
-    register(exchange, "Чужа Людина", number="0509990000")
+    registered("Петро Коваль", street="Сумська")
+    registered("Олена Коваль")
+    registered("олена  коваль")
+    registered("Чужа Людина", number="0509990000")
     perhaps = who_calls(session, new_draft(exchange, session), AREA_CODE).perhaps
     assert [(one.name.lower(), one.reports) for one in perhaps] == [("олена  коваль", 2), ("петро коваль", 1)]
     assert perhaps[1].place == "Сумська, 12"
@@ -120,7 +89,7 @@ def test_names_of_earlier_reports_are_perhaps_with_the_reason(exchange, session)
 @pytest.mark.parametrize("called_from", ["0661112233", "anonymous"])
 def test_another_telephone_is_searched_too(exchange, session, me, called_from):
     """Beside the caller's own number, and where it is withheld: who may have it, and their open reports."""
-    report = register(exchange, "Олена Коваль")
+    report = registered("Олена Коваль")
     person_with_number("Петро Коваль")
     draft = new_draft(exchange, session, called_from)
     with transaction():
@@ -143,7 +112,7 @@ def test_no_other_telephone_is_searched_where_there_is_none(exchange, session, m
 
 def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exchange, session, me):
     """She calls from a neighbour's: hers stays hers, and the neighbour's is not given to her."""
-    register(exchange, "Олена Коваль")
+    registered("Олена Коваль")
     petro = person_with_number("Петро Коваль")
     for person_id, name in ((petro, ""), (None, "Олена Коваль")):
         draft = new_draft(exchange, session, "0661112233")
@@ -155,7 +124,7 @@ def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exch
 
 
 def test_a_known_person_is_not_also_perhaps(exchange, session):
-    register(exchange, "Олена Коваль")
+    registered("Олена Коваль")
     person_with_number("Олена Коваль")
     caller = who_calls(session, new_draft(exchange, session), AREA_CODE)
     assert [person.name for person in caller.known] == ["Олена Коваль"]
@@ -164,7 +133,7 @@ def test_a_known_person_is_not_also_perhaps(exchange, session):
 
 def test_one_click_links_the_number_to_the_person(exchange, session, me):
     """zammad#2144: the next call from this number is known, and the draft has the name."""
-    register(exchange, "Олена Коваль")
+    registered("Олена Коваль")
     draft = new_draft(exchange, session)
     with transaction():
         person = identify_caller(session, draft, me, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
@@ -217,7 +186,7 @@ def test_another_person_keeps_a_name_that_was_typed(exchange, session, me):
 
 
 def test_who_calls_is_decided_by_the_drafts_owner_alone(exchange, session, me):
-    colleague = session.scalars(db.select(User).where(User.login == "sorokina")).one()
+    colleague = session.get_one(User, user_id("sorokina"))
     draft = new_draft(exchange, session)
     with transaction():
         claim_draft(session, draft, colleague)
@@ -241,14 +210,14 @@ def test_identifying_nobody_or_somebody_of_another_number_is_an_error(exchange, 
 
 def test_open_reports_come_first_and_closed_ones_do_not(exchange, session):
     """zammad#3107: "is it about this one?" shows what is still being worked on, newest first."""
-    first, second, closed = (register(exchange, "Олена") for _number in range(3))
+    first, second, closed = (registered("Олена") for _number in range(3))
     with transaction():
         closed.state = "closed"
     assert [report.id for report in open_reports(session, OLENA)] == [second.id, first.id]
 
 
 def test_a_report_with_another_contact_number_is_still_the_callers(exchange, session):
-    report = register(exchange, "Олена")
+    report = registered("Олена")
     with transaction():
         report.contact_number = "+380501112233"
     assert open_reports(session, OLENA) == [report]
@@ -257,7 +226,7 @@ def test_a_report_with_another_contact_number_is_still_the_callers(exchange, ses
 
 def test_earlier_calls_tell_what_came_of_them(exchange, session, me):
     """I4: report, consultation, added to a report, missed; the newest first, without the present one."""
-    report = register(exchange, "Олена")
+    report = registered("Олена")
     consulted, added = new_draft(exchange, session), new_draft(exchange, session)
     with transaction():
         end_draft(session, consulted, me, ReportEvent.CONSULTED)
