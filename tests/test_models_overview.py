@@ -1,32 +1,23 @@
 """The centre at a glance: the lines with their calls, what today's calls came to, whose drafts are open (W13)."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 
-from jobs.settings import Settings
 from models.base import db, now, transaction
 from models.drafts import attach_draft, claim_draft, end_draft
 from models.overview import calls_since, drafts_at_work
 from models.people import User
 from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Exchange, user_id
-from tests.web_fixtures import close, filled_web, logged_in, register
-
-
-@pytest.fixture
-def web(settings: Settings) -> Iterator[Flask]:
-    app = filled_web(settings)
-    yield app
-    close(app)
+from tests.web_fixtures import logged_in, register
 
 
 @pytest.fixture
 def exchange(web: Flask) -> Exchange:
-    return web.extensions.setdefault("exchange", Exchange(web))
+    return Exchange(web)
 
 
 def test_calls_are_counted_by_line_and_by_what_they_came_to(web, exchange):
