@@ -2,15 +2,12 @@
 
 import gzip
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 
-from jobs.notify import connect
 from jobs.settings import Settings, load_settings
-from tests.desk_fixtures import PASSWORD, Site
+from tests.desk_fixtures import PASSWORD
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, filled_web, logged_in, stored_user
 from webui import create_app
@@ -66,109 +63,6 @@ def test_typed_login_stays_after_a_wrong_password_and_the_password_does_not(web:
     text = Browser(web).log_in("tsapkova", "my secret").text
     assert 'value="tsapkova"' in text
     assert "my secret" not in text
-
-
-def test_many_wrong_passwords_are_slowed_down_and_others_still_get_in(web: Flask) -> None:
-    """Redis is away here: counted in memory; the tenth wrong try is the last that is looked at."""
-    browser = Browser(web)
-    statuses = [browser.log_in("tsapkova", "wrong").status_code for _ in range(12)]
-    assert statuses == [401] * 10 + [429] * 2
-    limited = browser.log_in("TSAPKOVA ")
-    assert limited.status_code == 429
-    assert "Зачекайте кілька хвилин" in limited.text
-    assert Browser(web).log_in("cherniavska").status_code == 302
-
-
-def test_one_address_cannot_try_many_logins(web: Flask) -> None:
-    browser = Browser(web)
-    statuses = [browser.log_in(f"nobody{n}", "wrong").status_code for n in range(31)]
-    assert statuses == [401] * 30 + [429]
-    elsewhere = Browser(web)
-    token = elsewhere.token()
-    answer = elsewhere.client.post(
-        "/login",
-        data={"csrf_token": token, "login": "tsapkova", "password": PASSWORD},
-        environ_base={"REMOTE_ADDR": "10.1.2.3"},
-    )
-    assert answer.status_code == 302
-
-
-@pytest.mark.parametrize(("tries", "logins", "limit"), [(24, 1, 10), (48, 48, 30)])
-def test_wrong_passwords_sent_at_once_are_limited_and_hashed_two_at_a_time(
-    web: Flask, monkeypatch: pytest.MonkeyPatch, tries: int, logins: int, limit: int
-) -> None:
-    """All pass the first look at the limit before one is counted; each hash takes 64 MB."""
-    from webui import auth
-
-    running, most = 0, 0
-    lock = threading.Lock()
-
-    class Watched:
-        def verify(self, password_hash: str, password: str) -> bool:
-            nonlocal running, most
-            with lock:
-                running += 1
-                most = max(most, running)
-            try:
-                return real.verify(password_hash, password)
-            finally:
-                with lock:
-                    running -= 1
-
-    real = auth.hasher
-    monkeypatch.setattr(auth, "hasher", Watched())
-    browsers = [Browser(web) for _ in range(tries + 1)]
-    tokens = [browser.token() for browser in browsers]
-
-    def guess(number: int) -> int:
-        form = {"csrf_token": tokens[number], "login": f"nobody{number % logins}", "password": "wrong"}
-        return browsers[number].client.post("/login", data=form).status_code
-
-    assert guess(tries) == 401  # from here on it is known that Redis is away, and the count is in memory
-
-    with ThreadPoolExecutor(tries) as pool:
-        statuses = sorted(pool.map(guess, range(tries)))
-    wrong = statuses.count(401)
-    assert statuses == [401] * wrong + [429] * (tries - wrong)
-    assert 1 <= wrong <= limit + 1  # two have their turn at once
-    assert most <= 2
-
-
-def test_no_turn_to_hash_is_said_and_nothing_is_checked(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    from webui import auth
-
-    monkeypatch.setattr(auth, "_HASHING", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(auth, "_LONGEST_WAIT", 0.05)
-    with auth._HASHING:
-        answer = Browser(web).log_in("tsapkova")
-    assert answer.status_code == 429
-    assert "Зачекайте кілька хвилин" in answer.text
-    assert Browser(web).log_in("tsapkova").status_code == 302
-
-
-def test_right_passwords_are_not_counted(web: Flask) -> None:
-    assert {Browser(web).log_in("tsapkova").status_code for _ in range(15)} == {302}
-
-
-def test_wrong_passwords_are_counted_in_redis_without_names_and_go_on_when_redis_dies(settings: Settings) -> None:
-    site = Site(settings)
-    site.start_redis()
-    try:
-        web = filled_web(settings)
-        browser = Browser(web)
-        assert {browser.log_in("tsapkova", "wrong").status_code for _ in range(9)} == {401}
-        keys = connect(settings.redis_url, reply_seconds=1).keys("*")
-        assert len([key for key in keys if "LIMIT" in key.upper()]) == 2
-        assert not [key for key in keys if "tsapkova" in key]
-        site.kill("redis")
-        # the count begins anew in memory; nobody is locked out and nothing is unlimited
-        statuses = [browser.log_in("tsapkova", "wrong").status_code for _ in range(12)]
-        assert statuses[:10] == [401] * 10
-        assert statuses[-1] == 429
-        assert Browser(web).log_in("cherniavska").status_code == 302
-        close_database(web)
-    finally:
-        site.stop()
 
 
 def test_logging_out_needs_a_form_and_ends_the_session(web: Flask) -> None:

@@ -9,7 +9,21 @@ from werkzeug.routing import IntegerConverter, Map
 
 from jobs.app import bare_app
 from jobs.settings import Settings
-from webui import access, auth, desk, drafts, errors, events, health, journal, overview, reports, static_files, text
+from webui import (
+    access,
+    auth,
+    desk,
+    drafts,
+    errors,
+    events,
+    health,
+    journal,
+    login_limits,
+    overview,
+    reports,
+    static_files,
+    text,
+)
 
 LANGUAGES = ("uk", "en")
 
@@ -86,7 +100,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     for part in (auth, desk, overview, events, drafts, journal, reports, health):
         app.register_blueprint(part.bp)
-    auth.limit_logins(app)
+    login_limits.limit_logins(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
 

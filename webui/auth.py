@@ -1,19 +1,11 @@
 """Logging in and out, and what each person sets for themselves: password, language, colours, sound."""
 
-import hashlib
-import hmac
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import (
     Blueprint,
-    Flask,
-    abort,
     current_app,
     flash,
     jsonify,
@@ -25,19 +17,16 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
-from redis import RedisError
 from sqlalchemy import select, update
 
 from models.base import db, transaction
 from models.people import User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
 from webui.errors import wants_page
+from webui.login_limits import count_wrong, know_browser, turn_to_hash
 from webui.text import row_id
 
-log = logging.getLogger(__name__)
 bp = Blueprint("auth", __name__)
 login_manager = LoginManager()
 hasher = PasswordHasher()
@@ -45,75 +34,6 @@ _NOBODYS_HASH = hasher.hash("nobody has this password")  # an unknown login cost
 SHORTEST_PASSWORD = 10
 THEMES = ("auto", "light", "dark")
 _YEAR = 365 * 24 * 3600
-_HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MB: many at once would take all the memory
-_LONGEST_WAIT = 3.0  # seconds for a turn to hash
-
-
-def limit_logins(app: Flask) -> None:
-    """Slow guessing down: 30 wrong passwords in five minutes from an address, 10 for a login.
-
-    Counted in Redis, so that all web processes count together; in memory while Redis is away, so that nobody is
-    locked out and nothing is unlimited. Call it when the views are registered.
-    """
-    url = app.config["SETTINGS"].redis_url
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
-        storage_options={"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
-        in_memory_fallback_enabled=True,
-        swallow_errors=True,  # Redis gone between asking and counting: one count is lost, not the answer
-        key_prefix="cc",
-    )
-    by_address = limiter.limit("30/5minutes", deduct_when=never)
-    by_login = limiter.limit("10/5minutes", key_func=login_key, deduct_when=never)
-    app.extensions["login_limiter"] = limiter
-    for endpoint in ("auth.log_in", "auth.change_password"):
-        app.view_functions[endpoint] = by_address(by_login(app.view_functions[endpoint]))
-
-
-def login_key() -> str:
-    """Whose password is tried, as a keyed hash: no name reaches Redis."""
-    typed = current_user.login if current_user.is_authenticated else request.form.get("login", "").strip().lower()
-    return hmac.new(current_app.secret_key.encode(), typed.encode(), hashlib.sha256).hexdigest()[:24]
-
-
-def never(_response) -> bool:
-    """The limiter only looks; what counts is counted by `_password_is_right`, before the next has a turn."""
-    return False
-
-
-@contextmanager
-def turn_to_hash() -> Iterator[None]:
-    """A turn to compute password hashes, two at once; 429 when none comes within three seconds.
-
-    The limits are looked at again when the turn comes: of many tries sent at once, all passed the first look
-    before any was counted.
-    """
-    if not _HASHING.acquire(timeout=_LONGEST_WAIT):
-        abort(429)
-    try:
-        if _limit_is_reached():
-            abort(429)
-        yield
-    finally:
-        _HASHING.release()
-
-
-def _limit_is_reached() -> bool:
-    try:
-        return any(limit.remaining <= 0 for limit in current_app.extensions["login_limiter"].current_limits)
-    except RedisError:  # gone since the first look: the next request counts in memory
-        return False
-
-
-def _count_wrong() -> None:
-    limiter = current_app.extensions["login_limiter"]
-    try:
-        for limit in limiter.current_limits:
-            limiter.limiter.hit(limit.limit, *limit.request_args)
-    except RedisError:  # one count is lost, not the answer
-        log.warning("a wrong password could not be counted")
 
 
 @login_manager.user_loader
@@ -162,7 +82,17 @@ def log_in() -> ResponseReturnValue:
     login_user(user)
     response = redirect(safe_next(request.args.get("next")) or home(user))
     _remember(response, "language", user.language)
+    know_browser(response, user.login)
     return response
+
+
+@bp.errorhandler(429)
+def too_many_tries(_error: Exception) -> ResponseReturnValue:
+    """The page that was sent, with what was typed, and what to do."""
+    sentence = _("Too many tries: wait five minutes, or log in in the browser where you have done it before.")
+    if current_user.is_authenticated:
+        return render_template("auth/me.html", errors={"old": sentence}, shortest=SHORTEST_PASSWORD), 429
+    return _login_page(sentence, request.form.get("login", "").strip()), 429
 
 
 @bp.post("/logout")
@@ -278,13 +208,13 @@ def _set_own(**values: object) -> None:
 
 
 def _password_is_right(user: User | None, password: str) -> bool:
-    """Whether it is this active user's password. Only wrong ones count: who logs in often is never locked out."""
+    """Whether it is this active user's password; a wrong one is counted."""
     try:
         right = hasher.verify(user.password_hash if user else _NOBODYS_HASH, password) and user and user.active
     except (VerificationError, InvalidHashError):
         right = False
     if not right:
-        _count_wrong()
+        count_wrong()
     return bool(right)
 
 

@@ -56,10 +56,6 @@ def explanation(code: int) -> tuple[str, str]:
             _("Go back and use the button on the page."),
         ),
         413: (_("Too much text at once"), _("Shorten it and send it again.")),
-        429: (
-            _("Too many tries"),
-            _("Wait a few minutes and try again. Calls go on ringing meanwhile."),
-        ),
     }
     return known.get(code, (_("The request was refused"), _("Go back and try again.")))
 
