@@ -11,6 +11,7 @@ from models.calls import Call, earliest, find_call
 from models.drafts import make_draft, open_draft
 from models.lines import Line
 from models.reports import Report
+from models.search import search_text
 from models.telephone import to_e164
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
@@ -77,7 +78,9 @@ def complete_inbound(
         call.line_id = open_draft(session, call).line_id = line.id
     if number_received and not call.number_received:
         call.number_received = printable(number_received)[:128]
-        call.number = open_draft(session, call).contact_number = to_e164(number_received, area_code)
+        draft = open_draft(session, call)
+        call.number = draft.contact_number = to_e164(number_received, area_code)
+        draft.search_text = search_text(draft)
     call.caller_name = call.caller_name or printable(caller_name)[:128]
     call.started_at = earliest(call.started_at, at)
     if session.is_modified(call):

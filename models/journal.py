@@ -18,20 +18,17 @@ from sqlalchemy import (
     func,
     intersect,
     literal,
-    or_,
     select,
     table,
 )
 from sqlalchemy.orm import Session, joinedload
 
 from models.reports import Report, ReportCounter, ReportState, read_number
-from models.search import search_words
-from models.telephone import to_e164
+from models.search import search_words, telephone_beginning
 from models.workdays import KYIV
 
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
 _FEW = 1000  # hits that are looked up one by one
-_BY_TELEPHONE = "ix_reports_contact_number_id"
 _READ_THROUGH = 10_000  # reports
 _BEYOND = 2**31 - 1  # above every id
 _WORDS = table("report_words", column("rowid"))
@@ -68,14 +65,12 @@ def find_reports(
     before: int | None = None,
     after: int | None = None,
     limit: int = 50,
-    area_code: str,
 ) -> JournalPage:
     """One page of the journal: the newest, or those ``before`` a report id, or the nearest ``after`` one.
 
-    ``area_code`` (national, without the leading zero) makes a local telephone number understood. Line, category,
-    street and executor come loaded with each report.
+    Line, category, street and executor come loaded with each report.
     """
-    ids = _ids(session, wanted, area_code, before, after, limit + 1)
+    ids = _ids(session, wanted, before, after, limit + 1)
     more, ids = len(ids) > limit, ids[:limit]
     found = session.scalars(
         select(Report)
@@ -90,9 +85,29 @@ def find_reports(
     return JournalPage(rows, older=oldest if more else None, newer=None if before is None else newest)
 
 
-def _ids(
-    session: Session, wanted: JournalFilter, area_code: str, before: int | None, after: int | None, count: int
-) -> list[int]:
+@dataclass(frozen=True)
+class _Walk:
+    """In which order ids are walked, from where to where, and how many are wanted."""
+
+    session: Session
+    newest_first: bool
+    lowest: int | None
+    highest: int | None
+    count: int
+
+    def bounded(self, query: Select, key: ColumnElement[int]) -> Select:
+        query = query.where(key >= self.lowest) if self.lowest is not None else query
+        return query.where(key <= self.highest) if self.highest is not None else query
+
+    def ordered(self, query: Select | CompoundSelect) -> Select | CompoundSelect:
+        key = query.selected_columns[0]
+        return query.order_by(key.desc() if self.newest_first else key.asc())
+
+    def first(self, query: Select | CompoundSelect, limit: int = 0) -> list[int]:
+        return list(self.session.scalars(self.ordered(query).limit(limit or self.count)))
+
+
+def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int | None, count: int) -> list[int]:
     """The first ``count`` ids of the page, in the order in which they are walked."""
     lowest = [after + 1] if after is not None else []
     highest = [before - 1] if before is not None else []
@@ -105,44 +120,38 @@ def _ids(
         high, misplaced = _period_end(session, wanted.date_to)
         highest.append(high)
         filtered = filtered.where(Report.id.not_in(misplaced)) if misplaced else filtered
-
-    def bounded(query: Select, key: ColumnElement[int]) -> Select:
-        query = query.where(key >= max(lowest)) if lowest else query
-        return query.where(key <= min(highest)) if highest else query
-
-    def first(query: Select | CompoundSelect, limit: int = count) -> list[int]:
-        key = query.selected_columns[0]
-        return list(session.scalars(query.order_by(key.desc() if after is None else key.asc()).limit(limit)))
-
-    indexed = bounded(filtered.with_hint(Report, f"INDEXED BY {index}", "sqlite"), Report.id)
+    walk = _Walk(session, after is None, max(lowest, default=None), min(highest, default=None), count)
+    indexed = walk.bounded(filtered.with_hint(Report, f"INDEXED BY {index}", "sqlite"), Report.id)
     typed = wanted.text.strip()
     if not typed:
-        return first(indexed)
-    numbers, telephone = _report_numbers(session, typed), to_e164(typed, area_code)
-    if numbers:
-        meant = Report.number.in_(numbers)
-        named = select(Report.id).where(or_(meant, Report.contact_number == telephone) if telephone else meant)
-        return first(indexed.where(Report.id.in_(named)))
-    if telephone:
-        theirs = filtered.where(Report.contact_number == telephone)
-        return first(bounded(theirs.with_hint(Report, f"INDEXED BY {_BY_TELEPHONE}", "sqlite"), Report.id))
-    words = search_words(typed)
-    if not words:
-        return []
+        return walk.first(indexed)
+    by_number, telephone = _report_numbers(session, typed), telephone_beginning(typed)
+    found: set[int] = set()
+    if by_number:
+        meant = select(Report.id).where(Report.number.in_(by_number))
+        found.update(walk.first(indexed.where(Report.id.in_(meant))))
+    words = [telephone] if telephone else [] if by_number else search_words(typed)
+    if words:
+        found.update(_with_words(walk, indexed, words))
+    return sorted(found, reverse=walk.newest_first)[:count]
+
+
+def _with_words(walk: _Walk, indexed: Select, words: list[str]) -> list[int]:
+    """The first of the reports that have all these words."""
+    session = walk.session
     if session.get_bind().dialect.name == "sqlite":
-        hits = bounded(_hits_sqlite(words), _WORDS.c.rowid)
-        few = first(hits, _FEW)
-        return first(indexed.where(Report.id.in_(few)) if len(few) < _FEW else intersect(indexed, hits))
+        hits = walk.bounded(_hits_sqlite(words), _WORDS.c.rowid)
+        few = walk.first(hits, _FEW)
+        return walk.first(indexed.where(Report.id.in_(few)) if len(few) < _FEW else intersect(indexed, hits))
     # PostgreSQL's full-text index knows no order: fetching all hits of a common word takes seconds. So the first
     # reports are read through; where they do not fill the page, the hits are few enough to be fetched,
     # with memory for them all, for otherwise whole pages of the table are parsed again.
-    nearest = indexed.add_columns(Report.search_text).order_by(Report.id.desc() if after is None else Report.id.asc())
-    nearest = nearest.limit(_READ_THROUGH).subquery()
-    ids = first(select(nearest.c.id).where(*(_has_word(nearest.c.search_text, word) for word in words)))
-    if len(ids) < count:
+    nearest = walk.ordered(indexed.add_columns(Report.search_text)).limit(_READ_THROUGH).subquery()
+    ids = walk.first(select(nearest.c.id).where(*(_has_word(nearest.c.search_text, word) for word in words)))
+    if len(ids) < walk.count:
         session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
         hits = indexed.where(_match_postgresql(words)).cte("hits").prefix_with("MATERIALIZED")
-        ids = first(select(hits.c.id))
+        ids = walk.first(select(hits.c.id))
     return ids
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 _APOSTROPHES = re.compile("['’ʼ`´]")
 _WORD = re.compile(r"[^\W_]+")
+_SHORTEST_TAIL, _LONGEST_TAIL = 4, 9  # digits; nine tell a number apart however its beginning is written
 _ENDING = re.compile("(ами|ями|ого|ому|ими|ій|ий|ою|ею|ів|їв|ах|ях|ам|ям|ом|ем|[аеиіїйоуюяь])$")
 
 
@@ -18,7 +19,8 @@ def plain(text: str) -> str:
 
 
 def search_text(report: "Report") -> str:
-    """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor.
+    """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor,
+    and its telephones (`telephone_word`).
 
     Plain words, one space between; only words, because the two databases cut punctuation in different ways
     («вул.Київська» is a host name to one).
@@ -32,6 +34,8 @@ def search_text(report: "Report") -> str:
         report.landmark,
         report.applicant_name,
         report.executor.name if report.executor else "",
+        telephone_word(report.contact_number or ""),
+        *map(telephone_word, re.findall(r"[\d\s()+.\-]+", report.other_phone or "")),
     )
     return " ".join(_WORD.findall(plain(" ".join(part for part in parts if part))))
 
@@ -43,3 +47,21 @@ def search_words(typed: str) -> list[str]:
     """
     words = _WORD.findall(plain(typed))
     return [_ENDING.sub("", word) if len(word) > 4 else word for word in words][:8]
+
+
+def telephone_word(number: str) -> str:
+    """A telephone as a word that begins with its last digits: ``+380671234567`` → ``t765432176083``; "" for none.
+
+    The full-text index finds words by their beginning, and people remember how a number ends. No other word
+    begins like it.
+    """
+    digits = re.sub(r"\D", "", number)
+    return f"t{digits[::-1]}" if digits else ""
+
+
+def telephone_beginning(typed: str) -> str | None:
+    """The beginning of the `telephone_word` that was meant by a telephone or its last digits (four at least)."""
+    digits = re.sub(r"\D", "", typed)
+    if len(digits) < _SHORTEST_TAIL or not re.fullmatch(r"[\d\s()+.\-/]+", typed):
+        return None
+    return telephone_word(digits[-_LONGEST_TAIL:])

@@ -25,7 +25,7 @@ from models.lines import Line
 from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import Report, ReportCounter, ReportState
-from models.search import plain
+from models.search import plain, telephone_word
 from webui import create_app
 
 WANTED_MS = 50
@@ -136,7 +136,7 @@ def _rows(chance: random.Random, reports: int, begun: datetime) -> Iterator[tupl
             told = plain(chance.choice(CONSULTATIONS))
             yield (
                 row_id, None, state, "telephone", line, 1, None, told, None, "", "", "", "",
-                None, False, "", number, "", at, None, None, f"{told} {extra}",
+                None, False, "", number, "", at, None, None, f"{told} {extra} {telephone_word(number)}",
             )  # fmt: skip
             continue
         category = chance.choices(range(len(CATEGORIES)), cum_weights=kinds_by_weight)[0]
@@ -148,7 +148,7 @@ def _rows(chance: random.Random, reports: int, begun: datetime) -> Iterator[tupl
         given = f"{at.year}-{numbered[at.year]:04d}"
         told = f"{chance.choice(stories[category])} {extra}"
         words = f"{given} {told} {streets[street]} {building} {name} {organisations[organisation]}"
-        found_by = " ".join(re.findall(r"[^\W_]+", plain(words)))
+        found_by = " ".join([*re.findall(r"[^\W_]+", plain(words)), telephone_word(number)])
         yield (
             row_id, given, state, "telephone", line, 1, category + 1, told, street + 1, "", building, "", "",
             organisation + 1, False, name, number, "", at, at, at, found_by,
@@ -191,6 +191,9 @@ def cases(total: int) -> dict[str, Callable[[random.Random], tuple[JournalFilter
         "street, building, name": lambda c: (JournalFilter(text=f"Коржівська {c.randint(1, 140)} Гриценко"), {}),
         "telephone": lambda c: (JournalFilter(text=f"050 {c.randrange(200_000):07d}"), {}),
         "telephone of many": lambda c: (JournalFilter(text="067 123-45-67"), somewhere(c)),
+        "end of a telephone": lambda c: (JournalFilter(text=f"{c.randrange(100):02d}-{c.randrange(100):02d}"), {}),
+        "end of the telephone of many": lambda c: (JournalFilter(text="45-67"), somewhere(c)),
+        "end of a telephone, filters": lambda c: (JournalFilter(text="4567", state=new, line_id=c.randint(1, 4)), {}),
         "report number": lambda c: (JournalFilter(text=str(c.randint(1, 9999))), {}),
     }
 
@@ -215,7 +218,7 @@ def run(app: Flask, total: int) -> list[tuple[str, float, float]]:
 
             def ask(chance: random.Random, make: Callable = make) -> None:
                 wanted, where = make(chance)
-                find_reports(db.session(), wanted, area_code=AREA_CODE, **where)
+                find_reports(db.session(), wanted, **where)
                 db.session.rollback()
                 db.session.expunge_all()
 

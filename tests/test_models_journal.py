@@ -12,12 +12,11 @@ from jobs.demo_town import fill_demo_town
 from jobs.settings import load_settings
 from models.base import db, transaction
 from models.journal import JournalFilter, find_reports
-from models.reports import REGISTERED_STATES, Report, ReportState
+from models.reports import REGISTERED_STATES, Report, ReportCounter, ReportState
+from models.search import search_text
 from models.workdays import KYIV
 
 pytest_plugins = ["tests.postgres_fixtures"]
-
-AREA_CODE = "5448"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -44,7 +43,7 @@ def town(filled):
 
 
 def look(session, limit=50, before=None, after=None, **wanted):
-    return find_reports(session, JournalFilter(**wanted), before=before, after=after, limit=limit, area_code=AREA_CODE)
+    return find_reports(session, JournalFilter(**wanted), before=before, after=after, limit=limit)
 
 
 def everything(session, **wanted):
@@ -128,6 +127,43 @@ def test_reports_are_found_by_a_telephone_number_in_any_form(town):
             assert everything(town, text=typed) == ids, typed
 
 
+def test_reports_are_found_by_the_last_digits_of_a_telephone(town):
+    """W11: what people remember of a number; the other telephone of the form counts as well."""
+    with transaction() as session:
+        number = session.scalar(select(Report.contact_number).where(Report.number.is_not(None)).limit(1))
+        other = session.scalars(select(Report).where(Report.number.is_not(None))).first()
+        other.other_phone = "сусідка (050) 911-45-67, або 2-99-88"
+        other.search_text = search_text(other)
+        report_id = other.id
+    query = select(Report.id, Report.number).where(Report.contact_number.endswith(number[-4:]))
+    ids = {report_id for report_id, given in town.execute(query) if given}
+    assert ids <= set(everything(town, text=number[-4:]))
+    for typed in (
+        "4567",
+        "45-67",
+        "9114567",
+        "911 45 67",
+        "0509114567",
+        "+380 50 911 45 67",
+        "8 050 911-45-67",
+        "29988",
+    ):
+        assert report_id in everything(town, text=typed), typed
+    for typed in ("567", "0911", "9119988", "4568"):
+        assert report_id not in everything(town, text=typed), typed
+
+
+def test_digits_that_are_a_reports_number_and_end_a_telephone_find_both(town):
+    with transaction() as session:
+        numbered, other = session.scalars(select(Report).where(Report.number.is_not(None)).limit(2)).all()
+        numbered.number, other.contact_number = "2019-7351", "+380671237351"
+        other.search_text = search_text(other)
+        ids = {numbered.id, other.id}
+        session.merge(ReportCounter(year=2019, last=7351))
+    assert set(everything(town, text="7351")) == ids
+    assert everything(town, text="2019-7351") == [numbered.id]
+
+
 def test_words_find_other_cases_street_name_and_executor(town):
     """W11"""
     with transaction() as session:
@@ -183,7 +219,7 @@ def test_sqlite_walks_the_index_made_for_the_filters_and_sorts_nothing(app):
     full, names = JournalFilter(state=ReportState.CLOSED, category_id=1, line_id=1), ("state", "category_id", "line_id")
     for left_out in ({}, {"state": None}, {"category_id": None}, {"line_id": None}, {"state": None, "line_id": None}):
         statements.clear()
-        find_reports(db.session(), replace(full, **left_out), before=1000, area_code=AREA_CODE)
+        find_reports(db.session(), replace(full, **left_out), before=1000)
         sql, values = next(found for found in statements if found[0].startswith("SELECT"))
         plan = " ".join(row[3] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
         wanted = [*(["registered"] if "state" in left_out else []), *(n for n in names if n not in left_out)]

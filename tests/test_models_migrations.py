@@ -10,11 +10,13 @@ from dataclasses import replace
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from flask_migrate import upgrade
+from sqlalchemy import insert, inspect, select, text
 
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble, prepare_database
 from models.base import Base, db
+from models.reports import Report
 
 pytest_plugins = ["tests.postgres_fixtures"]
 
@@ -30,6 +32,25 @@ def test_models_and_migrations_agree(request, database):
 
 def test_a_second_run_changes_nothing(settings):
     assert prepare_database(bare_app(settings)) == prepare_database(bare_app(settings))
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_reports_of_before_are_found_by_their_telephones(request, database, tmp_path):
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    with app.app_context():
+        upgrade(revision="0004")
+        with db.engine.begin() as connection:
+            known = {"contact_number": "+380671234567", "other_phone": "050 911-22-33", "search_text": "яма"}
+            connection.execute(insert(Report).values(known))
+            connection.execute(insert(Report).values(contact_number=None))
+        upgrade()
+        texts = db.session.scalars(select(Report.search_text).order_by(Report.id)).all()
+        db.session.remove()
+        db.engine.dispose()
+    assert texts == ["яма t765432176083 t3322119050", ""]
 
 
 def refused(settings, words):

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobs.settings import load_settings
 from webui.cli_tools import Refused, as_json, how_many, in_full, number_printer, open_database, print_rows, when
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def list_reports(search: str, state: str | None, limit: int, full: bool, in_json
     printed = number_printer(full)
     wanted = JournalFilter(text=search, state=ReportState(state) if state else None)
     with open_database() as session:
-        page = find_reports(session, wanted, limit=limit, area_code=load_settings().profile.area_code)
+        page = find_reports(session, wanted, limit=limit)
         rows = [{**_summary(report), "applicant_number": printed(report.contact_number, "")} for report in page.rows]
     print_rows(rows, in_json)
 

@@ -21,7 +21,7 @@ from models.lines import Line
 from models.places import Category
 from models.reports import REGISTERED_STATES, ReportState
 from webui.access import DESK_ROLES, allow
-from webui.text import area_code, row_id
+from webui.text import row_id
 
 bp = Blueprint("journal", __name__)
 STATES = (*REGISTERED_STATES, *ENDINGS.values(), ReportState.ATTACHED)
@@ -64,7 +64,6 @@ def journal() -> ResponseReturnValue:
             before=row_id(request.args.get("before")),
             after=row_id(request.args.get("after")),
             limit=PAGE,
-            area_code=area_code(),
         )
     return render_template(
         "journal/list.html",
