@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,17 @@ def parse(line: bytes) -> dict[str, str] | None:
         return None
     written = ",".join('"' + value.replace('"', '""') + '"' for value in values)
     return dict(zip(COLUMNS, values, strict=True)) if len(values) == len(COLUMNS) and written == text else None
+
+
+def first_channels(line: bytes, systemname: str) -> list[tuple[str, str]]:
+    """What a cut or garbled line still tells for sure: unique id and channel of each first channel of a talk in it.
+
+    That is where a whole unique id of this exchange stands twice side by side, as unique id and as link id. The
+    channel is cut where the line is, or empty. A quote that a caller sent is doubled, so he cannot write such a pair.
+    """
+    text = line.decode("utf-8", "replace").rstrip("\n")
+    pair = rf'(?<!")"({re.escape(systemname)}-[0-9]+\.[0-9]+)","\1"(?:,"([^"]*))?'
+    return [(found[1], found[2] or "") for found in re.finditer(pair, text)]
 
 
 def read_lines(path: Path, place: Place | None, now: float) -> tuple[list[bytes], Place | None]:

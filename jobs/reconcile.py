@@ -35,7 +35,7 @@ from jobs.callfacts import (
     moment,
     phone_of,
 )
-from jobs.celfile import Place, last_change, parse, read_lines
+from jobs.celfile import Place, first_channels, last_change, parse, read_lines
 from jobs.heartbeat import Heart
 from jobs.settings import Settings, SettingsError
 from models.base import database_is_away, db, now, transaction
@@ -50,11 +50,8 @@ SILENT = 60.0  # seconds by which the file may be older than the newest call
 log = logging.getLogger(__name__)
 
 
-def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
-    """The facts in one line of the file (most hold none), or None when the line is cut or garbled."""
-    row = parse(line)
-    if row is None:
-        return None
+def understand(row: dict[str, str], tracker: Tracker) -> list[Fact]:
+    """The facts in one line of the file; most hold none."""
     kind, channel, uniqueid, at = row["type"], row["channel"], row["uniqueid"], moment(row["time"])
     extra = _json(row["extra"])
     phone = phone_of(channel)
@@ -99,6 +96,23 @@ def understand(line: bytes, tracker: Tracker) -> list[Fact] | None:
     return facts
 
 
+def suspect(garbled: list[bytes], whole: list[dict[str, str]], systemname: str) -> list[Began]:
+    """The calls that are told of in cut or garbled lines, and in no whole line beside them: without number and line.
+
+    The time is in the unique id. A first channel that nothing shows to be a desk phone's may be a citizen's: better
+    one draft too many than a citizen lost.
+    """
+    colleagues = {row["uniqueid"] for row in whole if phone_of(row["channel"])}
+    found = {}
+    for line in garbled:
+        for uniqueid, channel in first_channels(line, systemname):
+            may_be_trunk = TRUNK.startswith(channel[: len(TRUNK)]) or not channel.startswith("PJSIP/")
+            if may_be_trunk and uniqueid not in colleagues:
+                at = moment(uniqueid.rpartition("-")[2].partition(".")[0])
+                found[uniqueid] = Began(uniqueid, dialled="", number="", name="", at=at, recovered=True)
+    return list(found.values())
+
+
 def _json(text: str) -> dict:
     try:
         value = json.loads(text)
@@ -124,6 +138,8 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
         call = calls.get(fact.call)
         if call is None:
             return fact.call in begun  # the others are talks among colleagues
+        if isinstance(fact, Began) and not fact.dialled:
+            return False  # it is only suspected: what is known is better
         if isinstance(fact, Began):
             return call.line_id is None or is_earlier(fact, call.started_at)
         if isinstance(fact, HungUp):
@@ -195,10 +211,16 @@ class Reconciler:
         lines, after = read_lines(self._settings.cel_file, before, time.time())
         if after is None or after == before:
             return False
-        understood = [understand(line, self._tracker) for line in lines]
-        if garbled := understood.count(None):
-            log.warning("%d cut or garbled lines in the CEL file were left out", garbled)
-        facts = missing(session, [fact for found in understood if found for fact in found])
+        rows = [parse(line) for line in lines]
+        whole = [row for row in rows if row is not None]
+        told = [fact for row in whole for fact in understand(row, self._tracker)]
+        if len(whole) < len(lines):
+            log.warning("%d cut or garbled lines in the CEL file were left out", len(lines) - len(whole))
+            begun = {fact.call for fact in told if isinstance(fact, Began)}
+            garbled = [line for line, row in zip(lines, rows, strict=True) if row is None]
+            suspected = suspect(garbled, whole, self._settings.profile.systemname)
+            told = [began for began in suspected if began.call not in begun] + told
+        facts = missing(session, told)
         try:
             self._write(facts, after)
         except Exception as error:

@@ -141,6 +141,82 @@ def test_garbled_lines_are_counted_and_left_out(cel, reconciler, caplog):
     assert outcome("cel") == expected("answered")
 
 
+def own_lines(name: str, call: int) -> tuple[list[bytes], list[bytes]]:
+    """What Asterisk logged of a scenario, renamed to a unique id of its own: the citizen's lines, and all others."""
+    renamed = (STREAMS / f"{name}.cel").read_bytes().replace(b"romny-1795", b"romny-%d" % (1000 + call))
+    lines = renamed.splitlines(keepends=True)
+    own = [line for line in lines if b',"PJSIP/trunk-' in line]
+    return own, [line for line in lines if line not in own]
+
+
+def test_a_call_whose_own_lines_are_all_cut_has_a_draft_without_a_number(cel, reconciler):
+    """Wherever they are cut behind the unique id and the link id. Who answered is known from the phone's lines."""
+    cuts = range(1, 60, 3)
+    for call, cut in enumerate(cuts):
+        own, others = own_lines("answered", call)
+        append(cel, b"".join(line[: line.index(b',"PJSIP') + cut] + b"\n" for line in own) + b"".join(others))
+    read_all(reconciler)
+    assert counts() == (len(cuts), len(cuts))
+    for call in db.session.scalars(select(Call)):
+        assert (call.number_received, call.number, call.line_id, call.recovered) == ("", None, None, True)
+        assert call.started_at.timestamp() == int(call.uniqueid.partition("-")[2].partition(".")[0])
+        assert call.answered_by.name == "admin1"
+
+
+def test_a_cut_line_that_the_next_one_was_written_onto_is_read(cel, reconciler):
+    """The disk was full for a moment: the line break is missing, too."""
+    own, _ = own_lines("abandoned", 1)
+    append(cel, own[0][:30] + own[1][:100] + b"\x00\x00\n")
+    read_all(reconciler)
+    assert counts() == (1, 1)
+
+
+def test_half_a_unique_id_is_nobodys(cel, reconciler):
+    """It may be another's: a second draft for the same call would come of it."""
+    own, _ = own_lines("abandoned", 1)
+    ids = own[0].index(b'"romny-')
+    append(cel, b"".join(own[0][:cut] + b"\n" for cut in range(own[0].index(b'","PJSIP'))))
+    append(cel, own[0][ids + 1 :] + own[0][ids - 1 :].replace(b'"romny', b'""romny'))
+    read_all(reconciler)
+    assert counts() == (0, 0)
+
+
+def test_what_is_only_suspected_changes_nothing_that_is_known(app, cel, reconciler):
+    listen_to(app, recorded("answered", "cel"))
+    known = find("cel")
+    own, _ = own_lines("answered", 1)
+    with transaction() as session:
+        session.get_one(Call, known.id).uniqueid = uniqueid = own[0].split(b'"')[5].decode()
+    before = (known.started_at, known.number, known.caller_name, known.state, known.ended_at, known.recovered)
+    append(cel, b"".join(line[:120] + b"\n" for line in own))
+    read_all(reconciler)
+    assert counts() == (1, 1)
+    after = db.session.scalars(select(Call).where(Call.uniqueid == uniqueid)).one()
+    assert (after.started_at, after.number, after.caller_name, after.state, after.ended_at, after.recovered) == before
+
+
+def test_what_was_only_suspected_is_completed_by_who_knows_better(cel, reconciler):
+    own, others = own_lines("answered", 1)
+    append(cel, own[0][:120] + b"\n")
+    read_all(reconciler)
+    append(cel, b"".join(own[1:] + others))
+    read_all(reconciler)
+    assert counts() == (1, 1)
+    call = db.session.scalars(select(Call)).one()
+    assert (call.number, call.line.number) == ("+380671234567", "5-32-73")
+    assert db.session.scalars(select(Report)).one().contact_number == "+380671234567"
+
+
+@pytest.mark.parametrize("cut", [75, 90, 120])
+def test_a_talk_among_colleagues_is_no_call_whichever_line_is_cut(cut, cel, reconciler):
+    lines = (STREAMS / "among_colleagues.cel").read_bytes().splitlines(keepends=True)
+    for place in range(len(lines)):
+        talk = b"".join(lines[:place] + [lines[place][:cut] + b"\n"] + lines[place + 1 :])
+        append(cel, talk.replace(b"romny-1795", b"romny-%d" % (1000 + place)))
+    read_all(reconciler)
+    assert counts() == (0, 0)
+
+
 def test_half_a_last_line_waits_for_its_other_half(cel, reconciler):
     whole = logged("abandoned", "cel")
     append(cel, whole[:300])
