@@ -171,7 +171,7 @@ def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) 
     call.cause = call.cause if cause is None else cause
     move_call(session, call, CallEvent.HUNG_UP)
     if call.state == CallState.MISSED and call.number is not None:
-        session.flush()
+        session.flush()  # `settle_missed` looks for it
         later = session.scalar(
             select(Call)
             .where(Call.number == call.number, Call.started_at > call.started_at, Call.answered_at.is_not(None))
@@ -190,7 +190,6 @@ def settle_missed(session: Session, call: Call) -> None:
     """A person has spoken with this number: its earlier missed calls need no call-back any more (C1)."""
     if call.number is None:
         return
-    session.flush()
     session.execute(
         update(Call)
         .where(

@@ -264,7 +264,6 @@ def note_history(
             note=note,
         )
     )
-    session.flush()
 
 
 def read_number(typed: str, year: int | None = None) -> str | None:
