@@ -76,12 +76,12 @@ def numbers_of(draft: Report, area_code: str) -> tuple[str | None, str | None]:
     return own, other if other != own else None
 
 
-def who_calls(session: Session, draft: Report, area_code: str) -> Caller:
+def caller_of(session: Session, draft: Report, area_code: str) -> Caller:
     """Who the caller of this draft may be. ``area_code`` makes a local telephone number understood."""
-    return who_call(session, [draft], area_code)[draft.id]
+    return callers_of(session, [draft], area_code)[draft.id]
 
 
-def who_call(session: Session, drafts: Sequence[Report], area_code: str) -> dict[int, Caller]:
+def callers_of(session: Session, drafts: Sequence[Report], area_code: str) -> dict[int, Caller]:
     """Who the callers of these drafts may be, by the draft's id: three queries, however many drafts."""
     numbers = {draft.id: numbers_of(draft, area_code) for draft in drafts}
     wanted = {number for both in numbers.values() for number in both if number is not None}
@@ -149,10 +149,10 @@ def _named_reports(session: Session, numbers: set[str]) -> dict[str, list[Report
 
 def _perhaps(reports: list[Report], known: list[Person]) -> list[Perhaps]:
     """The names in these reports, the most frequent first; without the known ones."""
-    known_names = {_same(person.name) for person in known}
+    known_names = {_name_key(person.name) for person in known}
     found: dict[str, list[Report]] = {}
     for report in reports:
-        name = _same(report.applicant_name)
+        name = _name_key(report.applicant_name)
         if name not in known_names:
             found.setdefault(name, []).append(report)
     by_frequency = sorted(found.values(), key=len, reverse=True)
@@ -199,20 +199,20 @@ def identify_caller(
     that only the other telephone is known by gets that one, and not the number that was called from.
     """
     claim_draft(session, draft, user)
-    caller, at = who_calls(session, draft, area_code), now()
+    caller, at = caller_of(session, draft, area_code), now()
     both = [whose for whose in (caller, caller.other) if whose is not None and whose.number is not None]
     known = [person for whose in both for person in whose.known]
     if person_id is not None:  # nobody else's name is told to who counts the ids up
         person = next((one for one in known if one.id == person_id), None)
     else:
-        person = next((one for one in known if _same(one.name) == _same(name)), None)
+        person = next((one for one in known if _name_key(one.name) == _name_key(name)), None)
     if person is None:
         if person_id is not None or not name.strip():
             raise NobodyNamed
         person = Person(name=name.strip())
         session.add(person)
         session.flush()
-        by_name = (whose for whose in both if any(_same(one.name) == _same(name) for one in whose.perhaps))
+        by_name = (whose for whose in both if any(_name_key(one.name) == _name_key(name) for one in whose.perhaps))
         whose = next(by_name, caller)
         if whose.number is not None:
             session.add(
@@ -257,5 +257,5 @@ def _note_who_calls(session: Session, draft: Report, user: User, event: HistoryE
     note_history(session, draft, event, user, at=at)
 
 
-def _same(name: str) -> str:
+def _name_key(name: str) -> str:
     return " ".join(plain(name).split())

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from models.base import db, transaction
 from models.callers import (
     NobodyNamed,
+    caller_of,
     deny_caller,
     earlier_calls,
     identify_caller,
     open_reports,
-    who_calls,
 )
 from models.drafts import (
     TakenByAnother,
@@ -51,7 +51,7 @@ def known_by(session: Session, number: str) -> list[Person]:
 
 def test_an_unknown_number_is_nobody(exchange, session):
     """I4, zammad#2143: an unknown number is not shown as somebody."""
-    caller = who_calls(session, new_draft(exchange, session), AREA_CODE)
+    caller = caller_of(session, new_draft(exchange, session), AREA_CODE)
     assert (caller.number, caller.known, caller.perhaps, caller.person) == (OLENA, [], [], None)
 
 
@@ -60,7 +60,7 @@ def test_a_withheld_number_is_said_to_be_one(exchange, session, received):
     """I4: two anonymous callers have nothing in common."""
     new_draft(exchange, session, received)
     draft = new_draft(exchange, session, received)
-    caller = who_calls(session, draft, AREA_CODE)
+    caller = caller_of(session, draft, AREA_CODE)
     assert (caller.number, caller.known, caller.perhaps) == (None, [], [])
     assert open_reports(session, None) == []
     assert earlier_calls(session, draft) == []
@@ -70,7 +70,7 @@ def test_all_persons_of_a_familys_landline_are_offered(exchange, session):
     """I4, Znuny4OTRS-CTI#3: one number, several people; a person with only a number is found as well."""
     for name in ("Петро Коваль", "Олена Коваль"):
         person_with_number(name, "+380544853111")
-    caller = who_calls(session, new_draft(exchange, session, "5-31-11"), AREA_CODE)
+    caller = caller_of(session, new_draft(exchange, session, "5-31-11"), AREA_CODE)
     assert [person.name for person in caller.known] == ["Олена Коваль", "Петро Коваль"]
     assert caller.person is None  # nobody has chosen yet
 
@@ -81,7 +81,7 @@ def test_names_of_earlier_reports_are_perhaps_with_the_reason(exchange, session)
     registered("Олена Коваль")
     registered("олена  коваль")
     registered("Чужа Людина", number="0509990000")
-    perhaps = who_calls(session, new_draft(exchange, session), AREA_CODE).perhaps
+    perhaps = caller_of(session, new_draft(exchange, session), AREA_CODE).perhaps
     assert [(one.name.lower(), one.reports) for one in perhaps] == [("олена  коваль", 2), ("петро коваль", 1)]
     assert perhaps[1].place == "Сумська, 12"
 
@@ -94,7 +94,7 @@ def test_another_telephone_is_searched_too(exchange, session, me, called_from):
     draft = new_draft(exchange, session, called_from)
     with transaction():
         save_draft(session, draft, me, {"other_phone": "(067) 123-45-67"}, 0)
-    caller = who_calls(session, draft, AREA_CODE)
+    caller = caller_of(session, draft, AREA_CODE)
     assert not caller.anybody
     assert caller.other.number == OLENA
     assert [person.name for person in caller.other.known] == ["Петро Коваль"]
@@ -107,7 +107,7 @@ def test_no_other_telephone_is_searched_where_there_is_none(exchange, session, m
     draft = new_draft(exchange, session)
     with transaction():
         save_draft(session, draft, me, {"other_phone": typed}, 0)
-    assert who_calls(session, draft, AREA_CODE).other is None
+    assert caller_of(session, draft, AREA_CODE).other is None
 
 
 def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exchange, session, me):
@@ -126,7 +126,7 @@ def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exch
 def test_a_known_person_is_not_also_perhaps(exchange, session):
     registered("Олена Коваль")
     person_with_number("Олена Коваль")
-    caller = who_calls(session, new_draft(exchange, session), AREA_CODE)
+    caller = caller_of(session, new_draft(exchange, session), AREA_CODE)
     assert [person.name for person in caller.known] == ["Олена Коваль"]
     assert caller.perhaps == []
 
@@ -138,8 +138,8 @@ def test_one_click_links_the_number_to_the_person(exchange, session, me):
     with transaction():
         person = identify_caller(session, draft, me, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
     assert (draft.person_id, draft.applicant_name, draft.owner_id) == (person.id, "Олена Коваль", me.id)
-    assert who_calls(session, draft, AREA_CODE).person == person
-    assert who_calls(session, new_draft(exchange, session), AREA_CODE).known == [person]
+    assert caller_of(session, draft, AREA_CODE).person == person
+    assert caller_of(session, new_draft(exchange, session), AREA_CODE).known == [person]
     assert session.scalars(db.select(PersonNumber)).one().confirmed_by_id == me.id
 
 
@@ -160,7 +160,7 @@ def test_another_person_clears_the_choice_but_not_what_was_confirmed(exchange, s
         identify_caller(session, draft, me, person_id=person_id, name="", area_code=AREA_CODE)
     with transaction():
         deny_caller(session, draft, me)
-    caller = who_calls(session, draft, AREA_CODE)
+    caller = caller_of(session, draft, AREA_CODE)
     assert (draft.person_id, draft.applicant_name, caller.person, caller.other_person) == (None, "", None, True)
     assert [row.event for row in draft.history] == ["created", "taken", "identified", "other_person"]
     assert len(known_by(session, OLENA)) == 1

@@ -60,7 +60,7 @@ def record_in_process(settings: Settings, gate, place: int) -> None:
     """What each process of the test below does: AGI, listener and reconciler, all for the same twenty calls."""
     app = bare_app(settings, lock_seconds=30)
     with app.app_context():
-        gate.wait(60)
+        gate.wait(120)
         for call in range(20):
             with transaction() as session:
                 found, _draft = record_call(session, uniqueid=f"romny-{call}.1")
@@ -79,7 +79,7 @@ def test_eight_processes_record_the_same_calls_once(any_database):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(240)
     assert [process.exitcode for process in processes] == [0] * AT_ONCE
     app = bare_app(any_database)
     with app.app_context():

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from models.base import db
 from models.callers import (
     Caller,
+    caller_of,
+    callers_of,
     earlier_calls,
     open_reports,
-    who_call,
-    who_calls,
 )
 from models.calls import LIVE_STATES, Call, CallState
 from models.drafts import find_repeated
@@ -200,7 +200,7 @@ def live_parts() -> dict[str, object]:
         seen = describe(news_of(call, found), listener)
         if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
             mine.append((call, found, seen))
-    callers = who_call(session, [found for _call, found, _seen in mine if found], area_code())
+    callers = callers_of(session, [found for _call, found, _seen in mine if found], area_code())
     bars = [
         Bar(call, found, seen["rings_me"], seen["talking_to_me"], callers[found.id] if found else None)
         for call, found, seen in mine
@@ -255,7 +255,7 @@ def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
         _log_looks([found.call])
-    caller = who_calls(session, found, area_code())
+    caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
     return {
