@@ -155,7 +155,8 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "ami_dial_secret": secrets["ami_dial"],
         "phones": phones,
         "lines": [
-            _line_values(line, ring_order(session, line.digits), everybody)
+            # a line without a ring order rings everybody
+            {"line": line, "route": route(ring_order(session, line.digits)) or everybody}
             for line in session.scalars(select(Line).order_by(Line.number))
         ],
         "everybody": everybody,
@@ -178,16 +179,6 @@ def _one_word_of_configuration(value: object) -> object:
             f"{value!r} cannot stand in Asterisk's configuration: leave out quotes, semicolons and line breaks."
         )
     return value
-
-
-def _line_values(line: Line, steps: list[tuple[list[str], int]], everybody: str) -> dict[str, object]:
-    """A line for the dialplan: under which numbers the trunk may deliver it, and who rings."""
-    national = line.e164.removeprefix("+38")
-    return {
-        "digits": line.digits,
-        "dids": [line.digits, national, line.e164.lstrip("+"), line.e164],
-        "route": route(steps) or everybody,
-    }
 
 
 def route(steps: list[tuple[list[str], int]]) -> str:

@@ -24,6 +24,11 @@ class Line(Base):
         """The extension in the dialplan: the local digits, ``53273``."""
         return self.number.replace("-", "")
 
+    @property
+    def dids(self) -> tuple[str, ...]:
+        """The forms of its number under which the trunk may deliver a call: local, national, international."""
+        return self.digits, self.e164.removeprefix("+38"), self.e164.removeprefix("+"), self.e164
+
 
 class RingStep(Base):
     """A phone that rings for a line in step ``step`` (1 first); phones of one step ring at once (I2)."""

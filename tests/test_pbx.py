@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from jobs.pbx import SERVICE_USER, Asterisk, PbxError, render
 from jobs.settings import Settings
 from models.base import transaction
+from models.intake import find_line
 from models.lines import Line, RingStep
 from models.people import Phone
 
@@ -31,6 +32,7 @@ def test_each_line_has_defaults_that_ring_without_us(session: Session, settings:
     assert "ROUTE_53273 = PJSIP/admin1,20,i\n" in written
     for did in ("53273", "0544853273", "380544853273", "+380544853273"):
         assert f"exten => {did},1,Goto(inbound,53273,1)" in written
+        assert find_line(session, did).number == "5-32-73"  # the same forms are found when the call is written down
     assert f"agi://127.0.0.1:{settings.agi_port}/inbound" in written
 
 

@@ -1,4 +1,4 @@
-"""What keeps the exchange ringing when its keeper dies, and when the start is in trouble (design, promise 1)."""
+"""What rings when the keeper of all parts dies, when the start is in trouble, and step after step (promise 1)."""
 
 import os
 import signal
@@ -9,26 +9,40 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, select
 
 from jobs.app import bare_app
 from jobs.database import prepare_database
 from jobs.demo_town import fill_demo_town
 from jobs.settings import load_settings
+from models.base import transaction
+from models.lines import Line, RingStep
+from models.people import Phone
 from tests.helpers import close_database, eventually
 from tests.pbx.town import Town, town_environ
 
 pytestmark = [pytest.mark.pbx, pytest.mark.long]
 
+FIVE_STEPS = ("admin1", "admin2", "admin3", "admin1", "admin2")  # of 5-42-86, a second each
+
 
 @pytest.fixture
 def town() -> Iterator[Town]:
-    """A service in production that has been started once, with the demo town's lines and three telephones."""
+    """A service in production, with the demo town's lines and phones; one line has a longer ring order."""
     with tempfile.TemporaryDirectory(prefix="cc-") as folder:
         Path(folder).chmod(0o755)  # Asterisk runs under its own account
         environ = town_environ(Path(folder))
         app = bare_app(load_settings(environ))
         prepare_database(app)
         fill_demo_town(app)
+        with app.app_context(), transaction() as session:
+            line = session.scalars(select(Line).where(Line.number == "5-42-86")).one()
+            phones = {phone.name: phone for phone in session.scalars(select(Phone))}
+            session.execute(delete(RingStep).where(RingStep.line_id == line.id))
+            session.add_all(
+                RingStep(line_id=line.id, step=step, phone=phones[name], seconds=1)
+                for step, name in enumerate(FIVE_STEPS, 1)
+            )
         close_database(app)
         environ["CC_ENV"] = "production"
         town = Town(load_settings(environ), environ)
@@ -112,3 +126,14 @@ def test_it_rings_while_the_start_is_in_trouble(
     assert ring(town, phones, "+380670000004")
     eventually(lambda: drafts(town, "+380670000004"), "the draft of the call afterwards", 60)
     assert [drafts(town, f"+38067000000{call}") for call in (2, 3, 4)] == [1, 1, 1]
+
+
+def test_every_step_of_a_long_ring_order_rings(town: Town) -> None:
+    """I2: the same five steps with the AGI script and without it."""
+    phones = town.start_phones(ring_ms=20_000, talk_ms=100)
+    for number, agi in (("+380670000005", True), ("+380670000006", False)):
+        if not agi:
+            town.stop_part("agi")
+        citizens, _ = town.call([(number, "54286")], rate=1, talk_ms=100, patience_ms=30_000)
+        citizens.wait(60)
+        assert tuple(phone for _, phone in sorted(town.rings(phones)[number])) == FIVE_STEPS
