@@ -82,7 +82,7 @@ def record_call(
     at: datetime = START,
 ) -> tuple[Call, Report]:
     """A citizen called: the call, one of its own without a ``uniqueid``, and its draft."""
-    return record_inbound(
+    made = record_inbound(
         session,
         uniqueid=uniqueid or f"test-{next(_calls)}",
         dialled=line,
@@ -91,3 +91,5 @@ def record_call(
         at=at,
         area_code=AREA_CODE,
     )
+    session.flush()  # both have their ids
+    return made
