@@ -576,6 +576,19 @@ def test_who_oversees_sees_the_lines_change_and_keeps_what_is_open(site, new_bro
     expect(page.locator(".lines-now")).to_contain_text("Сорокіна В. В.")  # not as it was before
 
 
+def test_on_a_telephone_who_calls_stands_above_the_form(site, new_browser):
+    page = new_browser(viewport={"width": 390, "height": 844}).new_page()
+    log_in(page, "tsapkova")
+    draft = ring(site)[1]
+    expect(form_of(page, draft)).to_be_visible()
+    call, who, form, more = (
+        page.locator(part).bounding_box() for part in (".bar", ".who-calls", "#draft", "#side-more")
+    )
+    assert call["y"] < who["y"] < form["y"] < more["y"]
+    assert who["height"] < 200
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def missed_elsewhere(site: Site) -> int:
     """The draft of a call that nobody answered and that did not ring here."""
     call, draft = site.exchange.call("0501112233", line="53275")
