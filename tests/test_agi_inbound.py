@@ -310,14 +310,26 @@ def database(app: Flask) -> Path:
     return Path(db.engine.url.database)
 
 
-def test_locked_database_holds_up_no_call_and_the_draft_comes_later(port: int, town: Flask) -> None:
-    lock = sqlite3.connect(database(town), isolation_level=None)
+@contextmanager
+def locked(path: Path, *, for_readers: bool = False) -> Iterator[None]:
+    """Somebody else writes all the while; ``for_readers``: in a way that keeps readers out too."""
+    lock = sqlite3.connect(path, isolation_level=None)
+    if for_readers:
+        lock.execute("PRAGMA locking_mode=EXCLUSIVE")
     lock.execute("BEGIN IMMEDIATE")
-    assert call(port) == RING_ORDER
-    assert call(port, uniqueid="romny-2") == RING_ORDER
-    assert drafts() == 0
-    lock.execute("ROLLBACK")
-    lock.close()
+    lock.execute("UPDATE lines SET title = 'locked'")
+    try:
+        yield
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
+
+
+def test_locked_database_holds_up_no_call_and_the_draft_comes_later(port: int, town: Flask) -> None:
+    with locked(database(town)):
+        assert call(port) == RING_ORDER
+        assert call(port, uniqueid="romny-2") == RING_ORDER
+        assert drafts() == 0
     eventually(lambda: drafts() == 2, "both drafts are written")
 
 
@@ -325,13 +337,10 @@ def test_locked_database_longer_than_one_try_still_gets_the_draft(
     settings: Settings, town: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     impatient = bare_app(settings, lock_seconds=0.01)
-    lock = sqlite3.connect(database(town), isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
     with serving(impatient) as port:
-        assert call(port) == RING_ORDER
-        eventually(lambda: "cannot be written (database is locked)" in caplog.text, "the trouble is logged")
-        lock.execute("ROLLBACK")
-        lock.close()
+        with locked(database(town)):
+            assert call(port) == RING_ORDER
+            eventually(lambda: "cannot be written (database is locked)" in caplog.text, "the trouble is logged")
         eventually(lambda: drafts() == 1, "the draft is written")
         eventually(lambda: "The database answers again." in caplog.text, "the end of the trouble is logged")
     assert "0671234567" not in caplog.text
@@ -342,14 +351,9 @@ def test_database_that_blocks_readers_too_is_left_at_the_deadline(town: Flask) -
     path = database(town)
     db.session.remove()
     db.engine.dispose()
-    lock = sqlite3.connect(path, isolation_level=None)
-    lock.execute("PRAGMA locking_mode=EXCLUSIVE")
-    lock.execute("BEGIN IMMEDIATE")
-    lock.execute("UPDATE lines SET title = 'locked'")
     with serving(town, deadline=0.4) as port:
-        assert call(port) == {}
-        lock.execute("ROLLBACK")
-        lock.close()
+        with locked(path, for_readers=True):
+            assert call(port) == {}
         eventually(lambda: drafts() == 1, "the draft is written")
 
 

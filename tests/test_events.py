@@ -6,6 +6,8 @@ import threading
 import time
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
 from models.base import db, transaction
@@ -155,17 +157,22 @@ def test_one_session_has_six_streams_and_one_more_ends_the_oldest(site):
     assert not any(one.ended for one in streams[2:])
 
 
+def logged_in(app: Flask, login: str) -> FlaskClient:
+    """A client that has this person's session."""
+    client = app.test_client()
+    with app.app_context(), client.session_transaction() as session:
+        session["_user_id"] = db.session.get_one(User, user_id(login)).get_id()
+    return client
+
+
 def test_who_finds_no_place_is_told_to_come_later(settings):
     """A hundred streams in all; one that ends, or never began, gives its place back."""
     app = create_app(settings)
     with app.app_context():
         fill_desks()
-        mark = db.session.get_one(User, user_id("tsapkova")).get_id()
         hub: Hub = app.extensions["events"]
         others = [hub.subscribe(f"{number}:0") for number in range(1000, 1000 + ALL_STREAMS)]
-    client = app.test_client()
-    with client.session_transaction() as session:
-        session["_user_id"] = mark
+    client = logged_in(app, "tsapkova")
     full = client.get("/events")
     assert (full.status_code, full.headers["Retry-After"]) == (503, "10")
     hub.unsubscribe(others[0])
@@ -213,11 +220,8 @@ def test_a_browser_that_goes_is_forgotten(settings):
     app = create_app(settings)
     with app.app_context():
         fill_desks()
-        mark = db.session.get_one(User, user_id("tsapkova")).get_id()
     hub: Hub = app.extensions["events"]
-    client = app.test_client()
-    with client.session_transaction() as session:
-        session["_user_id"] = mark
+    client = logged_in(app, "tsapkova")
     answer = client.get("/events", buffered=False)
     assert next(answer.response).startswith(b"event: state\ndata: ")
     assert answer.headers["X-Accel-Buffering"] == "no"

@@ -360,9 +360,9 @@ def test_nothing_is_lost_when_the_page_goes_before_it_was_saved(site, desk):
     desk.locator("#text").press_sequentially(" Друге.")
     desk.close(run_before_unload=False)
     site.start_web()
-    again = desk_again = desk.context.new_page()
+    again = desk.context.new_page()
     again.goto("/")  # not even the draft's own page: what waits is sent all the same
-    hears_events(desk_again)
+    hears_events(again)
     eventually(lambda: site.draft(draft).text == "Перше. Друге.", "it is sent after all")
 
 

@@ -273,13 +273,18 @@ class Town:
 
 
 # ---- the scenarios: line 53273 rings admin1, then admin2 and admin3 at once; 54286 rings all three at once ----
-def answered(town: Town) -> None:
+def talk(town: Town) -> tuple[str, str]:
+    """The citizen calls 53273 and admin1 answers: the Call-IDs of both ends."""
     call = town.citizen.call("53273")
-    phone = town.phones["admin1"]
-    leg = phone.wait_ringing()
-    phone.answer(leg)
+    leg = town.phones["admin1"].wait_ringing()
+    town.phones["admin1"].answer(leg)
     town.citizen.wait_state(call, "up")
     time.sleep(QUIET)
+    return call, leg
+
+
+def answered(town: Town) -> None:
+    call, _leg = talk(town)
     town.citizen.hang_up(call)
 
 
@@ -307,12 +312,8 @@ def no_answer(town: Town) -> None:
 
 
 def transferred_blind(town: Town) -> None:
-    call = town.citizen.call("53273")
     first, second = town.phones["admin1"], town.phones["admin2"]
-    leg = first.wait_ringing()
-    first.answer(leg)
-    town.citizen.wait_state(call, "up")
-    time.sleep(QUIET)
+    _call, leg = talk(town)
     first.transfer_blind(leg, "102")
     leg = second.wait_ringing()
     second.answer(leg)
@@ -321,12 +322,8 @@ def transferred_blind(town: Town) -> None:
 
 
 def transferred_blind_unanswered(town: Town) -> None:
-    call = town.citizen.call("53273")
     first, second = town.phones["admin1"], town.phones["admin2"]
-    leg = first.wait_ringing()
-    first.answer(leg)
-    town.citizen.wait_state(call, "up")
-    time.sleep(QUIET)
+    call, leg = talk(town)
     first.transfer_blind(leg, "102")
     second.wait_ringing()
     time.sleep(QUIET)
@@ -334,12 +331,8 @@ def transferred_blind_unanswered(town: Town) -> None:
 
 
 def transferred_attended(town: Town) -> None:
-    call = town.citizen.call("53273")
     first, second = town.phones["admin1"], town.phones["admin2"]
-    leg = first.wait_ringing()
-    first.answer(leg)
-    town.citizen.wait_state(call, "up")
-    time.sleep(QUIET)
+    call, leg = talk(town)
     asking = first.call("102")
     second_leg = second.wait_ringing()
     second.answer(second_leg)
@@ -357,11 +350,7 @@ def transferred_into_older_talk(town: Town) -> None:
     second.answer(second.wait_ringing())
     first.wait_state(talk, "up")
     time.sleep(QUIET)
-    call = town.citizen.call("53273")
-    leg = first.wait_ringing()
-    first.answer(leg)
-    town.citizen.wait_state(call, "up")
-    time.sleep(QUIET)
+    call, leg = talk(town)
     first.transfer_attended(leg, talk)
     time.sleep(QUIET)
     town.citizen.hang_up(call)
@@ -369,12 +358,8 @@ def transferred_into_older_talk(town: Town) -> None:
 
 def transferred_while_ringing(town: Town) -> None:
     """The first colleague does not wait until the second one has answered."""
-    call = town.citizen.call("53273")
     first, second = town.phones["admin1"], town.phones["admin2"]
-    leg = first.wait_ringing()
-    first.answer(leg)
-    town.citizen.wait_state(call, "up")
-    time.sleep(QUIET)
+    call, leg = talk(town)
     asking = first.call("102")
     second_leg = second.wait_ringing()
     first.wait_state(asking, "hears ringing")
