@@ -19,6 +19,7 @@ from agi.inbound import inbound, rehearse, try_database
 from agi.work import Work
 from jobs.app import bare_app
 from jobs.heartbeat import Heart
+from jobs.logs import write_log
 from jobs.settings import SettingsError, load_settings
 
 DEADLINE = 0.4  # seconds from accepting a connection to its end
@@ -97,7 +98,7 @@ class AgiServer(socketserver.TCPServer):
 
 def main() -> None:
     """Serve until SIGTERM. Exits with 1 and one sentence when a setting is wrong or the port is taken."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    write_log()
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before the first thread: only this one takes them
     try:

@@ -36,6 +36,7 @@ from jobs.callfacts import (
 from jobs.factwriter import FIRST_PAUSE, LONGEST_PAUSE, Writer
 from jobs.files import write_whole
 from jobs.heartbeat import Heart
+from jobs.logs import write_log
 from jobs.settings import Settings, SettingsError, load_secrets
 from models.base import now
 
@@ -239,7 +240,7 @@ def write_phones(settings: Settings, manager: Manager) -> None:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    write_log()
     try:
         app = bare_app()
     except SettingsError as error:

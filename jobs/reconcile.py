@@ -37,6 +37,7 @@ from jobs.callfacts import (
 )
 from jobs.celfile import Place, first_channels, last_change, parse, read_lines
 from jobs.heartbeat import Heart
+from jobs.logs import write_log
 from jobs.settings import Settings, SettingsError
 from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
@@ -276,7 +277,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.reconcile", description=__doc__.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="read on to the file's end, then leave")
     wanted = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    write_log()
     try:
         app = bare_app(lock_seconds=2.0)
     except SettingsError as error:

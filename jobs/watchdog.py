@@ -23,6 +23,7 @@ from xmlrpc.client import Error, ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 from jobs.heartbeat import Heart, read_beat
+from jobs.logs import write_log
 from jobs.settings import Settings, load_settings
 
 AGI_SECONDS = 1.0  # how long the AGI server may be silent; a caller waits at most this, a round and the kill
@@ -230,7 +231,7 @@ def _kill(pid: int) -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    write_log()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     socket.setdefaulttimeout(5.0)  # supervisord, too, may hang
     run(load_settings())

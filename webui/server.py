@@ -15,6 +15,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from jobs.logs import write_log
 from jobs.settings import load_settings
 from webui import create_app
 from webui.events import ALL_STREAMS
@@ -76,7 +77,7 @@ class Server(TcpWSGIServer):
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    write_log()
     logging.getLogger("waitress").setLevel(logging.ERROR)  # not who went away, nor each time that there is a crowd
     settings = load_settings()
     dispatcher = Dispatcher()
