@@ -209,6 +209,8 @@ def main() -> int:
             signal.signal(number, service.tell_to_stop)
         say(f"data in {settings.var} …")
         code, trouble = prepare()
+        if service.stopping:
+            return 0
         if code != 0:
             print(trouble, file=sys.stderr, flush=True)
             if code == REFUSED or settings.env == "demo" or not has_rung(settings):
