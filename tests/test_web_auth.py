@@ -8,8 +8,7 @@ from flask import Flask
 
 from jobs.settings import Settings, load_settings
 from tests.desk_fixtures import PASSWORD
-from tests.helpers import close_database
-from tests.web_fixtures import Browser, filled_web, logged_in, stored_user
+from tests.web_fixtures import Browser, logged_in, stored_user
 from webui import create_app
 from webui.auth import safe_next
 
@@ -251,16 +250,3 @@ def test_the_framework_travels_compressed(web: Flask) -> None:
     assert packed.headers["Content-Encoding"] == "gzip"
     assert len(packed.data) < 40_000
     assert gzip.decompress(packed.data) == browser.get(address).data
-
-
-def test_database_away_says_so_and_what_to_do(settings: Settings) -> None:
-    web = filled_web(settings)
-    browser = logged_in(web, "tsapkova")
-    close_database(web)
-    for path in settings.var.glob("contact-center.sqlite3*"):
-        path.unlink()
-    answer = browser.get("/journal")
-    assert answer.status_code == 503
-    assert "База даних не відповідає" in answer.text
-    script = browser.get("/journal", **{"Sec-Fetch-Dest": "empty"})
-    assert (script.status_code, script.json["error"]) == (503, "database")

@@ -89,9 +89,10 @@ def log_in() -> ResponseReturnValue:
 @bp.errorhandler(429)
 def too_many_tries(_error: Exception) -> ResponseReturnValue:
     """The page that was sent, with what was typed, and what to do."""
+    if request.endpoint == "auth.change_password":
+        errors = {"old": _("Too many tries: wait five minutes and try again.")}
+        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), 429
     sentence = _("Too many tries: wait five minutes, or log in in the browser where you have done it before.")
-    if current_user.is_authenticated:
-        return render_template("auth/me.html", errors={"old": sentence}, shortest=SHORTEST_PASSWORD), 429
     return _login_page(sentence, request.form.get("login", "").strip()), 429
 
 

@@ -7,14 +7,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from models.base import db
+from models.base import database_is_away, db
 from webui.access import secure_cookies
 
 log = logging.getLogger(__name__)
+_SECRET = {"password", "old", "new", "again"}  # fields
+_FORMS = {"auth.log_in": "/login", "auth.change_password": "/me"}  # where the forms that hold them stand
 
 
 def wants_page() -> bool:
@@ -30,10 +30,7 @@ def handle(app: Flask) -> None:
     """Register the answers for everything that can go wrong."""
     app.register_error_handler(CSRFError, page_is_old)
     app.register_error_handler(HTTPException, refused)
-    app.register_error_handler(DBAPIError, database_away)
-    app.register_error_handler(PoolTimeout, database_away)
-    for fault in (DataError, IntegrityError, ProgrammingError, Exception):  # what the database refuses is our fault
-        app.register_error_handler(fault, broken)
+    app.register_error_handler(Exception, broken)
 
 
 def explanation(code: int) -> tuple[str, str]:
@@ -87,29 +84,28 @@ def page_is_old(error: CSRFError) -> ResponseReturnValue:
     return jsonify(error="csrf", message=title, csrf_token=generate_csrf(), user=user_id), 400
 
 
-def database_away(error: Exception) -> ResponseReturnValue:
-    """The database does not answer or is locked: nothing was saved, and it may pass by itself."""
-    log.warning("database: %s", type(error).__name__)
-    title = _("The database does not answer")
-    advice = _(
-        "Nothing was saved just now. Wait a minute and try again; calls ring meanwhile. "
-        "If it lasts, tell the technical administrator."
-    )
-    return _bare(503, "database", title, advice)
-
-
 def broken(error: Exception) -> ResponseReturnValue:
-    """A fault of ours: recorded in the log, with nothing of it on the screen."""
+    """The database is away, which may pass by itself; or it is a fault of ours, and in the log."""
+    db.session.rollback()
+    if database_is_away(error):
+        log.warning("database: %s", type(error).__name__)
+        title = _("The database does not answer")
+        advice = _("Nothing was saved: wait a minute and try again; calls ring meanwhile.")
+        return _bare(503, "database", title, advice)
     log.error("a request to %s failed", request.endpoint, exc_info=error)
     title = _("Something broke on our side")
-    advice = _("It is in the log. Try again; if it happens again, tell the technical administrator when it was.")
+    advice = _("Nothing was saved: try again, and if it happens again, tell the technical administrator when it was.")
     return _bare(500, "internal", title, advice)
 
 
 def _bare(code: int, word: str, title: str, advice: str) -> ResponseReturnValue:
-    """An answer that needs neither the database nor the user."""
-    db.session.rollback()
+    """An answer that needs neither the database nor the user. A form that was sent can be sent again from it.
+
+    Only a password is not kept: where one was typed, the way leads back to its form.
+    """
     if not wants_page():
         return jsonify(error=word, message=title), code
     template = current_app.jinja_env.get_template("errors/bare.html")
-    return template.render(code=code, title=title, advice=advice), code
+    typed = [] if _SECRET & request.form.keys() else list(request.form.items(multi=True))
+    again = _FORMS.get(request.endpoint or "", request.full_path.rstrip("?"))
+    return template.render(code=code, title=title, advice=advice, typed=typed, again=again), code

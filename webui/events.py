@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from jobs.notify import RESYNC, newest_event_id, read_events
-from models.base import db
+from models.base import database_is_away, db
 from models.calls import LIVE_STATES, Call, CallState
 from models.lines import Line
 from models.people import Phone, User
@@ -257,8 +257,7 @@ class Hub:
 
 
 def _log_failure(error: Exception) -> None:
-    """A fault of ours with its place; a database that is away without, for its message may hold what was asked."""
-    ours = not isinstance(error, SQLAlchemyError)
+    ours = not database_is_away(error)
     log.warning("events: nothing can be told now (%s)", type(error).__name__, exc_info=ours)
 
 
