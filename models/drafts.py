@@ -91,6 +91,7 @@ def make_draft(session: Session, call: Call) -> Report:
         created_at=call.started_at,
     )
     note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
+    session.flush()  # whoever looks for it now finds it
     announce(session, "call", call.id)
     return draft
 
