@@ -62,7 +62,7 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
                 or_(Report.owner_id.is_(None), ~User.active),
                 or_(Call.id.is_(None), ~rings_or_missed),
             )
-            .options(joinedload(Report.call), joinedload(Report.category), joinedload(Report.street))
+            .options(*(joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner)))
             .order_by(Report.id.desc())
             .limit(limit)
         )

@@ -254,7 +254,9 @@ def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, 
     with app.app_context(), transaction() as session:
         session.get_one(User, user_id("cherniavska")).active = False
     lists = mine.fetch("/desk/lists").text
-    assert "Яма на дорозі" in lists[lists.index('id="forsaken"') :]
+    forsaken = lists[lists.index('id="forsaken"') :]
+    assert "Яма на дорозі" in forsaken
+    assert "розпочала особа: Чернявська С. І." in forsaken
     page = mine.page(f"/drafts/{draft}").text
     assert 'data-mine="true"' in page
     assert f'formaction="/drafts/{draft}/claim"' in page

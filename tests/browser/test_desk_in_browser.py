@@ -585,6 +585,9 @@ def test_on_a_telephone_who_calls_stands_above_the_form(site, new_browser):
         page.locator(part).bounding_box() for part in (".bar", ".who-calls", "#draft", "#side-more")
     )
     assert call["y"] < who["y"] < form["y"] < more["y"]
+    page.click("[data-close]")
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#live", ".desk-empty", "#missed")]
+    assert tops == sorted(tops)
     assert who["height"] < 200
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
@@ -757,6 +760,7 @@ def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(
     assert answer.value.status == 409
     refused = desk.locator("#refused")
     expect(refused).to_contain_text("Яма біля школи")
+    assert refused.get_by_role("button").bounding_box()["height"] < 40  # a word in one piece
 
     sent: list[str] = []
     desk.on("request", lambda request: request.url.endswith("/save") and sent.append(request.url))

@@ -318,7 +318,7 @@ export function refusedTexts() {
   return unsentIds()
     .map((id) => ({ id, ...unsent(id) }))
     .filter(({ refused }) => refused)
-    .map(({ id, fields }) => ({ id, text: texts(fields).map(([, value]) => value).join(" · ") || words.empty }));
+    .map(({ id, at, fields }) => ({ id, at, text: texts(fields).map(([, value]) => value).join(" · ") || words.empty }));
 }
 
 export function discard(id) {

@@ -38,9 +38,11 @@ function showRefused() {
   const list = fresh.querySelector("ul");
   const row = list.firstElementChild;
   list.replaceChildren();
-  for (const { id, text } of texts) {
+  const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+  for (const { id, text, at } of texts) {
     const item = row.cloneNode(true);
     item.querySelector("[data-text]").textContent = text;
+    item.querySelector("[data-at]").textContent = day.format(at);
     item.querySelector("[data-discard]").dataset.discard = id;
     list.append(item);
   }
