@@ -1,5 +1,6 @@
 """The state of every part: right when all is well, right when a part is down, hung or lies, and never slow."""
 
+import ast
 import json
 import os
 import re
@@ -15,12 +16,13 @@ import pytest
 from flask import Flask
 
 from jobs.heartbeat import Heart
-from jobs.settings import Settings
+from jobs.settings import CHECKOUT, Settings
 from tests.desk_fixtures import Site
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, logged_in
 from webui import probes
 from webui.probes import PARTS
+from webui.troubles import TROUBLES
 
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
@@ -196,6 +198,45 @@ def test_since_moves_only_when_the_state_changes(whole: Flask) -> None:
     assert asked(whole)["disk"]["since"] == "1970-01-01T00:16:40+00:00" != first
     whole.extensions["health"]._seen["disk"] = replace(whole.extensions["health"]._seen["disk"], ok=False)
     assert asked(whole)["disk"]["since"] >= first
+
+
+def told_by(path: str) -> set[str]:
+    """The sentences on its own trouble in a part's source, without the causes in brackets."""
+    telling: list[ast.AST] = []
+    for node in ast.walk(ast.parse((CHECKOUT / path).read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("note", "_beat", "beat"):
+            telling.append(node)
+        elif isinstance(node, ast.FunctionDef) and node.name == "trouble":
+            telling += [inner for inner in ast.walk(node) if isinstance(inner, ast.Return)]
+        elif isinstance(node, ast.Assign) and "detail" in ast.unparse(node.targets[0]):
+            telling.append(node)
+    found = [text for node in telling for text in texts(node)]
+    return {text.replace(" ()", "") for text in found if text.endswith(".") and " " in text}
+
+
+def texts(node: ast.AST) -> list[str]:
+    """All texts in the code, with nothing in place of what is filled in."""
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))]
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    return [text for inner in ast.iter_child_nodes(node) for text in texts(inner)]
+
+
+def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
+    parts = ("agi/work.py", "jobs/factwriter.py", "jobs/listener.py", "jobs/reconcile.py")
+    assert set.union(*map(told_by, parts)) == {known for known in TROUBLES if known.endswith(".")}
+
+
+def test_a_parts_own_trouble_is_told_in_ukrainian_without_its_cause(whole: Flask, settings: Settings) -> None:
+    trouble = "The ring order cannot be read (OperationalError): the dialplan's own is used."
+    Heart(settings.run_dir, "agi").beat(False, trouble)
+    Heart(settings.run_dir, "listener").beat(False, "something new")
+    found = asked(whole)
+    assert (
+        found["agi"]["detail"] == "Порядок дзвінків не вдається прочитати: дзвінки дзвонять у власному порядку станції."
+    )
+    assert found["listener"]["detail"] == "Працює, але не може виконувати роботу."
 
 
 def test_a_probe_that_hangs_or_breaks_hides_no_other(whole: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

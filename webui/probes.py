@@ -27,6 +27,7 @@ from jobs.settings import Settings
 from models.base import db
 from models.lines import RingStep
 from models.people import Phone
+from webui.troubles import in_words
 
 PARTS = ("database", "redis", "asterisk", "agi", "listener", "reconcile", "phones", "watchdog", "disk")
 ANSWER_SECONDS = 0.5  # for each single answer
@@ -259,9 +260,7 @@ def _heard(settings: Settings, part: str, well: object) -> Finding:
     if beat.age > BEAT_SECONDS:
         return Finding(False, _("It hangs or has ended."), todo, beat.at)
     if not beat.ok:
-        return Finding(
-            False, _("It runs but cannot do its work."), _("Mend what is marked above; it goes on then."), beat.since
-        )
+        return Finding(False, in_words(beat.detail), _("Mend what is marked above; it goes on then."), beat.since)
     return Finding(True, well, "", beat.since)
 
 

@@ -1,0 +1,46 @@
+"""What the parts say of themselves when they cannot do their work, in words that are translated when they are shown.
+
+A part's heartbeat tells its trouble in English, sometimes with a cause in brackets that only the log needs.
+"""
+
+import re
+
+from flask_babel import lazy_gettext as _
+
+TROUBLES = {
+    "Too many calls wait for the database: the dialplan's own ring order is used.": _(
+        "Too many calls wait for the database: they ring by the exchange's own ring order."
+    ),
+    "The database answers too slowly: the dialplan's own ring order is used.": _(
+        "The database answers too slowly: calls ring by the exchange's own ring order."
+    ),
+    "The ring order cannot be read: the dialplan's own is used.": _(
+        "The ring order cannot be read: calls ring by the exchange's own."
+    ),
+    "The database does not answer: calls wait to be written down.": _(
+        "The database does not answer: calls wait to be written down."
+    ),
+    "The database cannot be written: calls wait to be written down.": _(
+        "The database cannot be written: calls wait to be written down."
+    ),
+    "Asterisk's manager interface is away: see whether Asterisk runs.": _("The exchange does not answer it."),
+    "The database does not answer: lines of the CEL file wait.": _(
+        "The database does not answer: what the exchange wrote waits."
+    ),
+    "The CEL file cannot be read: see who owns it.": _(
+        "The exchange's file of calls (CEL) cannot be read: see who owns it."
+    ),
+    "There are calls but no CEL file: see whether Asterisk may write it.": _(
+        "There are calls but no file of calls (CEL): see whether the exchange may write it."
+    ),
+    "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on.": _(
+        "The exchange writes no more into its file of calls (CEL): see whether the disk is full."
+    ),
+    "nobody asks": _("It does not ask all parts any more."),
+}
+
+
+def in_words(detail: str) -> object:
+    """The trouble that a heartbeat tells; of several the first that is known."""
+    plain = re.sub(r" \([^()]*\)", "", detail)
+    return next((words for known, words in TROUBLES.items() if known in plain), _("It runs but cannot do its work."))
