@@ -26,12 +26,12 @@ from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import Report, ReportCounter, ReportState
 from models.search import plain, telephone_word
+from tests.helpers import AREA_CODE
 from webui import create_app
 
 WANTED_MS = 50
 RUNS = 40
 OTHERS = 0.3  # drafts that ended otherwise, for each registered report
-AREA_CODE = "5448"
 FREQUENT, LOGIN, PASSWORD = "+380671234567", "bench", "bench-journal"
 SYLLABLES = (
     "ба",

@@ -23,7 +23,7 @@ from models.drafts import claim_draft
 from models.people import User
 from models.reports import Report
 from tests.ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded
-from tests.helpers import eventually
+from tests.helpers import AREA_CODE, eventually
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_while_the_database_is_locked_facts_wait_and_the_listener_lives(hasty_ap
 def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
     locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
-    writer = Writer(hasty_app, "5448", kept=10)
+    writer = Writer(hasty_app, AREA_CODE, kept=10)
     writer.put([Began(f"full{number}", "53273", "0671234567", "", now()) for number in range(15)])
     eventually(lambda: writer.trouble, "the complaint")
     assert (writer.waiting, writer.refused) == (10, 5)
@@ -124,7 +124,7 @@ def test_a_full_queue_keeps_the_older_facts(hasty_app, settings):
 def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town):
     begun = []
     event.listen(db.engine, "begin", lambda connection: begun.append(connection))
-    writer = Writer(town, "5448", gather=0.5)
+    writer = Writer(town, AREA_CODE, gather=0.5)
     writer.put([Began("busy1", "53273", "", "", now()), Began("busy2", "53273", "", "", now())])
     eventually(lambda: writer.waiting == 0, "the first two")
     for number in range(3, 13):
@@ -139,7 +139,7 @@ def test_facts_that_come_one_by_one_in_a_busy_moment_are_written_together(town):
 
 def test_a_fact_that_cannot_be_written_is_left_out_and_the_others_are_not(town, settings):
     bad = Began("x\0" * 10, "53273", "0671234567", object(), now())  # a name that is no text
-    writer = Writer(town, "5448")
+    writer = Writer(town, AREA_CODE)
     writer.put([Began("good1", "53273", "", "", now()), bad, Began("good2", "53273", "", "", now())])
     eventually(lambda: writer.waiting == 0, "the facts")
     writer.close()
@@ -198,10 +198,10 @@ def test_one_sites_exchange_says_nothing_of_another_sites_calls(town):
     asked = began + timedelta(hours=1)
     with transaction() as session:
         for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1"):
-            apply(session, [Began(call, "53273", "", "", began)], "5448")
-            apply(session, [Rang(call, f"{call}.leg", "admin1", began)], "5448")
-        apply(session, [Rang("romny-5", "romny-5.late", "admin2", asked + timedelta(seconds=1))], "5448")
-        apply(session, [StillLive("romny", frozenset({"romny-5"}), asked)], "5448")
+            apply(session, [Began(call, "53273", "", "", began)], AREA_CODE)
+            apply(session, [Rang(call, f"{call}.leg", "admin1", began)], AREA_CODE)
+        apply(session, [Rang("romny-5", "romny-5.late", "admin2", asked + timedelta(seconds=1))], AREA_CODE)
+        apply(session, [StillLive("romny", frozenset({"romny-5"}), asked)], AREA_CODE)
     assert [find(call).state for call in ("romny-1", "romny-5", "slavutych-1", "romny_2-1")] == [
         "missed", "ringing", "ringing", "ringing"
     ]  # fmt: skip
@@ -239,10 +239,10 @@ def test_a_late_ring_does_not_open_a_leg_again(town):
     ]
     for place, order in enumerate(permutations(facts)):
         with transaction() as session:
-            apply(session, [Began(f"c{place}", "53273", "", "", start)], "5448")
+            apply(session, [Began(f"c{place}", "53273", "", "", start)], AREA_CODE)
         for fact in order:
             with transaction() as session:
-                apply(session, [replace(fact, call=f"c{place}", leg=f"leg{place}")], "5448")
+                apply(session, [replace(fact, call=f"c{place}", leg=f"leg{place}")], AREA_CODE)
                 assert ("call", find_call(session, f"c{place}").id) in session.info["announcements"]
         (leg,) = find(f"c{place}").legs
         assert (leg.rang_at, leg.answered_at, leg.ended_at) == (start, None, start + timedelta(seconds=4))
@@ -361,7 +361,7 @@ def heard(event: bytes) -> Event:
 
 def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
     """Facts carry telephone numbers; what goes wrong with one is told without it."""
-    writer = Writer(hasty_app, "5448")
+    writer = Writer(hasty_app, AREA_CODE)
     writer.put([Began("nolog", "53273", "0671234567", object(), now())])
     eventually(lambda: writer.waiting == 0, "the fact")
     writer.close()
@@ -372,14 +372,14 @@ def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
 def test_facts_about_unknown_calls_change_nothing(town):
     with transaction() as session:
         told = [Rang("no", "leg", "admin1", now()), Answered("no", "leg", "admin1", now()), HungUp("no", now(), 16)]
-        apply(session, told, "5448")
+        apply(session, told, AREA_CODE)
     assert find("no") is None
 
 
 def test_a_phone_that_is_not_ours_still_counts_as_a_person(town):
     with transaction() as session:
         told = [Began("who", "53273", "0671234567", "", now()), Answered("who", "leg", "stranger", now())]
-        apply(session, [*told, HungUp("who", now(), 16)], "5448")
+        apply(session, [*told, HungUp("who", now(), 16)], AREA_CODE)
     assert outcome("who") == ("ended", None, "5-32-73", "+380671234567", 1)
 
 

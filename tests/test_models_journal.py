@@ -15,8 +15,7 @@ from models.journal import JournalFilter, find_reports
 from models.reports import REGISTERED_STATES, Report, ReportCounter, ReportState
 from models.search import search_text
 from models.workdays import KYIV
-
-pytest_plugins = ["tests.postgres_fixtures"]
+from tests.postgres_fixtures import new_database
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -24,8 +23,6 @@ def filled(request, tmp_path_factory):
     """The application on the demo town, on each database."""
     environ = {"CC_VAR": str(tmp_path_factory.mktemp("journal"))}
     if request.param == "postgresql":
-        from tests.postgres_fixtures import new_database
-
         environ["CC_DATABASE_URL"] = new_database(request.getfixturevalue("postgres_server"))
     app = bare_app(load_settings(environ))
     prepare_database(app)

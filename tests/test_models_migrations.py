@@ -18,8 +18,6 @@ from jobs.database import DatabaseTrouble, prepare_database
 from models.base import Base, db
 from models.reports import Report
 
-pytest_plugins = ["tests.postgres_fixtures"]
-
 
 @pytest.mark.parametrize("database", ["settings", "postgres_settings"])
 def test_models_and_migrations_agree(request, database):
