@@ -156,16 +156,16 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
 
 
 def registration_errors(draft: Report) -> list[FieldError]:
-    """What is missing before this draft can be registered (I5); the executor follows from the category."""
+    """What is missing before this draft can be registered (I5), from above; the executor follows from the category."""
     errors = []
     if draft.category_id is None:
         errors.append(FieldError("category_id", "Choose what kind of problem it is."))
-    if not draft.text.strip():
-        errors.append(FieldError("text", "Write what happened, in the applicant's words."))
     if draft.street_id is None and draft.street_typed:
         errors.append(FieldError("street_id", "This street is not in the list: choose one, or write it as a landmark."))
     elif draft.street_id is None and not draft.landmark.strip():
         errors.append(FieldError("street_id", "Choose the street, or write a landmark."))
+    if not draft.text.strip():
+        errors.append(FieldError("text", "Write what happened, in the applicant's words."))
     return errors
 
 

@@ -70,3 +70,8 @@ def masked(number: str | None, received: str = "") -> str:
     if text.startswith("+380") and len(text) == 13:
         return f"+380 {text[4:6]} ••• •• {text[11:]}"
     return f"{text[:4]} ••• {text[-2:]}"
+
+
+def withheld(received: str) -> bool:
+    """Whether the caller hides the number: nothing came instead, or a word such as "anonymous"."""
+    return not re.search(r"\d", received)

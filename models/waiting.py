@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, String, and_, cast, func, or_, select
+from sqlalchemy import Select, String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.calls import Call, CallState
 from models.people import User
 from models.reports import Report, ReportState
+from models.telephone import withheld
 
 
 @dataclass
@@ -29,7 +30,7 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
     rows = session.execute(query.limit(limit * 5))
     found: dict[str, Missed] = {}
     for call, draft in rows:
-        key = call.number or call.number_received or f"call {call.id}"
+        key = call.number or (f"call {call.id}" if withheld(call.number_received) else call.number_received)
         if key in found:
             found[key].times += 1
         elif len(found) < limit:
@@ -39,7 +40,8 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
 
 def count_missed(session: Session) -> int:
     """How many numbers wait in `missed_calls`."""
-    caller = func.coalesce(Call.number, func.nullif(Call.number_received, ""), cast(Call.id, String))
+    received = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `withheld` has it
+    caller = func.coalesce(Call.number, received, cast(Call.id, String))
     return session.scalar(_missed(select(func.count(caller.distinct())))) or 0
 
 

@@ -177,6 +177,8 @@ def test_the_bar_says_who_it_may_be(app, exchange, mine):
     assert "+380\u00a067\u00a0123\u00a045\u00a067" in bars
     assert "лінія 5-32-73" in bars
     assert "ще не відомий" in bars
+    assert "номер приховано" in bars
+    assert "anonymous" not in bars
     with app.app_context():
         looks = db.session.execute(db.select(AccessLog.subject_id, func.count()).group_by(AccessLog.subject_id)).all()
     assert [tuple(look) for look in looks] == [(1, 1), (2, 1)]
@@ -565,6 +567,7 @@ def test_a_form_with_mistakes_keeps_what_was_typed_and_names_the_field(app, exch
         assert answer.status_code == (200 if script else 302)
         return
     assert answer.status_code == 422
+    assert answer.text.count('aria-invalid="true"') == 1
     assert f'href="#{field}"' in answer.text
     assert f'id="{field}-error"' in answer.text
     assert 'value="Олена Коваль"' in answer.text

@@ -32,11 +32,12 @@ def test_missed_calls_are_one_row_a_number_with_how_often(exchange, session):
     """C1: whoever tried three times is one row; two withheld numbers are two people."""
     for ago in (60, 30, 5):
         exchange.missed("0501112233", timedelta(minutes=ago))
-    exchange.missed("", timedelta(minutes=20))
-    exchange.missed("", timedelta(minutes=10))
-    missed = missed_calls(session)
-    assert [(one.call.number, one.times) for one in missed] == [("+380501112233", 3), (None, 1), (None, 1)]
-    assert count_missed(session) == 3
+    for ago, received in ((20, ""), (19, ""), (18, "anonymous"), (17, "anonymous"), (16, "12"), (15, "12")):
+        exchange.missed(received, timedelta(minutes=ago))
+    assert [(one.call.number_received, one.times) for one in missed_calls(session)] == [
+        ("0501112233", 3), ("12", 2), ("anonymous", 1), ("anonymous", 1), ("", 1), ("", 1)
+    ]  # fmt: skip
+    assert count_missed(session) == 6
 
 
 def test_a_missed_call_stays_until_somebody_speaks_with_the_number(exchange, session):

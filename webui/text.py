@@ -85,7 +85,14 @@ EVENT_WORDS = {
 def add_filters(app: Flask) -> None:
     """Give the templates their filters and words."""
     app.jinja_env.filters.update(
-        kyiv=kyiv, day=day, left=left, ago=ago, phone=phone, masked=telephone.masked, e164=e164
+        kyiv=kyiv,
+        day=day,
+        left=left,
+        ago=ago,
+        phone=phone,
+        masked=telephone.masked,
+        e164=e164,
+        withheld=telephone.withheld,
     )
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
