@@ -195,8 +195,8 @@ def identify_caller(
     """Somebody said who calls: remember it in the draft, and that this number is that person's.
 
     Either one of those who may have one of the draft's numbers (``person_id``), or a ``name``, for whom a person is
-    made when none of that name has the number. Raises `TakenByAnother`, and `NobodyNamed` when it is neither. A name
-    that only the other telephone is known by gets that one, and not the number that was called from.
+    made when none of that name has the number. A name that only the other telephone is known by gets that one, and
+    not the number that was called from. Raises `TakenByAnother`, `IllegalMove`, and `NobodyNamed` when it is neither.
     """
     claim_draft(session, draft, user)
     caller, at = caller_of(session, draft, area_code), now()
@@ -227,7 +227,7 @@ def deny_caller(session: Session, draft: Report, user: User) -> None:
     """It is somebody else: the draft forgets the person, and their name where nobody typed another.
 
     The number is theirs no more when it was this draft that said so; what was confirmed in other calls stays.
-    Raises `TakenByAnother`.
+    Raises `TakenByAnother`, `IllegalMove`.
     """
     claim_draft(session, draft, user)
     # a number and the row that says who calls have one time when they were written together

@@ -127,7 +127,7 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
-    """Give the draft to a colleague (``to``); raises `TakenByAnother` when it is not ``user``'s to give."""
+    """Give the draft to a colleague (``to``). Raises `TakenByAnother` when it is not ``user``'s, and `IllegalMove`."""
     claim_draft(session, draft, user)
     draft.owner_id = to.id
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, TextClause, update
+from sqlalchemy import ForeignKey, Index, String, Text, TextClause, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -275,6 +275,12 @@ def read_number(typed: str, year: int | None = None) -> str | None:
     if matched is None:
         return None
     return f"{int(matched[1] or year or now().astimezone(KYIV).year)}-{int(matched[2]):04d}"
+
+
+def find_report(session: Session, typed: str) -> Report | None:
+    """The registered report with the number that was typed, as `read_number` reads it."""
+    number = read_number(typed)
+    return session.scalar(select(Report).where(Report.number == number)) if number else None
 
 
 def next_number(session: Session, year: int) -> str:

@@ -77,13 +77,12 @@ def list_reports(search: str, state: str | None, limit: int, full: bool, in_json
 @as_json
 def show_report(number: str, full: bool, in_json: bool) -> None:
     """One report with its history; NUMBER is 2026-0412, or 412 for this year's."""
-    from sqlalchemy import select
 
-    from models.reports import Report, read_number
+    from models.reports import find_report
 
     printed = number_printer(full)
     with open_database() as session:
-        report = session.scalar(select(Report).where(Report.number == read_number(number)))
+        report = find_report(session, number)
         if report is None:
             raise Refused(f"There is no report {number}: see contact-center report list.")
         facts = {

@@ -11,7 +11,6 @@ from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import db, transaction
@@ -33,7 +32,7 @@ from models.drafts import (
 from models.intake import printable
 from models.machine import IllegalMove
 from models.people import User
-from models.reports import REGISTERED_STATES, HistoryEvent, Report, ReportState, read_number
+from models.reports import Report, ReportState, find_report
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
@@ -115,7 +114,7 @@ def attach(draft_id: int) -> ResponseReturnValue:
     typed = (request.form.get("attach_to") or request.form.get("attach_typed", "")).strip()
 
     def attach_it(session: Session, draft: Report, user: User) -> None:
-        report = find_by_number(session, typed)
+        report = find_report(session, typed)
         if report is None:
             raise NoSuchReport
         attach_draft(session, draft, user, report)
@@ -145,8 +144,6 @@ def hand_over(draft_id: int) -> ResponseReturnValue:
         to = session.get(User, wanted) if wanted is not None else None
         if to is None or not to.active or to.role not in DESK_ROLES:
             abort(400)
-        if draft.state != ReportState.DRAFT:
-            raise IllegalMove("report", draft.state, HistoryEvent.HANDED_OVER)
         hand_over_draft(session, draft, user, to)
 
     return act(draft_id, give, with_form="revision" in request.form)
@@ -159,8 +156,6 @@ def person(draft_id: int) -> ResponseReturnValue:
     person_id, name = row_id(request.form.get("person")), printable(request.form.get("name", ""))[:128]
 
     def say(session: Session, draft: Report, user: User) -> None:
-        if draft.state != ReportState.DRAFT:
-            raise IllegalMove("report", draft.state, HistoryEvent.IDENTIFIED)
         if "other" in request.form:
             deny_caller(session, draft, user)
         else:
@@ -222,12 +217,6 @@ def store(session: Session, draft: Report, user: User, values: dict[str, object]
     if "other_phone" in values:
         own = draft.call.number if draft.call else None
         draft.contact_number = own or e164(str(values["other_phone"]))
-
-
-def find_by_number(session: Session, typed: str) -> Report | None:
-    """The registered report with this number; the year may be left out and is then the present one."""
-    number = read_number(typed)
-    return session.scalar(select(Report).where(Report.number == number, Report.state.in_(REGISTERED_STATES)))
 
 
 def explain(trouble: Exception) -> str:
