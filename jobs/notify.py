@@ -5,6 +5,7 @@ the database once a second (`RESYNC`); nothing is lost, only later.
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -100,6 +101,23 @@ def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[t
             away, last = True, "$"
             yield ("", *RESYNC)
             stop.wait(_PAUSE)
+
+
+def events_since(url: str, last: str, most: int) -> list[tuple[str, str, int]] | None:
+    """What was published after the event ``last``: ``[(stream id, kind, row id), …]``.
+
+    None when that cannot be told: ``last`` is none of the events that are kept, more than ``most`` came after it, or
+    Redis is away.
+    """
+    if not re.fullmatch(r"\d{1,20}-\d{1,20}", last, re.ASCII):
+        return None
+    try:
+        found = connect(url, reply_seconds=0.5).xrange(STREAM, min=last, count=most + 2)
+    except redis.RedisError:
+        return None
+    if not found or found[0][0] != last or len(found) > most + 1:
+        return None
+    return [(id, fields["kind"], int(fields["id"])) for id, fields in found[1:]]
 
 
 def newest_event_id(url: str) -> str:

@@ -31,12 +31,12 @@ def log_in(site: Site, login: str) -> str:
 class Listener:
     """A browser's EventSource: all that arrived, in order, as (event, id, data)."""
 
-    def __init__(self, site: Site, cookie: str, last: str = "") -> None:
+    def __init__(self, site: Site, cookie: str, last: str = "", path: str = "/events") -> None:
         self.got: list[tuple[str, str, dict]] = []
         self.ended = False
         self._web = http.client.HTTPConnection("127.0.0.1", site.settings.web_port, timeout=60)
         headers = {"Cookie": cookie, "Accept": "text/event-stream"}
-        self._web.request("GET", "/events", headers=headers | ({"Last-Event-ID": last} if last else {}))
+        self._web.request("GET", path, headers=headers | ({"Last-Event-ID": last} if last else {}))
         self._socket = self._web.sock
         self.answer = self._web.getresponse()
         if self.answer.status == 200:

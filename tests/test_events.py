@@ -11,14 +11,15 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
 from models.base import db, transaction
-from models.drafts import claim_draft
+from models.drafts import claim_draft, end_draft
 from models.people import User
-from models.reports import Report
+from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Site, fill_desks, user_id
 from tests.helpers import eventually
 from tests.stream_fixtures import Listener, listen, log_in
 from webui import create_app
-from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, Hub, News, load_news
+from webui.events import ALL_STREAMS, BEAT_SECONDS, MISSED, SESSION_STREAMS, Hub, News
+from webui.news import load_news
 
 KNOWN = {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner", "line"}
 
@@ -71,21 +72,94 @@ def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
         assert secret not in everything
 
 
-def test_after_a_break_the_state_covers_what_was_missed(site):
-    """Last-Event-ID or not: whatever happened while the browser was away is in the state it gets."""
+def sleep(site: Site, cookie: str) -> str:
+    """A browser hears the state and goes to sleep: the id of the last event that it knows."""
+    listener = Listener(site, cookie)
+    eventually(lambda: listener.of("state"), "the state")
+    listener.close()
+    assert re.fullmatch(r"\d+-\d+", listener.got[-1][1])
+    return listener.got[-1][1]
+
+
+def wake(site: Site, cookie: str, last: str) -> list[tuple[str, str, dict]]:
+    """What the browser is told first when it is back, up to the state. News of that moment may come once more."""
+    listener = Listener(site, cookie, last)
+    eventually(lambda: listener.of("state"), "the state again")
+    listener.close()
+    return told_first(listener)
+
+
+def told_first(listener: Listener) -> list[tuple[str, str, dict]]:
+    kinds = [kind for kind, _id, _data in listener.got]
+    return listener.got[: kinds.index("state") + 1]
+
+
+def test_after_a_break_the_state_has_the_calls_that_ring(site):
     cookie = log_in(site, "tsapkova")
+    site.exchange.call()
     for _break in range(10):
-        first = Listener(site, cookie)
-        eventually(lambda first=first: first.of("state"), "the state")
-        last = first.got[-1][1]
-        first.close()
+        last = sleep(site, cookie)
         call, _draft = site.exchange.call()
-        again = Listener(site, cookie, last)
-        eventually(lambda again=again: again.of("state"), "the state again")
-        assert call in [one["call"] for one in again.of("state")[0]["calls"]]
-        newest = again.got[0][1]
-        assert re.fullmatch(r"\d+-\d+", newest)
-        again.close()
+        assert call in [one["call"] for one in wake(site, cookie, last)[-1][2]["calls"]]
+
+
+@pytest.mark.parametrize("by_header", [True, False])
+def test_after_a_break_comes_what_became_of_calls_that_have_ended_meanwhile(site, by_header):
+    """Last-Event-ID: answered elsewhere, registered and ended while the laptop slept; each call and report once."""
+    cookie = log_in(site, "tsapkova")
+    call, draft = site.exchange.call()
+    site.exchange.ring(call, 1)
+    missed = site.exchange.call("0501112233")[0]
+    last = sleep(site, cookie)
+    site.exchange.ring(call, 2)
+    site.exchange.answer(call, 2)
+    with site.app.app_context(), transaction() as session:
+        she = session.get_one(User, user_id("cherniavska"))
+        report = session.get_one(Report, draft)
+        claim_draft(session, report, she)
+        end_draft(session, report, she, ReportEvent.CONSULTED)
+    site.exchange.hang_up(call)
+    site.exchange.hang_up(missed)
+
+    again = Listener(site, cookie, last if by_header else "", path="/events" if by_header else f"/events?after={last}")
+    eventually(lambda: again.of("state"), "the state")
+    told = told_first(again)
+    assert [(kind, data.get("call") or data.get("report")) for kind, _id, data in told] == [
+        ("report", draft),
+        ("call", call),
+        ("call", missed),
+        ("state", None),
+    ]
+    news = told[1][2]
+    assert (news["state"], news["draft_state"]) == ("ended", "consultation")
+    assert not news["talking_to_me"]
+    assert not news["rings_me"]
+    assert news["owner"]
+    assert (told[2][2]["state"], told[2][2]["missed"]) == ("missed", 1)
+    assert told[3][2]["calls"] == []
+    ids = [tuple(map(int, id.split("-"))) for _kind, id, _data in told]
+    assert ids == sorted(ids)  # broken off in the middle, it goes on from there
+    assert ids[0] > tuple(map(int, last.split("-")))
+
+
+def test_what_is_not_known_any_more_is_made_up_for_by_the_state_alone(site):
+    """Too long ago, Redis began anew, nonsense: never an error, and always the state."""
+    cookie = log_in(site, "tsapkova")
+    call, _draft = site.exchange.call()
+    last = sleep(site, cookie)
+    site.exchange.hang_up(call)
+    for unknown in ("0-0", "1-1", f"{10**19}-1", "-", "+", "abc", "1-1 COUNT 5", "9" * 5000):
+        assert len(wake(site, cookie, unknown)) == 1, unknown[:20]
+    with site.app.app_context():
+        for _event in range(MISSED + 1):
+            site.app.extensions["publisher"].publish("report", 1)
+    assert len(wake(site, cookie, last)) == 1
+    last = sleep(site, cookie)
+    site.kill("redis")
+    assert len(wake(site, cookie, last)) == 1
+    site.start_redis()
+    site.exchange.call()
+    assert len(wake(site, cookie, last)) == 1
 
 
 def test_missed_calls_are_counted(site):
@@ -259,11 +333,11 @@ def test_what_could_not_be_loaded_is_made_up_for_within_seconds(settings, monkey
             client = hub.subscribe("1:0")
         failing = threading.Event()
 
-        def load(session, *, call_id=None):
-            if call_id is not None and not failing.is_set():
+        def load(session, calls=None):
+            if calls is not None and not failing.is_set():
                 failing.set()
                 raise error
-            return load_news(session, call_id=call_id)
+            return load_news(session, calls)
 
         monkeypatch.setattr("webui.events.load_news", load)
         call = site.exchange.call()[0]

@@ -32,8 +32,8 @@ from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
-from webui.events import Listener, describe, news_of, with_ringing
 from webui.form import LONGEST, stored_fields, street_note
+from webui.news import Listener, describe, news_of, with_ringing
 from webui.overview import overview_parts
 from webui.text import area_code
 

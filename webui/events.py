@@ -1,7 +1,10 @@
 """What happens, told to the browsers as it happens: ``GET /events``, a stream of server-sent events.
 
-On every (re)connect the present state comes from the database first, so whatever was missed is in it; then the
-events as they come. Only ids and states travel, no number and no name: the page fetches what it shows.
+On every (re)connect the present state comes from the database, then the events as they come. Who connects again says
+which event was the last (``Last-Event-ID``, or ``?after=``): every call and report that changed since is told first, as
+it is now; the state knows live calls only, and one may have been answered elsewhere and have ended meanwhile. When
+that event is not kept any more the state comes alone. Only ids and states travel, no number and no name: the page
+fetches what it shows.
 
     event: state  {"user", "calls": [call, …], "missed", "drafts"}   on connect, and after Redis was away
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
@@ -21,44 +24,28 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, joinedload, selectinload
 
-from jobs.notify import RESYNC, newest_event_id, read_events
+from jobs.notify import RESYNC, events_since, newest_event_id, read_events
 from models.base import database_is_away, db
-from models.calls import LIVE_STATES, Call, CallState
-from models.lines import Line
 from models.people import Phone, User
-from models.reports import Report, ReportState
 from models.waiting import count_missed
 from webui.access import DESK_ROLES, EVERYBODY, allow
+from webui.news import CallNews, Listener, count_drafts, describe, load_news
 
 BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
 _RETRY_SECONDS = 10  # for who found no place
+MISSED = 500  # events that are told again to who was away; after more, the state alone
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
 log = logging.getLogger(__name__)
 bp = Blueprint("events", __name__)
-
-
-@dataclass(frozen=True)
-class CallNews:
-    """A call as far as screens need it, free of the database session."""
-
-    call: int
-    draft: int | None
-    draft_state: str | None
-    state: str
-    ringing: frozenset[int]  # phones that ring for it now
-    talking_to: int | None  # the phone that has the call, or had it last
-    owner: int | None
-    line: str
 
 
 @dataclass(frozen=True)
@@ -71,85 +58,6 @@ class News:
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
     whole: bool = False  # ``calls`` are all live calls
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who looks: decides what `describe` calls "me"."""
-
-    user: int
-    phone: int | None
-
-
-def phones_ringing(call: Call) -> set[int]:
-    """The phones that ring for the call now; before the first is reported, those of the line's first step (I2)."""
-    if call.state != CallState.RINGING:
-        return set()
-    if call.legs:
-        return {leg.phone_id for leg in call.legs if leg.phone_id and leg.ended_at is None}
-    steps = call.line.ring_steps if call.line else []
-    first = min((ring.step for ring in steps), default=None)
-    return {ring.phone_id for ring in steps if ring.step == first}
-
-
-def with_ringing():
-    """Loading options for `phones_ringing` and the line: one query for each, however many calls."""
-    return (
-        joinedload(Call.line).selectinload(Line.ring_steps),
-        selectinload(Call.legs),
-    )
-
-
-def load_news(session: Session, *, call_id: int | None = None) -> tuple[CallNews, ...]:
-    """One call, or all live ones, as screens need them."""
-    query = select(Call, Report).outerjoin(Report, Report.call_id == Call.id).options(*with_ringing())
-    if call_id is None:
-        query = query.where(Call.state.in_(LIVE_STATES)).order_by(Call.started_at)
-    else:
-        query = query.where(Call.id == call_id)
-    return tuple(news_of(call, draft) for call, draft in session.execute(query))
-
-
-def news_of(call: Call, draft: Report | None) -> CallNews:
-    """The call, loaded `with_ringing`, and its draft."""
-    return CallNews(
-        call=call.id,
-        draft=draft.id if draft else None,
-        draft_state=draft.state if draft else None,
-        state=call.state,
-        ringing=frozenset(phones_ringing(call)),
-        talking_to=call.talking_to_id,
-        owner=draft.owner_id if draft else None,
-        line=call.line.digits if call.line else "",
-    )
-
-
-def count_drafts(session: Session) -> tuple[tuple[int, int], ...]:
-    """How many open drafts each user has: ``((user, drafts), …)``."""
-    rows = session.execute(
-        select(Report.owner_id, func.count())
-        .where(Report.state == ReportState.DRAFT, Report.owner_id.is_not(None))
-        .group_by(Report.owner_id)
-    )
-    return tuple((owner, drafts) for owner, drafts in rows)
-
-
-def describe(news: CallNews, listener: Listener) -> dict[str, object]:
-    """The call as one listener sees it: ids and states, nothing else.
-
-    ``rings_me``: it rings on the listener's phone; ``talking_to_me``: that phone has the call, or had it last.
-    """
-    return {
-        "call": news.call,
-        "draft": news.draft,
-        "draft_state": news.draft_state,
-        "state": news.state,
-        "rings_me": listener.phone is not None and listener.phone in news.ringing,
-        "talking_to_me": listener.phone is not None and listener.phone == news.talking_to,
-        "owner_is_me": news.owner == listener.user,
-        "owner": news.owner,
-        "line": news.line,
-    }
 
 
 class TooManyStreams(Exception):
@@ -213,6 +121,21 @@ class Hub:
         calls = load_news(session)
         return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
 
+    def missed(self, last: str) -> list[News]:
+        """What changed after the event ``last``, each call and report once. Needs an application context."""
+        latest: dict[tuple[str, int], str] = {}
+        for id, kind, row_id in events_since(self._url, last, MISSED) or ():
+            latest.pop((kind, row_id), None)  # back in at the end: ids only rise
+            latest[kind, row_id] = id
+        session = db.session()
+        calls = {call.call: call for call in load_news(session, [row for kind, row in latest if kind == "call"])}
+        counts = {"missed": count_missed(session), "drafts": count_drafts(session)} if latest else {}
+        return [
+            News(id, report=row) if kind == "report" else News(id, (calls[row],), **counts)
+            for (kind, row), id in latest.items()
+            if kind == "report" or row in calls
+        ]
+
     def _read(self, start: str) -> None:
         """Tell what happens, until the end; whatever cannot be told is made up for by the present state."""
         while not self.stop.is_set():
@@ -240,7 +163,7 @@ class Hub:
                 return self.whole(id)
             if kind == "call":
                 session = db.session()
-                calls = load_news(session, call_id=row_id)
+                calls = load_news(session, [row_id])
                 return News(id, calls, missed=count_missed(session), drafts=count_drafts(session))
             return News(id, report=row_id)
 
@@ -283,7 +206,8 @@ def events() -> Response:
         client = hub.subscribe(session_id)
     except TooManyStreams:
         return Response(status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
-    answer = Response(_stream(app, hub, client, session_id), mimetype="text/event-stream")
+    last = request.headers.get("Last-Event-ID") or request.args.get("after", "")
+    answer = Response(_stream(app, hub, client, session_id, last), mimetype="text/event-stream")
     answer.call_on_close(lambda: hub.unsubscribe(client))  # also when the stream never began
     answer.headers["X-Accel-Buffering"] = "no"
     answer.headers["Cache-Control"] = "no-store"
@@ -297,21 +221,24 @@ def alive() -> Response:
     return Response(status=204)
 
 
-def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id: str) -> Iterator[str]:
+def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id: str, last: str) -> Iterator[str]:
     told = ""  # the last state told, while nothing else was told since
     try:
         with app.app_context():
             listener, checked = _listener(session_id), time.monotonic()
             # the id first: what happens between the two is in the state and comes once more
-            news: News | None = hub.whole(hub.newest())
+            newest = hub.newest()
+            missed = hub.missed(last) if last else []
+            news: News | None = hub.whole(newest)
+        if listener is not None:
+            yield from (_event(one, _data(one, listener)) for one in missed)
         while listener is not None and hub.knows(client):
             if news is None:
                 yield "event: beat\ndata: {}\n\n"
             else:
                 text = _data(news, listener)
                 if not (news.whole and text == told):
-                    kind = "state" if news.whole else "report" if news.report else "call"
-                    yield (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {text}\n\n"
+                    yield _event(news, text)
                 told = text if news.whole else ""
             try:
                 news = client.get(timeout=BEAT_SECONDS)
@@ -322,6 +249,11 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
                     listener, checked = _listener(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
+
+
+def _event(news: News, data: str) -> str:
+    kind = "state" if news.whole else "report" if news.report else "call"
+    return (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {data}\n\n"
 
 
 def _data(news: News, listener: Listener) -> str:

@@ -17,7 +17,7 @@ from models.overview import calls_since, drafts_at_work
 from models.people import Phone, Role
 from models.workdays import KYIV
 from webui.access import DESK_ROLES, allow
-from webui.events import phones_ringing, with_ringing
+from webui.news import phones_ringing, with_ringing
 
 bp = Blueprint("overview", __name__)
 OVERSEERS = frozenset({Role.SUPERVISOR, Role.DISPATCHER})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.desk_fixtures import PASSWORD, Site
 
@@ -67,3 +67,29 @@ def log_in(page: Page, login: str) -> None:
 def hears_events(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-events", "open")
     expect(page.locator("#lines [data-line]")).to_have_count(3)
+
+
+@pytest.fixture
+def desk(new_browser: Callable[..., BrowserContext]) -> Page:
+    """Tsapkova at her desk: the line 5-32-73 rings on her phone, ``admin1``, first."""
+    page = new_browser().new_page()
+    log_in(page, "tsapkova")
+    return page
+
+
+def bar(page: Page, call: int) -> Locator:
+    return page.locator(f'#live .bar[data-call="{call}"]')
+
+
+def form_of(page: Page, draft: int) -> Locator:
+    return page.locator(f'#draft-form[data-draft="{draft}"]')
+
+
+def saved(page: Page) -> None:
+    expect(page.locator("#save-state")).to_have_text("збережено ✓")
+
+
+def ring(site: Site, number: str = "0671234567", line: str = "53273", phone: int = 1) -> tuple[int, int]:
+    call, draft = site.exchange.call(number, line)
+    site.exchange.ring(call, phone)
+    return call, draft

@@ -1,51 +1,21 @@
 """The administrator's desk in a real Chromium: calls come in, people type, connections break (I3, I5, I6)."""
 
-import signal
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from models.base import db
 from models.reports import Report
-from tests.browser.conftest import hears_events, log_in
+from tests.browser.conftest import bar, form_of, hears_events, log_in, ring, saved
 from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.browser
 PICTURE = Path(__file__).parent.parent / "artifacts" / "desk.png"  # the README's picture is made of this
 NewBrowser = Callable[[], BrowserContext]
-
-
-@pytest.fixture
-def desk(new_browser: NewBrowser) -> Page:
-    """Tsapkova at her desk: the line 5-32-73 rings on her phone, ``admin1``, first."""
-    page = new_browser().new_page()
-    log_in(page, "tsapkova")
-    return page
-
-
-def bar(page: Page, call: int) -> Locator:
-    return page.locator(f'#live .bar[data-call="{call}"]')
-
-
-def form_of(page: Page, draft: int) -> Locator:
-    return page.locator(f'#draft-form[data-draft="{draft}"]')
-
-
-def saved(page: Page) -> None:
-    expect(page.locator("#save-state")).to_have_text("збережено ✓")
-
-
-def ring(site: Site, number: str = "0671234567", line: str = "53273", phone: int = 1) -> tuple[int, int]:
-    call, draft = site.exchange.call(number, line)
-    site.exchange.ring(call, phone)
-    return call, draft
 
 
 def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
@@ -457,83 +427,6 @@ def test_the_form_works_without_scripts(site, chromium):
     expect(page.locator(".result-number")).to_be_visible()
     context.close()
     assert site.draft(draft).state == "new"
-
-
-class DeafProxy:
-    """Between browser and server; `go_deaf` leaves all open connections open and silent, as a lost network does."""
-
-    def __init__(self, port: int) -> None:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._target = port
-        self._generation = 0
-        self._passing = 0
-        self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def open(self) -> int:
-        """How many connections are open."""
-        return self._passing // 2
-
-    def go_deaf(self) -> None:
-        self._generation += 1
-
-    def close(self) -> None:
-        self._server.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                browser, _address = self._server.accept()
-            except OSError:
-                return
-            server = socket.create_connection(("127.0.0.1", self._target))
-            self._passing += 2
-            for source, goal in ((browser, server), (server, browser)):
-                threading.Thread(target=self._pass, args=(source, goal, self._generation), daemon=True).start()
-
-    def _pass(self, source: socket.socket, goal: socket.socket, generation: int) -> None:
-        try:
-            while data := source.recv(65536):
-                if generation == self._generation:
-                    goal.sendall(data)
-            if generation == self._generation:
-                goal.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-        self._passing -= 1
-
-
-@pytest.fixture
-def proxy(site: Site) -> Iterator[DeafProxy]:
-    proxy = DeafProxy(site.settings.web_port)
-    yield proxy
-    proxy.close()
-
-
-def test_after_a_sleep_the_page_catches_up_at_once(site, new_browser, proxy):
-    """A laptop wakes: its connections are dead without saying so. The new one comes in seconds, not after 25."""
-    page = new_browser().new_page()
-    page.goto(f"http://127.0.0.1:{proxy.port}/login")
-    page.fill("#login", "tsapkova")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    hears_events(page)
-    browsers = [one for one in psutil.Process().children(recursive=True) if "chrom" in one.name()]
-    assert browsers
-    eventually(lambda: proxy.open == 1, "only the stream is left open")
-    proxy.go_deaf()
-    begun = time.monotonic()
-    for one in browsers:
-        one.send_signal(signal.SIGSTOP)
-    try:
-        call, draft = ring(site)
-        eventually(lambda: time.monotonic() - begun > 8, "eight seconds of sleep")
-    finally:
-        for one in browsers:
-            one.send_signal(signal.SIGCONT)
-    expect(bar(page, call)).to_be_visible(timeout=6_000)
-    expect(form_of(page, draft)).to_be_visible(timeout=6_000)
 
 
 def _id(site: Site, login: str) -> int:

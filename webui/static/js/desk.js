@@ -1,5 +1,5 @@
 // The desk, put together: its links and keys, and who follows which news.
-import "./buttons.js";
+import { acting } from "./buttons.js";
 import { sendUnsent } from "./draft.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
@@ -58,6 +58,11 @@ listen((kind, ...news) => {
   if (kind === "state" || (kind === "link" && news[0] === "open")) {
     pane.form?.flush();
     sendUnsent(pane.openId()).then(showUnsent);
+  }
+  if (kind === "state") { // after a break too long for each news to be told
+    refreshLists();
+    if (!acting) pane.refreshDraft();
+    pane.refreshSide();
   }
 });
 

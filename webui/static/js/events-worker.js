@@ -5,6 +5,7 @@ import { Stream } from "./stream.js";
 const tabs = new Set();
 let lead = null;
 let stream = null;
+let last = ""; // the id of the last event
 let link = "";
 let present = null; // the last state, kept up to date, for a tab that opens later
 
@@ -43,11 +44,13 @@ function say(tab, message) {
 }
 
 function start() {
-  stream ??= new Stream(tell);
+  stream ??= new Stream(tell, last);
 }
 
 function stop() {
-  stream?.close();
+  if (!stream) return;
+  last = stream.last;
+  stream.close();
   stream = null;
   present = null;
 }

@@ -69,7 +69,7 @@ function receive({ type, state, name, data, lead }) {
   } else {
     if (String(data.user) !== user) return showLink("other");
     const live = new Set(data.calls.map((call) => call.call));
-    for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "ended", rings_me: false }, lead);
+    for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "gone", rings_me: false }, lead);
     for (const call of data.calls) happened(call, lead);
     if (!frame.lines) fillFrame();
     tellAll("state");

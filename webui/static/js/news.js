@@ -47,25 +47,25 @@ async function lift(now) {
     if (!busy()) await openIt();
   } else if (!pane.form || pane.form.touched || pane.form.dirty) {
     if (!now.owner_is_me) await post(`/drafts/${now.draft}/claim`, new FormData()).catch(() => {});
-    pane.refreshHead();
+    pane.refreshDraft();
   } else await openIt();
 }
 
 async function openDraftNews(now, before) {
   if (acting) return;
   const { form } = pane;
-  const elsewhere = now.state === "talking" && !now.talking_to_me && before?.state !== "talking";
+  const first = now.state === "talking" ? before?.state !== "talking" : now.state === "ended" && before?.state === "ringing";
+  const elsewhere = first && !now.talking_to_me; // told late, a call may have ended by now
   if (now.draft_state && now.draft_state !== pane.section().dataset.state) {
-    if (form?.dirty) pane.notice(pane.words.finished_elsewhere);
-    else await pane.openDraft(now.draft, { push: false });
+    await pane.refreshDraft();
   } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
     const note = await noteOf(now.call);
     if (pane.openId() === now.draft && !pane.form?.touched) pane.closePane(note);
   } else if (elsewhere && form && pane.section().dataset.mine === "true") { // else the page says already whose it is
     pane.notice(await noteOf(now.call));
-    pane.refreshHead();
+    pane.refreshDraft();
   } else if (now.state !== before?.state || now.owner !== before?.owner) {
-    pane.refreshHead();
+    pane.refreshDraft();
     pane.refreshSide();
   }
 }

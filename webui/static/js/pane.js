@@ -109,15 +109,22 @@ export function refreshSide() {
   });
 }
 
-export function refreshHead() {
-  return refresh("head", async () => {
+// Whose the open draft is, and what became of it. What is being typed stays.
+export function refreshDraft() {
+  return refresh("draft", async () => {
     const id = openId();
     if (!id) return;
-    const fresh = parse(await html(`/drafts/${id}`));
-    const head = document.getElementById("draft-head");
-    if (id !== openId() || !head) return;
-    const now = fresh.getElementById("draft-head");
-    if (now) head.replaceWith(now);
-    for (const name of ["owned", "mine"]) section().dataset[name] = fresh.getElementById("draft").dataset[name];
+    const content = await html(`/drafts/${id}`);
+    if (id !== openId()) return;
+    const fresh = parse(content);
+    const now = fresh.getElementById("draft");
+    if (now.dataset.state !== section().dataset.state) {
+      if (form?.dirty) notice(words.finished_elsewhere);
+      else replacePane(content);
+      return;
+    }
+    const head = fresh.getElementById("draft-head");
+    if (head) document.getElementById("draft-head").replaceWith(head);
+    for (const name of ["owned", "mine"]) section().dataset[name] = now.dataset[name];
   });
 }

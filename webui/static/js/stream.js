@@ -6,9 +6,11 @@ const PAUSES = [300, 1000, 2000, 3000];
 const NAMES = ["state", "call", "report", "beat"];
 
 export class Stream {
-  // `tell` gets {type: "event", name, data} and {type: "link", state: "open" | "away" | "login"}.
-  constructor(tell) {
+  // `tell` gets {type: "event", name, data} and {type: "link", state: "open" | "away" | "login"}; `last` is the id of the
+  // last event that was heard, so that the server tells what came after it.
+  constructor(tell, last = "") {
     this.tell = tell;
+    this.last = last;
     this.state = "";
     this.failures = 0;
     this.ticked = Date.now();
@@ -22,13 +24,14 @@ export class Stream {
     this.heard = Date.now();
     this.opened = false;
     this.retryAt = Infinity;
-    const source = new EventSource("/events");
+    const source = new EventSource(this.last ? `/events?after=${this.last}` : "/events");
     this.source = source;
     for (const name of NAMES) {
       source.addEventListener(name, (event) => {
         this.heard = Date.now();
         this.opened = true;
         this.failures = 0;
+        this.last = event.lastEventId || this.last;
         this.say("open");
         if (name !== "beat") this.tell({ type: "event", name, data: JSON.parse(event.data) });
       });
