@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.desk_fixtures import PASSWORD, Site
 
@@ -75,21 +75,3 @@ def desk(new_browser: Callable[..., BrowserContext]) -> Page:
     page = new_browser().new_page()
     log_in(page, "tsapkova")
     return page
-
-
-def bar(page: Page, call: int) -> Locator:
-    return page.locator(f'#live .bar[data-call="{call}"]')
-
-
-def form_of(page: Page, draft: int) -> Locator:
-    return page.locator(f'#draft-form[data-draft="{draft}"]')
-
-
-def saved(page: Page) -> None:
-    expect(page.locator("#save-state")).to_have_text("збережено ✓")
-
-
-def ring(site: Site, number: str = "0671234567", line: str = "53273", phone: int = 1) -> tuple[int, int]:
-    call, draft = site.exchange.call(number, line)
-    site.exchange.ring(call, phone)
-    return call, draft

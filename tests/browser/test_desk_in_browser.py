@@ -9,7 +9,8 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from models.base import db
 from models.reports import Report
-from tests.browser.conftest import bar, form_of, hears_events, log_in, ring, saved
+from tests.browser.at_the_desk import bar, form_of, ring, saved
+from tests.browser.conftest import hears_events, log_in
 from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.helpers import eventually
 

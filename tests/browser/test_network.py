@@ -16,7 +16,8 @@ from models.base import db, transaction
 from models.drafts import claim_draft, end_draft, register_draft, save_draft
 from models.people import User
 from models.reports import Report, ReportEvent
-from tests.browser.conftest import bar, form_of, hears_events, ring
+from tests.browser.at_the_desk import bar, form_of, ring
+from tests.browser.conftest import hears_events
 from tests.desk_fixtures import PASSWORD, Site
 from tests.helpers import eventually
 
