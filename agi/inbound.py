@@ -22,7 +22,7 @@ from models.lines import Line, ring_order
 
 ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it
 
-COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the variables
+COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the ring order
 DRAFT_WAIT = 0.15  # seconds for which the phone waits for the draft
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ def inbound(channel: Channel, work: Work) -> None:
     began = read_beginning(channel.env)
     steps = work.read(lambda: ring_order(db.session(), began.dialled), channel.deadline - COMMAND_TIME)
     if began.call:
-        draft = work.write(began)
+        written = work.write(began)
         with suppress(TimeoutError):
-            draft.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
+            written.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
     if steps:
         channel.set_variable(ROUTE, route(steps))
 

@@ -120,7 +120,7 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, args=(0.1,), name="agi-accept", daemon=True).start()
     log.info("Listening on 127.0.0.1:%d.", settings.agi_port)
     while True:
-        beat(heart, work.trouble)
+        heart.beat(not work.trouble, work.trouble)
         if signal.sigtimedwait(ends, 1.0):
             break
         if work.trouble:
@@ -130,14 +130,6 @@ def main() -> None:
     if left := work.finish(until):
         log.warning("%d calls were not written down: the reconciler does it.", left)
     log.info("Stopped.")
-
-
-def beat(heart: Heart, trouble: str) -> None:
-    """Say that the server runs; a full disk must not stop it."""
-    try:
-        heart.beat(ok=not trouble, detail=trouble)
-    except OSError as error:
-        log.warning("The heartbeat cannot be written: %s", error.strerror)
 
 
 def port_trouble(port: int, error: OSError) -> str:

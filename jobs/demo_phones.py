@@ -13,7 +13,7 @@ from jobs.settings import Settings, demo_only, load_settings
 from jobs.sipp import SipError, free_udp_port, register_phone, start_citizen, start_phone
 from models.base import db
 from models.calls import Call
-from models.intake import find_line
+from models.lines import find_line
 from models.people import Phone
 
 RING_SECONDS = 8  # time to see the call on the screen before the simulated hand lifts the receiver

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import timedelta
 
 from flask import Flask
@@ -207,8 +207,7 @@ class Listener:
 
     def _beat(self, away: str) -> None:
         detail = away or self._writer.trouble
-        with suppress(OSError):  # a full disk must not make us deaf; a heart that stands still is noticed
-            self._heart.beat(not detail, detail)
+        self._heart.beat(not detail, detail)
         self._next_beat = time.monotonic() + 1
 
 

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -268,8 +267,7 @@ def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> No
                 due, detail = time.monotonic() + SOON, "The database does not answer: lines of the CEL file wait."
             if detail:
                 log.warning(detail)
-        with suppress(OSError):  # a full disk must not stop the reading; a heart that stands still is noticed
-            heart.beat(not detail, detail)
+        heart.beat(not detail, detail)
         stop.wait(max(0.0, min(1.0, due - time.monotonic())))
 
 

@@ -21,6 +21,7 @@ from models.reports import (
     note_history,
 )
 from models.search import search_text
+from models.telephone import to_e164
 from models.workdays import KYIV, add_working_days
 
 
@@ -90,6 +91,7 @@ def make_draft(session: Session, call: Call) -> Report:
         contact_number=call.number,
         created_at=call.started_at,
     )
+    session.add(draft)
     note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
     session.flush()  # whoever looks for it now finds it
     announce(session, "call", call.id)
@@ -133,8 +135,11 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
 
 
-def save_draft(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
-    """Save what was typed so far. ``values`` holds some of `DRAFT_FIELDS`.
+def save_draft(
+    session: Session, draft: Report, user: User, values: dict[str, object], revision: int, area_code: str = ""
+) -> None:
+    """Save what was typed so far. ``values`` holds some of `DRAFT_FIELDS`; a local telephone among them can only be
+    understood with the town's ``area_code``.
 
     Raises `TakenByAnother`, `SavedMeanwhile` when ``revision`` is not the stored one, and `IllegalMove` when the
     draft is a draft no longer.
@@ -152,7 +157,15 @@ def save_draft(session: Session, draft: Report, user: User, values: dict[str, ob
     for name in DRAFT_FIELDS:
         if name in values:
             setattr(draft, name, values[name])
+    if "other_phone" in values:
+        draft.contact_number = reachable_at(draft, area_code)
     _make_findable(session, draft)
+
+
+def reachable_at(draft: Report, area_code: str) -> str | None:
+    """The number at which the applicant is reached: the caller's own, else the other telephone, if it is one."""
+    own = draft.call.number if draft.call else None
+    return own or to_e164(draft.other_phone, area_code)
 
 
 def registration_errors(draft: Report) -> list[FieldError]:

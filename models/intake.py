@@ -3,13 +3,12 @@
 import re
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.base import announce, insert_new
 from models.calls import Call, earliest, find_call
-from models.drafts import make_draft, open_draft
-from models.lines import Line
+from models.drafts import make_draft, open_draft, reachable_at
+from models.lines import find_line
 from models.reports import Report
 from models.search import search_text
 from models.telephone import to_e164
@@ -78,27 +77,14 @@ def complete_inbound(
         call.line_id = open_draft(session, call).line_id = line.id
     if number_received and not call.number_received:
         call.number_received = printable(number_received)[:128]
+        call.number = to_e164(number_received, area_code)
         draft = open_draft(session, call)
-        call.number = draft.contact_number = to_e164(number_received, area_code)
+        draft.contact_number = reachable_at(draft, area_code)
         draft.search_text = search_text(draft)
     call.caller_name = call.caller_name or printable(caller_name)[:128]
     call.started_at = earliest(call.started_at, at)
     if session.is_modified(call):
         announce(session, "call", call.id)
-
-
-_LINE = select(Line).where(
-    or_(
-        func.replace(Line.number, "-", "") == bindparam("digits"),
-        Line.e164 == "+" + bindparam("digits"),
-        Line.e164 == "+38" + bindparam("digits"),
-    )
-)
-
-
-def find_line(session: Session, dialled: str) -> Line | None:
-    """The line whose number these digits are, in local or in international form."""
-    return session.scalar(_LINE, {"digits": re.sub(r"\D", "", dialled)})
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,8 @@
 """The listed telephone lines, and whose phones ring for them."""
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, func, select
+import re
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base
@@ -28,6 +30,20 @@ class Line(Base):
     def dids(self) -> tuple[str, ...]:
         """The forms of its number under which the trunk may deliver a call: local, national, international."""
         return self.digits, self.e164.removeprefix("+38"), self.e164.removeprefix("+"), self.e164
+
+
+_LINE = select(Line).where(
+    or_(
+        func.replace(Line.number, "-", "") == bindparam("digits"),
+        Line.e164 == "+" + bindparam("digits"),
+        Line.e164 == "+38" + bindparam("digits"),
+    )
+)
+
+
+def find_line(session: Session, dialled: str) -> Line | None:
+    """The line that this is one of the `Line.dids` of, however it is punctuated."""
+    return session.scalar(_LINE, {"digits": re.sub(r"\D", "", dialled)})
 
 
 class RingStep(Base):

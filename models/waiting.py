@@ -26,7 +26,7 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
     A missed call is settled by a later talk with the number, or by ending its draft.
     """
     newest_first = (Call.started_at.desc(), Call.id.desc())
-    query = _missed(select(Call, Report)).options(joinedload(Call.line)).order_by(*newest_first)
+    query = only_missed(select(Call, Report)).options(joinedload(Call.line)).order_by(*newest_first)
     rows = session.execute(query.limit(limit * 5))
     found: dict[str, Missed] = {}
     for call, draft in rows:
@@ -42,7 +42,7 @@ def count_missed(session: Session) -> int:
     """How many numbers wait in `missed_calls`."""
     received = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `withheld` has it
     caller = func.coalesce(Call.number, received, cast(Call.id, String))
-    return session.scalar(_missed(select(func.count(caller.distinct())))) or 0
+    return session.scalar(only_missed(select(func.count(caller.distinct())))) or 0
 
 
 def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
@@ -71,7 +71,8 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
     )
 
 
-def _missed(query: Select) -> Select:
+def only_missed(query: Select) -> Select:
+    """Of the calls in ``query`` those that wait for a call-back, with their drafts (C1)."""
     return query.join(Report, Report.call_id == Call.id).where(
         Call.state == CallState.MISSED, Call.settled_by_id.is_(None), Report.state == ReportState.DRAFT
     )

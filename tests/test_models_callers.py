@@ -24,6 +24,7 @@ from models.drafts import (
 )
 from models.people import Person, PersonNumber, User
 from models.reports import Report, ReportEvent
+from models.search import telephone_word
 from tests.desk_fixtures import new_draft, user_id
 from tests.helpers import AREA_CODE
 from tests.web_fixtures import register
@@ -100,6 +101,16 @@ def test_another_telephone_is_searched_too(exchange, session, me, called_from):
     assert [person.name for person in caller.other.known] == ["Петро Коваль"]
     assert [one.name for one in caller.other.perhaps] == ["Олена Коваль"]
     assert open_reports(session, caller.other.number) == [report]
+
+
+def test_a_draft_is_found_by_the_other_telephone_at_once(exchange, session, me):
+    """A hidden caller is reached at the telephone that was typed, also when it is typed anew."""
+    draft = new_draft(exchange, session, "anonymous")
+    for revision, typed in enumerate(["067 123 45 67", "2-12-34"]):
+        with transaction():
+            save_draft(session, draft, me, {"other_phone": typed}, revision, AREA_CODE)
+    assert draft.contact_number == "+380544821234"
+    assert draft.search_text == f"{telephone_word(draft.contact_number)} {telephone_word('21234')}"
 
 
 @pytest.mark.parametrize("typed", ["", "через сусідку", "067 123 45 67"])

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from jobs.pbx import SERVICE_USER, Asterisk, PbxError, render
 from jobs.settings import Settings
 from models.base import transaction
-from models.intake import find_line
-from models.lines import Line, RingStep
+from models.lines import Line, RingStep, find_line
 from models.people import Phone
 
 NOWHERE = Asterisk(Path("/"))

@@ -25,12 +25,13 @@ def list_calls(missed: bool, limit: int, full: bool, in_json: bool) -> None:
     from sqlalchemy import select
     from sqlalchemy.orm import joinedload
 
-    from models.calls import Call, CallState
+    from models.calls import Call
+    from models.waiting import only_missed
 
     printed = number_printer(full)
     query = select(Call).options(joinedload(Call.line), joinedload(Call.answered_by)).order_by(Call.id.desc())
     if missed:
-        query = query.where(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
+        query = only_missed(query)
     with open_database() as session:
         rows = [
             {

@@ -37,7 +37,7 @@ from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
 from webui.form import read_fields, stored_fields, street_note, typed_fields
-from webui.text import area_code, e164, row_id
+from webui.text import area_code, row_id
 
 bp = Blueprint("drafts", __name__)
 
@@ -54,7 +54,7 @@ def claim(draft_id: int) -> ResponseReturnValue:
         if draft.state == ReportState.DRAFT:
             claim_draft(session, draft, user)
 
-    return act(draft_id, take)
+    return act(draft_id, take, with_form="revision" in request.form)
 
 
 @bp.post("/drafts/<int:draft_id>/save")
@@ -81,7 +81,7 @@ def save(draft_id: int) -> ResponseReturnValue:
         with transaction() as session:
             draft = session.get(Report, draft_id) or abort(404)
             values, errors = read_fields(session, body["fields"])
-            store(session, draft, _me(session), values, _revision(body.get("revision")))
+            save_draft(session, draft, _me(session), values, _revision(body.get("revision")), area_code())
             repeat = find_repeated(session, draft)
             answer = {"revision": draft.revision, "errors": errors, "repeat": _repeat(repeat)}
             if "street" in body["fields"]:
@@ -192,7 +192,8 @@ def act(
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
                 values, errors = read_fields(session, request.form, whole=True)
-                store(session, draft, _me(session), values, _revision(request.form.get("revision")))
+                revision = _revision(request.form.get("revision"))
+                save_draft(session, draft, _me(session), values, revision, area_code())
         if not errors:
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
@@ -209,14 +210,6 @@ def act(
         typed = typed_fields(request.form) if with_form else {}
         return desk.show(draft, 409, typed=typed, notice=explain(trouble))
     return desk.show(desk.find_draft(draft_id), 422, typed=typed_fields(request.form), errors=errors)
-
-
-def store(session: Session, draft: Report, user: User, values: dict[str, object], revision: int) -> None:
-    """Save typed values into the draft. A caller without a number can be reached at the other phone, if it is one."""
-    save_draft(session, draft, user, values, revision)
-    if "other_phone" in values:
-        own = draft.call.number if draft.call else None
-        draft.contact_number = own or e164(str(values["other_phone"]))
 
 
 def explain(trouble: Exception) -> str:
