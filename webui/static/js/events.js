@@ -11,6 +11,7 @@ let frame = { words: {}, sound: false };
 let shown = { missed: null, drafts: null };
 let port = null;
 let audio = null;
+let mute = false; // a call rings, and the browser plays nothing yet
 
 export function listen(listener) {
   listeners.push(listener);
@@ -79,9 +80,27 @@ function receive({ type, state, name, data, lead }) {
   showStrip();
 }
 
-// Ringing for me: one soft sound, and the title.
-function ring() {
-  if (!frame.sound || !audio) return;
+// Ringing for me: one soft sound, and the title. Browsers give sound only after a key or a click: it is said, and then
+// the sound comes if the call rings still.
+async function ring() {
+  if (!frame.sound) return;
+  audio ??= new AudioContext();
+  const allowed = audio.resume().then(() => true);
+  mute = !(await Promise.race([allowed, new Promise((later) => setTimeout(later, 500, false))]));
+  showStrip();
+  if (!mute) play();
+}
+
+function unmute() {
+  if (!mute) return;
+  mute = false;
+  showStrip();
+  if (rings()) ring();
+}
+
+const rings = () => [...calls.values()].find((call) => call.rings_me);
+
+function play() {
   const start = audio.currentTime;
   for (const [pitch, at] of [[660, 0], [880, 0.18]]) {
     const tone = audio.createOscillator();
@@ -96,14 +115,8 @@ function ring() {
   }
 }
 
-function allowSound() {
-  audio ??= new AudioContext(); // browsers give sound only after a key or a click
-  audio.resume();
-}
-
 setInterval(() => {
-  const rings = [...calls.values()].some((call) => call.rings_me);
-  document.title = rings && !document.title.startsWith("☎") ? `☎ ${title}` : title;
+  document.title = rings() && !document.title.startsWith("☎") ? `☎ ${title}` : title;
 }, 1000);
 
 // The strip below: it covers nothing that is being used and moves nothing.
@@ -124,13 +137,14 @@ function showStrip() {
   }
   const { words } = frame;
   const link = document.documentElement.dataset.events;
-  const ringing = document.getElementById("desk") ? null : [...calls.values()].find((call) => call.rings_me && call.draft);
+  const ringing = document.getElementById("desk") || !rings()?.draft ? null : rings();
   strip.className = ringing ? "strip strip-call" : "strip";
   strip.replaceChildren();
   if (link === "away") strip.append(words.away ?? "…");
   else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
   else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
   else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing), " ", keyName("F2"));
+  if (mute && rings() && link === "open") strip.append(" ", words.mute ?? "…");
   strip.hidden = !strip.hasChildNodes();
 }
 
@@ -186,8 +200,8 @@ function start() {
   addEventListener("online", () => say("again"));
   addEventListener("pagehide", () => say("bye"));
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // from the back cache: all is old
-  addEventListener("keydown", allowSound, { once: true });
-  addEventListener("pointerdown", allowSound, { once: true });
+  addEventListener("keydown", unmute);
+  addEventListener("pointerdown", unmute);
   document.addEventListener("cc:logged-out", () => showLink("login"));
   document.addEventListener("submit", (event) => {
     if (event.target.querySelector("[data-logout]")) say("logout");
