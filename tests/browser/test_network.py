@@ -16,9 +16,9 @@ from models.base import db, transaction
 from models.drafts import claim_draft, end_draft, register_draft, save_draft
 from models.people import User
 from models.reports import Report, ReportEvent
-from tests.browser.at_the_desk import bar, form_of, ring
-from tests.browser.conftest import hears_events
-from tests.desk_fixtures import PASSWORD, Site
+from tests.browser.at_the_desk import bar, form_of, ring, saved
+from tests.browser.conftest import hears_events, log_in
+from tests.desk_fixtures import Site
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.browser
@@ -99,11 +99,7 @@ def network(site: Site) -> Iterator[Network]:
 def page(network: Network, new_browser: Callable[..., BrowserContext]) -> Page:
     """Tsapkova at her desk, behind the network."""
     page = new_browser(base_url=f"http://127.0.0.1:{network.port}").new_page()
-    page.goto("/login")
-    page.fill("#login", "tsapkova")
-    page.fill("#password", PASSWORD)
-    page.press("#password", "Enter")
-    hears_events(page)
+    log_in(page, "tsapkova")
     return page
 
 
@@ -219,3 +215,31 @@ def test_after_a_break_that_nobody_remembers_the_page_asks_what_became_of_what_i
     mend(network, page)
     expect(page.locator("[data-finished]")).to_contain_text("Консультація")
     expect(page.locator(f'#missed [data-draft-link="{missed}"]')).to_be_visible()
+
+
+def test_a_browser_that_shares_no_worker_between_its_tabs_works_as_well(site, network, new_browser):
+    """Each tab has a stream of its own then: the draft opens, what is typed is saved, and a break is made up for."""
+    context = new_browser(base_url=f"http://127.0.0.1:{network.port}")
+    context.add_init_script("delete self.SharedWorker")
+    page = context.new_page()
+    log_in(page, "tsapkova")
+    assert page.evaluate("typeof SharedWorker") == "undefined"
+    call, draft = ring(site)
+    expect(form_of(page, draft)).to_be_visible()
+    page.fill("#text", "Яма біля школи")
+    saved(page)
+    assert site.draft(draft).text == "Яма біля школи"
+    cut(network, page)
+    page.locator("#text").press_sequentially(" і садка")
+    site.exchange.answer(call, 2)
+    site.exchange.hang_up(call)
+    mend(network, page)
+    expect(page.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    saved(page)
+    assert site.draft(draft).text == "Яма біля школи і садка"
+    second = context.new_page()
+    second.goto("/journal")
+    hears_events(second)
+    second.click(".topbar details[data-menu] > summary")
+    second.click("[data-logout]")
+    expect(page.locator("html")).to_have_attribute("data-events", "login")
