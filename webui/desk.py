@@ -111,6 +111,7 @@ def frame() -> dict[str, object]:
             "other": _("Somebody else is logged in in this browser now."),
             "reload": _("Reload this page"),
             "rings": _("☎ Your telephone rings."),
+            "deaf": _("The sound of the call cannot be played: see whether this computer has a loudspeaker."),
             "mute": _("The browser gives the sound of the call only after a key or a click on this page."),
             "opens": {state: _what_opens(state) for state in ReportState},
         },

@@ -24,6 +24,7 @@ WATCH = """
 # test asks the page counts as the person's touch.
 UNTOUCHED = """
   let touched = false;
+  Object.defineProperty(navigator, "userActivation", { get: () => ({ hasBeenActive: touched }) });
   for (const name of ["keydown", "pointerdown"]) addEventListener(name, () => { touched = true; }, true);
   const Allowed = AudioContext;
   self.AudioContext = class extends Allowed {
@@ -78,6 +79,15 @@ def test_where_nobody_has_touched_the_page_it_says_why_there_is_no_sound_and_mak
     untouched.keyboard.press("Shift")
     expect(untouched.locator("#strip")).to_be_hidden()
     eventually(lambda: sounds(untouched) == ["running", 2], lambda: f"two tones: {sounds(untouched)}", seconds=10)
+
+
+def test_where_no_sound_can_be_played_it_says_that(site, context):
+    context.add_init_script("AudioContext.prototype.resume = () => new Promise(() => {})")
+    page = context.new_page()
+    log_in(page, "tsapkova")
+    page.click("#content")
+    ring(site)
+    expect(page.locator("#strip")).to_contain_text("чи має цей комп’ютер гучномовець")
 
 
 def test_a_call_that_is_over_makes_no_sound_afterwards(site, untouched):

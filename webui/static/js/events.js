@@ -144,7 +144,8 @@ function showStrip() {
   else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
   else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
   else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing), " ", keyName("F2"));
-  if (mute && rings() && link === "open") strip.append(" ", words.mute ?? "…");
+  const touched = navigator.userActivation?.hasBeenActive;
+  if (mute && rings() && link === "open") strip.append(" ", (touched ? words.deaf : words.mute) ?? "…");
   strip.hidden = !strip.hasChildNodes();
 }
 
