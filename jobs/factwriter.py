@@ -14,7 +14,7 @@ from jobs.callfacts import Told, apply
 from models.base import database_is_away, db, reason, transaction
 
 FACTS_KEPT = 20_000  # while the database is away
-BATCH = 200  # facts in one transaction
+BATCH = 50  # facts in one transaction: others wait for the database's lock meanwhile
 GATHER = 0.03  # seconds for which facts are gathered: twenty in one transaction cost little more than one
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 1.0  # seconds between tries
 SLOW = 3.0  # seconds after which a transaction is a trouble

@@ -249,7 +249,7 @@ def invites(folder: Path) -> dict[str, float]:
 
 def town_environ(var: Path) -> dict[str, str]:
     """The environment of a service of its own: its folder and free ports."""
-    start = 20_000 + (os.getpid() % 200) * 200
+    start = 10_000 + (os.getpid() % 20) * 1000  # as many ports for audio as a site has by default
     chosen = {
         "CC_VAR": str(var),
         "CC_ENV": "demo",
@@ -258,7 +258,7 @@ def town_environ(var: Path) -> dict[str, str]:
         "CC_AGI_PORT": str(free_port()),
         "CC_SIP_PORT": str(free_udp_port()),
         "CC_RTP_START": str(start),
-        "CC_RTP_END": str(start + 199),
+        "CC_RTP_END": str(start + 999),
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("CC_")} | chosen
 
