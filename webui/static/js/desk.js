@@ -1,12 +1,12 @@
 // The desk, put together: its links and keys, and who follows which news.
 import { acting } from "./buttons.js";
-import { sendUnsent } from "./draft.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
 import { refreshLists, showUnsent } from "./lists.js";
 import { match, next, refreshOverview, tick } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
+import { sendUnsent } from "./unsent.js";
 
 const place = document.getElementById("pane");
 

@@ -1,26 +1,13 @@
 // The open draft's form: nothing typed is lost. Each change goes to this browser's storage at once and to the server
 // after a short pause; what the server has not confirmed stays in storage, under the user's and the draft's number.
 import { Away, LoggedOut, OtherUser, post } from "./net.js";
+import { GONE, storageKey, unsent } from "./unsent.js";
 
 const PAUSE = 600;
 const AGAIN = 3000; // between two tries while nobody answers
-const KEEP = 14 * 24 * 3600 * 1000; // so long a text waits in this browser
-const GONE = ["taken", "not_a_draft"]; // refusals that no second try changes
 const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
 const user = document.body.dataset.user;
 const channel = "BroadcastChannel" in self ? new BroadcastChannel("drafts") : null;
-
-export function storageKey(draft, owner = user) {
-  return `cc-draft:${owner}:${draft}`;
-}
-
-export function unsent(draft, owner = user) {
-  try {
-    return JSON.parse(localStorage.getItem(storageKey(draft, owner)));
-  } catch {
-    return null;
-  }
-}
 
 export class DraftForm {
   constructor(form, say, saved) {
@@ -284,52 +271,5 @@ export class DraftForm {
     if (field.type === "checkbox") return value ? words.yes : words.no;
     const option = field.options && [...field.options].find((one) => one.value === value);
     return (option ? option.textContent.trim() : value) || words.empty;
-  }
-}
-
-function unsentIds() {
-  const prefix = storageKey("");
-  const keys = Object.keys(localStorage).filter((one) => one.startsWith(prefix));
-  return keys.map((key) => Number(key.slice(prefix.length))).filter((id) => unsent(id));
-}
-
-// Drafts of this user that were typed into in this browser and never reached the server, except the open one.
-export async function sendUnsent(open) {
-  for (const id of unsentIds()) {
-    const kept = unsent(id);
-    if (!kept || kept.refused || id === open) continue;
-    try {
-      const answer = await post(`/drafts/${id}/save`, { revision: kept.revision, fields: kept.fields });
-      const { errors, error } = await answer.json();
-      if (answer.ok && !Object.keys(errors).length) discard(id);
-      else if (answer.status === 404 || GONE.includes(error)) {
-        localStorage.setItem(storageKey(id), JSON.stringify({ ...kept, refused: true }));
-      }
-    } catch {
-      return; // the next connection tries again
-    }
-  }
-  expire(); // only what the server could have taken by now
-}
-
-// What the server refused for good: it stays here to be read and copied until somebody discards it.
-export function refusedTexts() {
-  const texts = (fields) => Object.entries(fields).filter(([name, value]) => value && !/_id$|^emergency$/.test(name));
-  return unsentIds()
-    .map((id) => ({ id, ...unsent(id) }))
-    .filter(({ refused }) => refused)
-    .map(({ id, at, fields }) => ({ id, at, text: texts(fields).map(([, value]) => value).join(" · ") || words.empty }));
-}
-
-export function discard(id) {
-  localStorage.removeItem(storageKey(id));
-}
-
-// Also what other users of this browser left: names and places do not lie here for ever.
-function expire() {
-  for (const key of Object.keys(localStorage).filter((one) => one.startsWith("cc-draft:"))) {
-    const [, owner, id] = key.split(":");
-    const kept = unsent(Number(id), owner);
-    if (kept?.at < Date.now() - KEEP) localStorage.removeItem(key);
   }
 }

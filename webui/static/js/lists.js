@@ -1,8 +1,8 @@
 // The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take.
-import { discard, refusedTexts, unsent } from "./draft.js";
 import { html } from "./net.js";
 import { form, openId, words } from "./pane.js";
 import { plainOf, refreshSoon } from "./parts.js";
+import { discard, refusedTexts, unsent } from "./unsent.js";
 
 const lists = document.getElementById("lists");
 
