@@ -123,3 +123,20 @@ def test_printing_leaves_the_list_alone(desk: Callable[..., Page]) -> None:
     assert not page.is_visible(".topbar")
     assert not page.is_visible(".filters")
     assert page.is_visible(".list")
+
+
+def test_a_journals_filter_applies_when_it_is_chosen_and_with_the_button_by_keyboard(desk: Callable[..., Page]) -> None:
+    page = desk()
+    page.goto("/journal")
+    page.select_option("#category", "2")
+    expect(page.get_by_text("Показати все")).to_be_visible()
+    expect(page.locator("#category")).to_have_value("2")
+    page.click(".filters a")
+    expect(page.get_by_text("Показати все")).to_have_count(0)
+    page.focus("#category")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#category")).to_have_value("2")
+    expect(page.get_by_text("Показати все")).to_have_count(0)
+    page.click(".search button")
+    expect(page.get_by_text("Показати все")).to_be_visible()

@@ -1,0 +1,287 @@
+"""Calls come to the desk in a real Chromium: forms open and close, nobody is disturbed, connections break (I3)."""
+
+import time
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from models.base import db
+from models.reports import Report
+from tests.browser.at_the_desk import bar, form_of, missed_elsewhere, refuse, ring, saved
+from tests.browser.conftest import hears_events
+from tests.helpers import eventually
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
+    """The whole way: it rings, the form is there before the receiver is lifted, F9 gives the number (I1, I3, I5)."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk).to_have_url(f"{site.url}/drafts/{draft}")
+    expect(bar(desk, call)).to_contain_text("+380 67 123 45 67")
+    expect(bar(desk, call)).to_contain_text("лінія 5-32-73")
+    eventually(lambda: desk.title().startswith("☎"), "the title says that it rings")
+    expect(desk.locator('#lines [data-line="53273"]')).to_have_attribute("data-state", "ringing")
+
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator("#executor_id")).to_have_value("1")
+    for text in ("Леніна", "4", "7"):
+        desk.keyboard.press("Tab")
+        desk.keyboard.type(text)
+    desk.keyboard.press("Enter")  # goes on, presses nothing
+    expect(desk.locator("#landmark")).to_be_focused()
+    desk.keyboard.press("Tab")
+    desk.keyboard.type("Не горить ліхтар біля під’їзду")
+    saved(desk)
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_have_text("№ 2026-0001".replace("2026", str(time.gmtime().tm_year)))
+    expect(desk.locator(".result")).to_contain_text("строк до")
+    expect(desk.locator(".result-facts")).to_contain_text("Соборна, 4, кв. 7")
+    expect(desk.locator("#side")).not_to_contain_text("буде нове повідомлення")
+    found = site.draft(draft)
+    assert (found.state, found.building, found.flat, found.text) == ("new", "4", "7", "Не горить ліхтар біля під’їзду")
+    expect(bar(desk, call)).to_contain_text(f"Повідомлення № {found.number}")
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    desk.keyboard.press("F2")  # the citizen asks once more for the number
+    expect(desk.locator(".result-number")).to_have_text(f"№ {found.number}")
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_the_strip_on_other_pages_leads_to_what_the_draft_is_by_now(site, desk):
+    """The call still rings here (a colleague's telephone took part), and its report is registered."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto("/journal")
+    hears_events(other)
+    link = other.locator("#strip a")
+    expect(link).to_have_text("Відкрити чернетку")
+    desk.select_option("#category_id", "1")
+    desk.fill("#landmark", "біля школи")
+    desk.fill("#text", "Не горить ліхтар")
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_be_visible()
+    expect(link).to_have_text("Відкрити повідомлення")
+    other.keyboard.press("F2")
+    expect(other).to_have_url(f"{site.url}/reports/{draft}")
+
+
+def test_typing_is_not_interrupted_by_a_second_call(site, desk):
+    """Rocket.Chat#3470: the focus, the caret and the field's place stay; F2 goes to the new call when I want it."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    field = desk.locator("#text")
+    field.press_sequentially("Не горить ліхтар")
+    field.evaluate("field => field.setSelectionRange(3, 3)")
+    place = field.bounding_box()
+    second, other_draft = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    expect(bar(desk, second)).to_contain_text("F2")
+    desk.keyboard.type("дуже ")
+    assert field.input_value() == "Не дуже горить ліхтар"
+    assert field.evaluate("field => field.selectionStart") == 8
+    assert field.bounding_box() == place
+    expect(field).to_be_focused()
+    expect(desk).to_have_url(f"{site.url}/drafts/{draft}")
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other_draft)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    assert site.draft(draft).text == "Не дуже горить ліхтар"
+    expect(desk.locator("#drafts")).to_contain_text("Не дуже горить")
+
+
+def test_a_third_and_fourth_call_move_nothing(site, desk):
+    """yaai#100: many calls are many bars in the room that is kept for them."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    top = desk.locator("#draft").bounding_box()
+    for number in range(3):
+        call, draft = ring(site, f"050111220{number}")
+        expect(bar(desk, call)).to_have_count(1)
+        expect(form_of(desk, draft)).to_be_visible()
+    assert desk.locator("#draft").bounding_box() == top
+
+
+def test_answered_elsewhere_closes_an_untouched_form_and_says_who(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    site.exchange.ring(call, 2)
+    site.exchange.answer(call, 2)
+    expect(desk.locator("#pane")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(form_of(desk, draft)).to_have_count(0)
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk).to_have_url(f"{site.url}/")
+    assert site.draft(draft).owner_id is None
+
+
+def test_answered_elsewhere_keeps_a_form_that_was_typed_in(site, desk):
+    call, draft = ring(site)
+    desk.locator("#text").press_sequentially("Почала писати")
+    site.exchange.answer(call, 2)
+    expect(desk.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    assert desk.locator("#text").input_value() == "Почала писати"
+    saved(desk)
+    assert site.draft(draft).text == "Почала писати"
+
+
+def test_a_call_on_another_line_opens_nothing_here(site, desk):
+    """zammad#2177: the pop is for whom it rings."""
+    call, _draft = site.exchange.call(line="53275")
+    expect(desk.locator('#lines [data-line="53275"]')).to_have_attribute("data-state", "ringing")
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_a_form_that_was_put_aside_does_not_come_back(site, desk):
+    """yaai#15: closed ones stay closed."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    site.exchange.ring(call, 2)
+    desk.reload()
+    hears_events(desk)
+    expect(bar(desk, call)).to_be_visible()
+    expect(form_of(desk, draft)).to_have_count(0)
+
+
+def test_a_reload_and_a_second_tab_show_the_same(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Яма на дорозі")
+    desk.fill("#street", "Невідома вулиця")
+    saved(desk)
+    desk.reload()
+    assert desk.input_value("#text") == "Яма на дорозі"
+    assert desk.input_value("#street") == "Невідома вулиця"
+    expect(bar(desk, call)).to_contain_text("РОЗМОВА")
+    second = desk.context.new_page()
+    second.goto(f"/drafts/{draft}")
+    hears_events(second)
+    assert second.input_value("#text") == "Яма на дорозі"
+    desk.fill("#text", "Яма на дорозі біля школи")
+    expect(second.locator("#text")).to_have_value("Яма на дорозі біля школи")
+    second.fill("#building", "12")
+    expect(desk.locator("#building")).to_have_value("12")
+    second.click('[data-act="register"]')
+    expect(second.locator("[data-error-summary]")).to_be_focused()
+
+
+def test_a_call_opens_in_one_tab_only(site, desk):
+    """Zammad, NethServer#7753: not in every tab; the one looked at last."""
+    desk.goto("/journal")
+    hears_events(desk)
+    second = desk.context.new_page()
+    second.goto("/")
+    hears_events(second)
+    third = desk.context.new_page()
+    third.goto("/")
+    hears_events(third)
+    third.bring_to_front()
+    call, draft = ring(site)
+    expect(form_of(third, draft)).to_be_visible()
+    expect(bar(second, call)).to_be_visible()
+    expect(second.locator(".desk-empty")).to_have_count(1)
+    expect(desk.locator("#strip a")).to_have_attribute("href", f"/drafts/{draft}")
+
+
+def test_a_draft_is_made_only_once_by_all_this(site, desk):
+    """Opening, reloading and typing make no second draft (yaai#15)."""
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.reload()
+    desk.fill("#text", "Яма")
+    saved(desk)
+    with site.app.app_context():
+        assert db.session.scalars(db.select(Report.id)).all() == [draft]
+
+
+def test_a_draft_opens_by_itself_after_one_failed_answer(site, desk):
+    desk.route("**/drafts/*", lambda route: refuse(route, 503, "База даних не відповідає"), times=1)
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+
+
+def test_a_call_that_came_while_a_field_had_the_focus_opens_when_the_desk_is_free(site, desk):
+    earlier = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    expect(desk.locator("#category_id")).to_be_focused()
+    call, draft = ring(site)
+    expect(bar(desk, call)).to_be_visible()
+    expect(form_of(desk, earlier)).to_be_visible()
+    desk.click("[data-close]")
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    for _second in range(2):  # the desk looks once a second, when its clocks go on
+        shown = bar(desk, call).locator(".bar-clock").inner_text()
+        expect(bar(desk, call).locator(".bar-clock")).not_to_have_text(shown)
+    expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_a_closed_stream_stays_closed(desk):
+    """Neither the network's return nor a question that was under way opens it again (events would come twice)."""
+    opened = desk.evaluate(
+        """async () => {
+          const desk = document.querySelector("script[src$='desk.js']").src;
+          const { Stream } = await import(desk.replace("desk.js", "stream.js"));
+          const Real = EventSource;
+          let opened = 0;
+          self.EventSource = class extends Real { constructor(url) { super(url); opened += 1; } };
+          const stream = new Stream(() => {});
+          const failing = stream.failed();
+          stream.close();
+          await failing;
+          stream.retryAt = 0;
+          stream.tick();
+          dispatchEvent(new Event("online"));
+          self.EventSource = Real;
+          return opened;
+        }"""
+    )
+    assert opened == 1
+
+
+def test_news_of_the_next_draft_are_not_lost_behind_a_slow_answer(site, desk):
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    held: list[Route] = []
+    desk.route(f"**/desk/side/{draft}", lambda route: held.append(route))
+    site.exchange.hang_up(first)
+    expect(bar(desk, first)).to_have_count(0)
+    eventually(lambda: desk.evaluate("1") and held, "the first draft's side is asked for")
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    site.exchange.hang_up(second)
+    expect(bar(desk, second)).to_have_count(0)
+    with desk.expect_response(f"**/desk/side/{other}"):
+        held[0].continue_()
+    assert len(held) == 1
+
+
+def test_of_two_calls_that_ring_the_key_takes_the_one_that_is_not_open(site, desk):
+    first, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(bar(desk, first).locator("[data-take]")).to_be_visible()
+    desk.focus("#text")  # so that the second call does not open by itself
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second).locator("[data-take]")).to_be_visible()
+    expect(bar(desk, first).locator("[data-take]")).to_be_hidden()
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    eventually(lambda: site.draft(other).owner_id is not None, "the second draft is mine")
+    assert site.draft(draft).owner_id is None
+    expect(bar(desk, first).locator("[data-take]")).to_be_visible()
+    expect(bar(desk, second).locator("[data-take]")).to_be_hidden()

@@ -1,0 +1,246 @@
+"""The form in a real Chromium: filled, ended and taken by keyboard, with what is known beside it (I4, I5, I6)."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
+from tests.browser.conftest import log_in
+from tests.desk_fixtures import PASSWORD
+from tests.helpers import eventually
+
+pytestmark = pytest.mark.browser
+PICTURE = Path(__file__).parent.parent / "artifacts" / "desk.png"  # the README's picture is made of this
+
+
+def test_a_street_by_its_former_name_shows_its_present_one_at_once_by_keyboard_alone(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    place = desk.locator("#building").bounding_box()
+    desk.keyboard.press("Tab")
+    desk.keyboard.type("леніна")
+    note = desk.locator("#street-note")
+    expect(note).to_have_text("✓ Соборна, колишня Леніна")  # while it is still being typed
+    assert desk.input_value("#street") == "леніна"
+    desk.keyboard.press("Tab")
+    expect(desk.locator("#street")).to_have_value("Соборна")
+    expect(note).to_have_text("✓ Соборна, колишня Леніна")
+    assert desk.locator("#building").bounding_box() == place
+    assert site.draft(draft).street_id is not None
+    desk.keyboard.press("Shift+Tab")
+    desk.keyboard.type("Невід")
+    saved(desk)
+    expect(note).to_be_empty()
+    desk.keyboard.press("Tab")
+    expect(note).to_contain_text("Такої вулиці немає")
+    desk.reload()
+    expect(note).to_contain_text("Такої вулиці немає")
+
+
+def test_a_consultation_is_one_key_and_can_be_undone(site, desk):
+    """I6: 70 % of calls."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.keyboard.press("F4")
+    expect(desk.locator(".result")).to_contain_text("Консультація")
+    assert site.draft(draft).state == "consultation"
+    desk.click("[data-reopen] button")
+    expect(form_of(desk, draft)).to_be_visible()
+    assert site.draft(draft).state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("key", "state"), [("Alt+5", "redirected"), ("Alt+6", "wrong_number"), ("Alt+7", "nuisance"), ("Alt+8", "dropped")]
+)
+def test_each_other_ending_has_a_key(site, desk, key, state):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.keyboard.press(key)
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    assert site.draft(draft).state == state
+
+
+def test_the_callers_open_reports_come_first(site, desk):
+    """zammad#3107: known by one key, and "is it about this one?" by another."""
+    call, earlier = ring(site)
+    site.exchange.answer(call, 1)
+    desk.select_option("#category_id", "1")
+    desk.fill("#street", "Київська")
+    desk.fill("#building", "12")
+    desk.fill("#text", "Не горить ліхтар")
+    desk.fill("#applicant_name", "Олена Коваль")
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_be_visible()
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    desk.keyboard.press("Escape")
+
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(desk.locator("#side")).to_contain_text("можливо: Олена Коваль")
+    desk.keyboard.press("Alt+1")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    expect(desk.locator(".who-said")).to_have_text("✓ Олена Коваль")
+    desk.select_option("#category_id", "1")
+    desk.fill("#street", "Київська")
+    desk.fill("#building", "12")
+    desk.fill("#text", "Ліхтар досі не горить, діти йдуть зі школи в темряві")
+    expect(desk.locator("#repeat")).to_contain_text("повторює")
+    saved(desk)
+    expect(desk.locator("#drafts")).to_contain_text("Вуличне освітлення")
+    desk.screenshot(path=PICTURE)
+    desk.keyboard.press("F6")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    assert (site.draft(draft).state, site.draft(draft).attached_to_id) == ("attached", earlier)
+
+
+def test_another_telephone_is_searched_as_soon_as_it_is_typed(site, desk):
+    """A hidden caller gives a telephone: whose it may be stands beside, and one key says so."""
+    earlier = site.exchange.call("0501112233")[1]
+    site.draft(earlier, state="consultation", applicant_name="Марія Лисенко")
+    call, draft = ring(site, "anonymous")
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#side")).to_contain_text("Запитайте телефон для передзвону")
+    desk.focus("#other_phone")
+    desk.keyboard.type("050 111-22-33")
+    desk.keyboard.press("Tab")
+    expect(desk.locator("#side")).to_contain_text("можливо: Марія Лисенко")
+    desk.keyboard.press("Alt+1")
+    expect(desk.locator(".who-said")).to_have_text("✓ Марія Лисенко")
+    expect(desk.locator("#applicant_name")).to_have_value("Марія Лисенко")
+
+
+def test_a_colleagues_draft_cannot_be_typed_into(site, desk, new_browser):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    desk.fill("#text", "Моє")
+    saved(desk)
+    other = new_browser().new_page()
+    log_in(other, "cherniavska")
+    other.goto(f"/drafts/{draft}")
+    expect(other.locator("#text")).to_be_disabled()
+    expect(other.locator("#draft-notice")).to_contain_text("З цією чернеткою працює Цапкова О. П.")
+    desk.keyboard.press("F8")
+    desk.click(f'[data-act="hand_over"][value="{id_of(site, "cherniavska")}"]')
+    expect(desk.locator("#pane")).to_contain_text("Чернетку передано")
+    other.reload()
+    expect(other.locator("#text")).to_be_enabled()
+    expect(other.locator("#text")).to_have_value("Моє")
+
+
+def test_the_form_works_without_scripts(site, chromium):
+    draft = ring(site)[1]
+    context = chromium.new_context(java_script_enabled=False, base_url=site.url, locale="uk-UA")
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("#login", "tsapkova")
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.goto(f"/drafts/{draft}")
+    page.fill("#text", "Яма на дорозі")
+    page.press("#street", "Enter")  # presses no button
+    page.click('[data-act="register"]')
+    expect(page.locator(".error-summary")).to_contain_text("Виберіть")
+    assert page.input_value("#text") == "Яма на дорозі"
+    page.select_option("#category_id", "1")
+    page.fill("#landmark", "біля школи")
+    page.click('[data-act="register"]')
+    expect(page.locator(".result-number")).to_be_visible()
+    context.close()
+    assert site.draft(draft).state == "new"
+
+
+def test_the_executor_follows_the_category_after_a_reload_too_until_somebody_chooses(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.select_option("#category_id", "1")
+    saved(desk)
+    desk.reload()
+    expect(desk.locator("#executor_id")).to_have_value("1")
+    desk.select_option("#category_id", "2")
+    expect(desk.locator("#executor_id")).to_have_value("2")
+    desk.select_option("#executor_id", "3")
+    saved(desk)
+    desk.reload()
+    desk.select_option("#category_id", "1")
+    expect(desk.locator("#executor_id")).to_have_value("3")
+
+
+def test_the_buttons_stand_in_one_row_while_it_rings(site, desk):
+    """The desks' screens are 1366 points wide."""
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator('[data-act="claim"]')).to_be_hidden()  # the bar has that button
+    assert in_one_row(desk)
+
+
+def test_a_missed_calls_draft_can_be_taken_from_its_row_of_buttons(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    site.exchange.hang_up(call)
+    expect(bar(desk, call)).to_have_count(0)
+    expect(desk.locator('[data-act="claim"]')).to_be_visible()
+    assert in_one_row(desk)
+    desk.click('[data-act="claim"]')
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+
+
+def in_one_row(desk: Page) -> bool:
+    """From the first button to «Відкласти»."""
+    first, last = desk.locator('[data-act="register"]'), desk.locator(".draft-acts [data-close]")
+    return abs(first.bounding_box()["y"] - last.bounding_box()["y"]) < 5
+
+
+def test_the_list_shows_what_is_saved_while_somebody_types_on(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#drafts")).to_contain_text("ще нічого не набрано")
+    desk.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#drafts")).to_contain_text("Яма на дорозі")
+    expect(desk.locator("#drafts")).not_to_contain_text("ще нічого не набрано")
+
+
+def test_who_oversees_sees_the_lines_change_and_keeps_what_is_open(site, new_browser):
+    page = new_browser().new_page()
+    log_in(page, "nachalnyk")
+    line = page.locator(".lines-now tr", has_text="5-32-75")
+    expect(line).to_contain_text("вільна")
+    call, draft = ring(site, line="53275", phone=2)
+    expect(line).to_contain_text("Дзвонить")
+    expect(line).to_contain_text("Чернявська С. І.")
+    site.exchange.answer(call, 2)
+    expect(line).to_contain_text("Розмова")
+    expect(line).to_contain_text("00:0")
+    site.exchange.hang_up(call)
+    expect(line).to_contain_text("вільна")
+    expect(page.locator(".today tr:last-child td").first).to_have_text("1")
+    missed = missed_elsewhere(site)
+    page.click(f'#missed [data-draft-link="{missed}"]')
+    expect(form_of(page, missed)).to_be_visible()
+    ring(site, line="54286", phone=3)
+    expect(page.locator('#lines [data-line="54286"]')).to_have_attribute("data-state", "ringing")
+    expect(form_of(page, missed)).to_be_visible()
+    page.click("[data-close]")
+    expect(page.locator(".lines-now")).to_contain_text("Сорокіна В. В.")  # not as it was before
+
+
+def test_on_a_telephone_who_calls_stands_above_the_form(site, new_browser):
+    page = new_browser(viewport={"width": 390, "height": 844}).new_page()
+    log_in(page, "tsapkova")
+    draft = ring(site)[1]
+    expect(form_of(page, draft)).to_be_visible()
+    call, who, form, more = (
+        page.locator(part).bounding_box() for part in (".bar", ".who-calls", "#draft", "#side-more")
+    )
+    assert call["y"] < who["y"] < form["y"] < more["y"]
+    page.click("[data-close]")
+    tops = [page.locator(part).bounding_box()["y"] for part in ("#live", ".desk-empty", "#missed")]
+    assert tops == sorted(tops)
+    assert who["height"] < 200
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
