@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,8 @@ class Heart:
             self._said = said
         except OSError as error:
             log.warning("the heartbeat of %s cannot be written: %s", self._part, error.strerror)
+            with suppress(OSError):  # alive all the same: what a former process wrote only gets older
+                os.utime(self._path)
 
 
 def read_beat(run_dir: Path, part: str) -> Beat | None:

@@ -54,6 +54,16 @@ def test_an_absent_server_is_not_silent(tmp_path: Path) -> None:
         probe_redis(tmp_path / "nothing.sock", 0.05)
 
 
+def test_a_part_started_anew_on_a_full_disk_is_alive(tmp_path: Path) -> None:
+    """What its former process wrote cannot be written anew, and is no sign of silence all the same."""
+    Heart(tmp_path, "listener").beat()
+    written = tmp_path / "listener.json"
+    os.utime(written, (0, 0))
+    (tmp_path / "listener.json.new").mkdir()  # the new file cannot be written
+    Heart(tmp_path, "listener").beat()
+    probe_heartbeat(tmp_path, "listener", 60.0)
+
+
 def test_an_old_heartbeat_is_silence(tmp_path: Path) -> None:
     with pytest.raises(Absent):
         probe_heartbeat(tmp_path, "listener", 0.0)

@@ -16,7 +16,7 @@ from models.lines import Line
 from models.overview import calls_since, drafts_at_work
 from models.people import Phone, Role
 from models.workdays import KYIV
-from webui.access import DESK_ROLES, allow
+from webui.access import allow
 from webui.news import phones_ringing, with_ringing
 
 bp = Blueprint("overview", __name__)
@@ -24,7 +24,7 @@ OVERSEERS = frozenset({Role.SUPERVISOR, Role.DISPATCHER})
 
 
 @bp.get("/desk/overview")
-@allow(*DESK_ROLES)
+@allow(*OVERSEERS)
 def overview() -> str:
     """The overview alone, for the page's script."""
     return render_template("desk/overview.html", **overview_parts())
