@@ -30,6 +30,7 @@ TABLE = {
     "health.status": EVERYONE,
     "health.parts": EVERYONE,
     "events.alive": EVERYONE,
+    "overview.overview": frozenset({Role.SUPERVISOR, Role.DISPATCHER}),
     "desk.desk": EVERYONE,  # sends the technical administrator to the state of the system
 }  # every other view: the desk's roles
 
