@@ -21,8 +21,9 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => {
-  const id = location.pathname.match(/^\/drafts\/(\d+)$/)?.[1];
-  if (id) pane.openDraft(Number(id), { push: false });
+  const id = Number(location.pathname.match(/^\/drafts\/(\d+)$/)?.[1] ?? 0);
+  if (id === pane.openId()) return; // a link to a field, or to a part of the page
+  if (id) pane.openDraft(id, { push: false });
   else pane.closePane();
 });
 
