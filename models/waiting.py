@@ -13,11 +13,15 @@ from models.telephone import withheld
 
 @dataclass
 class Missed:
-    """A number we did not speak with: its latest missed call, that call's draft, and how often it tried."""
+    """A number we did not speak with: its latest missed call, that call's draft, and how often it tried.
+
+    ``by`` is who works on a draft of its missed calls already: two must not call the same citizen back.
+    """
 
     call: Call
     draft: Report
     times: int = 1
+    by: User | None = None
 
 
 def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
@@ -26,7 +30,11 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
     A missed call is settled by a later talk with the number, or by ending its draft.
     """
     newest_first = (Call.started_at.desc(), Call.id.desc())
-    query = only_missed(select(Call, Report)).options(joinedload(Call.line)).order_by(*newest_first)
+    query = (
+        only_missed(select(Call, Report))
+        .options(joinedload(Call.line), joinedload(Report.owner))
+        .order_by(*newest_first)
+    )
     rows = session.execute(query.limit(limit * 5))
     found: dict[str, Missed] = {}
     for call, draft in rows:
@@ -35,6 +43,8 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
             found[key].times += 1
         elif len(found) < limit:
             found[key] = Missed(call, draft)
+        if key in found and found[key].by is None and draft.owner is not None and draft.owner.active:
+            found[key].by = draft.owner
     return list(found.values())
 
 

@@ -246,6 +246,19 @@ def test_lists_show_my_drafts_and_missed_calls_masked(exchange, mine):
     assert "111" not in lists.replace("\u00a0", "")
 
 
+def test_a_missed_call_says_what_to_do_and_who_does_it_already(exchange, mine, colleague):
+    """An earlier call of the same number counts too: two must not call the same citizen back."""
+    earlier = exchange.missed("0501112233", timedelta(minutes=9))[1]
+    draft = exchange.missed("0501112233", timedelta(minutes=5))[1]
+    assert "у роботі" not in mine.fetch("/desk/lists").text
+    assert "Візьміть чернетку й передзвоніть на" in mine.fetch(f"/drafts/{draft}").text
+    mine.post(f"/drafts/{earlier}/claim")
+    assert "у роботі: Цапкова О. П." in colleague.fetch("/desk/lists").text
+    page = mine.fetch(f"/drafts/{earlier}").text
+    assert re.search(r"Передзвоніть на <span class=\"number\">\+380.50.111.22.33</span>; завершіть чернетку", page)
+    assert "ередзвоніть" not in colleague.fetch(f"/drafts/{earlier}").text
+
+
 def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, mine, colleague):
     """Its owner was switched off: it is on a list of its own, open to all, until somebody takes it."""
     call, draft = exchange.call("0501112233")

@@ -31,7 +31,12 @@ function plain(event, take, mayClose) {
     (card ?? document).querySelector('[data-act="attach"]')?.click();
   } else if (event.key === "F8") toggleOther();
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
-  else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]") && mayClose()) press("[data-close]");
+  else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
+    const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
+    if (field) field.blur(); // the next one puts the draft aside
+    else if (mayClose()) press("[data-close]");
+    return !field; // the browser closes its own list of streets
+  }
   else return false;
   return true;
 }

@@ -17,7 +17,8 @@ function busy() {
 export async function callNews(now, before, lead) {
   const mine = (call) => Boolean(call && (call.rings_me || call.talking_to_me || call.owner_is_me));
   if (mine(now) || mine(before)) refreshLive();
-  if (now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
+  const taken = now.state === "missed" && now.owner !== before?.owner; // two must not call the same citizen back
+  if (taken || now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
   if (now.draft && now.draft === pane.openId()) await openDraftNews(now, before);
   if (!lead) return;
   if (now.draft && now.draft === pane.openId()) pane.markSeen(now.call);

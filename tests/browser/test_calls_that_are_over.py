@@ -1,0 +1,50 @@
+"""What the desk says of calls that are over: whose draft it is, and whom to call back (C1)."""
+
+import pytest
+from playwright.sync_api import expect
+
+from models.base import transaction
+from models.drafts import claim_draft
+from models.people import User
+from models.reports import Report
+from tests.browser.at_the_desk import bar, form_of, missed_elsewhere, ring
+from tests.desk_fixtures import user_id
+from tests.helpers import eventually
+
+pytestmark = pytest.mark.browser
+
+
+def test_escape_leaves_the_field_and_then_puts_the_draft_aside(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.locator("#text").press_sequentially("Яма")
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#text")).not_to_be_focused()
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(desk.locator(".desk-empty")).to_be_visible()
+    eventually(lambda: site.draft(draft).text == "Яма", "what was typed is saved")
+
+
+def test_a_draft_whose_call_is_over_says_so_while_the_next_one_rings(site, desk):
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(desk.locator("#who-title")).to_have_text("Хто дзвонить")
+    desk.locator("#text").press_sequentially("Яма")
+    site.exchange.hang_up(first)
+    second, _other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_contain_text("Відкрити чернетку")
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("#draft-head h2")).to_contain_text("Чернетка завершеного дзвінка")
+    expect(desk.locator("#who-title")).to_have_text("Хто дзвонив")
+
+
+def test_the_list_of_missed_calls_shows_who_works_on_one_as_soon_as_it_is_taken(site, desk):
+    draft = missed_elsewhere(site)
+    row = desk.locator(f'#missed [data-draft-link="{draft}"]')
+    expect(row).to_be_visible()
+    with site.app.app_context(), transaction() as session:
+        claim_draft(session, session.get_one(Report, draft), session.get_one(User, user_id("cherniavska")))
+    expect(row).to_contain_text("у роботі: Чернявська С. І.")
