@@ -32,7 +32,7 @@ from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
-from webui.form import LONGEST, stored_fields, street_note
+from webui.form import LONGEST, phone_note, stored_fields, street_note
 from webui.news import Listener, describe, news_of, with_ringing
 from webui.overview import overview_parts
 from webui.text import area_code
@@ -248,6 +248,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             "repeat": find_repeated(session, found),
             "colleagues": colleagues(session),
             "street": street_note(session, str(parts["fields"]["street"])),
+            "phone_note": phone_note(str(parts["fields"]["other_phone"]), area_code()),
             "call_note": note_of(found.call) if found.call else "",
         }
     parts |= side_parts(found)
@@ -261,8 +262,11 @@ def side_parts(found: Report) -> dict[str, object]:
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
+    nobody_said = caller.person is None and not caller.other_person
     return {
         "caller": caller,
+        # the only one offered whose number was confirmed: who registers is reminded
+        "one_known": caller.known[0] if nobody_said and len(caller.known) == 1 else None,
         "open_reports": own,
         "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),

@@ -36,7 +36,7 @@ from models.reports import Report, ReportState, find_report
 from webui import desk
 from webui.access import DESK_ROLES, allow
 from webui.errors import wants_page
-from webui.form import read_fields, stored_fields, street_note, typed_fields
+from webui.form import phone_note, read_fields, stored_fields, street_note, typed_fields
 from webui.text import area_code, row_id
 
 bp = Blueprint("drafts", __name__)
@@ -62,7 +62,8 @@ def claim(draft_id: int) -> ResponseReturnValue:
 def save(draft_id: int) -> ResponseReturnValue:
     """Save what was typed so far: ``{"revision": 3, "fields": {"text": "…"}}``, only the fields that changed.
 
-    Answers ``{"revision", "errors", "repeat"}``, and with a ``street`` what it is (`street_note`); 409 with
+    Answers ``{"revision", "errors", "repeat"}``, with a ``street`` what it is (`street_note`), with an
+    ``other_phone`` its ``phone_note``; 409 with
     ``error`` "taken" (and ``owner``), "saved_meanwhile" (with the stored ``revision`` and ``fields``) or
     "not_a_draft"; 401 when the session is over. ``errors`` names fields that were not saved because they cannot be.
     400 when it is none of this, 413 when it is longer than 64 kB.
@@ -86,6 +87,8 @@ def save(draft_id: int) -> ResponseReturnValue:
             answer = {"revision": draft.revision, "errors": errors, "repeat": _repeat(repeat)}
             if "street" in body["fields"]:
                 answer["street"] = street_note(session, str(body["fields"]["street"] or ""))
+            if "other_phone" in body["fields"]:
+                answer["phone_note"] = phone_note(str(body["fields"]["other_phone"] or ""), area_code())
         return answer
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         return _conflict(draft_id, trouble)

@@ -14,6 +14,7 @@ from models.drafts import DRAFT_FIELDS
 from models.people import Organisation
 from models.places import Category, meant_streets
 from models.reports import Report
+from models.telephone import to_e164, withheld
 from webui.text import row_id
 
 LONGEST_TEXT = 10_000  # characters
@@ -87,3 +88,10 @@ def street_note(session: Session, typed: str) -> dict[str, str]:
         return {"name": "", "note": _("There are several: %(names)s. Choose one from the list.", names=names)}
     unknown = _("This street is not in the list: choose one, or write it as a landmark.")
     return {"name": "", "note": unknown if typed.strip() else ""}
+
+
+def phone_note(typed: str, area_code: str) -> str:
+    """A warning about digits that are no telephone number; words alone ("through the neighbour") need none."""
+    if withheld(typed) or to_e164(typed, area_code):
+        return ""
+    return _("This number cannot be called: check its digits.")

@@ -2,8 +2,14 @@
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy.orm import Session
 
+from models.base import now, transaction
+from models.drafts import register_draft, save_draft
+from models.people import Person, PersonNumber, User
+from models.reports import Report
 from tests.browser.at_the_desk import form_of, ring
+from tests.desk_fixtures import Site, user_id
 
 pytestmark = pytest.mark.browser
 
@@ -52,3 +58,66 @@ def test_several_mistakes_are_listed_in_few_rows_and_the_cursor_is_at_the_first(
     expect(desk.locator(".error-summary h2")).to_have_text("Заповніть 3 поля")
     expect(desk.locator("#category_id")).to_be_focused()
     assert desk.locator("#category_id").bounding_box()["y"] - before["y"] < 120
+
+
+def test_a_telephone_that_cannot_be_called_is_told_once_it_is_left_and_until_it_is_changed(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    note = desk.locator("#phone-note")
+    desk.locator("#other_phone").press_sequentially("12")
+    desk.keyboard.press("Enter")
+    expect(note).to_contain_text("перевірте цифри")
+    desk.reload()
+    expect(note).to_contain_text("перевірте цифри")
+    desk.fill("#other_phone", "через сусідку")
+    desk.keyboard.press("Enter")
+    expect(note).to_be_empty()
+    assert site.draft(draft).other_phone == "через сусідку"
+
+
+def test_who_registers_is_reminded_of_the_one_known_person_until_somebody_says_who_calls(site, desk):
+    with site.app.app_context(), transaction() as session:
+        add_person(session, "Олена Кириченко", "+380671234567", user_id("tsapkova"))
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    hint = desk.locator(".name-hint")
+    expect(hint).to_have_text("Олена Кириченко? Alt 1 — так, Alt 0 — інша особа.")
+    desk.keyboard.press("Alt+0")
+    expect(hint).to_be_hidden()
+    desk.reload()
+    expect(hint).to_have_count(0)
+
+
+def test_the_key_adds_to_the_report_that_is_repeated_and_not_to_the_newest(site, desk):
+    repeated, newest = (report_of(site, category) for category in (1, 2))
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator(f'.open-report[data-report="{newest}"] kbd')).to_be_visible()
+    expect(desk.locator("#repeat")).to_be_hidden()
+    desk.select_option("#category_id", "1")
+    desk.fill("#landmark", "біля школи")
+    expect(desk.locator("#repeat")).to_contain_text("Те саме? Додати до нього F6")
+    expect(desk.locator(".open-report kbd")).to_be_hidden()
+    desk.keyboard.press("F6")
+    expect(desk.locator(".result-number")).to_be_visible()
+    assert site.draft(draft).attached_to_id == repeated
+
+
+def report_of(site: Site, category: int) -> int:
+    """A report of the caller's, near the school."""
+    call, draft = site.exchange.call()
+    with site.app.app_context(), transaction() as session:
+        report, me = session.get_one(Report, draft), session.get_one(User, user_id("tsapkova"))
+        values = {"category_id": category, "landmark": "біля школи", "text": "Те саме"}
+        save_draft(session, report, me, values, 0)
+        register_draft(session, report, me)
+    site.exchange.hang_up(call)
+    return draft
+
+
+def add_person(session: Session, name: str, number: str, confirmed_by: int) -> None:
+    person = Person(name=name)
+    session.add(person)
+    session.flush()
+    session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=confirmed_by, confirmed_at=now()))

@@ -96,6 +96,7 @@ export class DraftForm {
   // What the server knows about a street or a telephone is shown as soon as it is typed.
   leaves(field) {
     if (field.name === "street") this.showStreet();
+    if (field.name === "other_phone") this.showPhone();
     if (["street", "other_phone"].includes(field.name)) this.flush();
   }
 
@@ -171,7 +172,7 @@ export class DraftForm {
     return false;
   }
 
-  sent(fields, { revision, errors, repeat, street }) {
+  sent(fields, { revision, errors, repeat, street, phone_note }) {
     for (const [name, value] of Object.entries(fields)) if (!errors[name]) this.base[name] = value;
     this.revision = revision;
     const wrong = Object.values(errors);
@@ -181,6 +182,7 @@ export class DraftForm {
     this.saved(fields);
     this.showRepeat(repeat);
     if (street) this.showStreet({ ...street, typed: fields.street });
+    if (phone_note !== undefined) this.showPhone({ note: phone_note, typed: fields.other_phone });
     if (!this.dirty) this.show("saved");
     else if (wrong.length) this.show("kept");
     return !wrong.length;
@@ -215,11 +217,11 @@ export class DraftForm {
   showRepeat(repeat) {
     const place = document.getElementById("repeat");
     if (!place || this.closed) return;
-    place.replaceChildren();
+    const button = place.querySelector("button");
+    place.hidden = button.disabled = !repeat;
     if (!repeat) return;
-    const link = document.createElement("a");
-    Object.assign(link, { href: repeat.url, target: "_blank", textContent: `№\u00a0${repeat.number}` });
-    place.append("↻ ", `${words.repeats} `, link);
+    Object.assign(place.querySelector("a"), { href: repeat.url, textContent: `№\u00a0${repeat.number}` });
+    button.value = repeat.number;
   }
 
   // A former name gives way to the present one once the field is left; what is no street is said only then.
@@ -235,6 +237,15 @@ export class DraftForm {
       field.value = this.base.street = street.typed = street.name;
       this.remember();
     }
+  }
+
+  // A number that cannot be called is said once the field is left, and until it is changed.
+  showPhone(phone = this.phone) {
+    const field = this.field("other_phone");
+    const place = document.getElementById("phone-note");
+    if (!phone || !place || this.closed) return;
+    this.phone = phone;
+    place.textContent = field.value === phone.typed && document.activeElement !== field ? phone.note : "";
   }
 
   showConflicts() {

@@ -28,7 +28,7 @@ function plain(event, take, mayClose) {
   if (event.key === "F2") take();
   else if (event.key === "F6") {
     const card = document.activeElement?.closest(".open-report");
-    (card ?? document).querySelector('[data-act="attach"]')?.click();
+    (card ?? document).querySelector('[data-act="attach"]:not(:disabled)')?.click();
   } else if (event.key === "F8") toggleOther();
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
   else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
