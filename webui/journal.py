@@ -6,11 +6,13 @@ only a random word for it. An address with somebody else's word, or an old one, 
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_date
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -20,8 +22,9 @@ from models.journal import JournalFilter, find_reports
 from models.lines import Line
 from models.places import Category
 from models.reports import REGISTERED_STATES, ReportState
+from models.telephone import masked
 from webui.access import DESK_ROLES, allow
-from webui.text import row_id
+from webui.text import REPORT_BADGES, e164, row_id
 
 bp = Blueprint("journal", __name__)
 STATES = (*REGISTERED_STATES, *ENDINGS.values(), ReportState.ATTACHED)
@@ -46,6 +49,22 @@ class Question:
         """The journal's address with these filters."""
         given = {name: value for name, value in self.values.items() if value}
         return url_for("journal.journal", **given, **({"q": self.token} if self.token else {}), **more)
+
+    def in_words(self, categories: Sequence[Category], lines: Sequence[Line]) -> list[str]:
+        """The filters as paper names them; a telephone that was searched for is masked as in the list."""
+        words = []
+        if self.wanted.date_from:
+            words.append(_("from %(day)s", day=format_date(self.wanted.date_from, "long")))
+        if self.wanted.date_to:
+            words.append(_("to %(day)s", day=format_date(self.wanted.date_to, "long")))
+        words += [category.name for category in categories if category.id == self.wanted.category_id]
+        if self.wanted.state:
+            words.append(str(REPORT_BADGES[self.wanted.state].word))
+        words += [_("line %(number)s", number=line.number) for line in lines if line.id == self.wanted.line_id]
+        if self.text:
+            telephone = e164(self.text)
+            words.append(f"«{masked(telephone) if telephone else self.text}»")
+        return words
 
     @property
     def narrowed(self) -> bool:

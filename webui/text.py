@@ -86,6 +86,7 @@ def add_filters(app: Flask) -> None:
     """Give the templates their filters and words."""
     app.jinja_env.filters.update(
         kyiv=kyiv,
+        dated=dated,
         day=day,
         left=left,
         ago=ago,
@@ -113,6 +114,11 @@ def kyiv(at: datetime | None) -> str:
     if local.date() == today.date():
         return _("today, %(time)s", time=local.strftime("%H:%M"))
     return format_datetime(at, f"d'{NBSP}'MMMM, HH:mm" if local.year == today.year else f"d'{NBSP}'MMMM y, HH:mm")
+
+
+def dated(at: datetime) -> str:
+    """The whole date, for paper, which is read on another day: «23 листопада 2026, 22:15»."""
+    return format_datetime(at, f"d'{NBSP}'MMMM y, HH:mm")
 
 
 def day(at: datetime | None) -> str:

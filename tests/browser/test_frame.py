@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from models.base import transaction
+from models.base import now, transaction
 from models.reports import Report, ReportState
+from models.workdays import KYIV
 from tests.browser.conftest import log_in
 from tests.desk_fixtures import Site
 from tests.web_fixtures import register
@@ -140,3 +141,19 @@ def test_a_journals_filter_applies_when_it_is_chosen_and_with_the_button_by_keyb
     expect(page.get_by_text("Показати все")).to_have_count(0)
     page.click(".search button")
     expect(page.get_by_text("Показати все")).to_be_visible()
+
+
+def test_the_journal_on_paper_is_whole(site: Site, desk: Callable[..., Page]) -> None:
+    page = desk(viewport={"width": 1032, "height": 700})
+    page.goto("/journal?state=new")
+    page.emulate_media(media="print")
+    table = page.locator(".journal")
+    expect(table.locator("thead th")).to_have_count(6)
+    assert table.evaluate("table => table.getBoundingClientRect().right - innerWidth") <= 0
+    cut = """[...document.querySelectorAll(".journal :is(th, td, span)")].filter(
+      (part) => getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)"""
+    assert page.evaluate(f"{cut}.map((part) => part.textContent)") == []
+    when = table.locator("tbody time").first
+    assert not when.locator("span").is_visible()
+    assert str(now().astimezone(KYIV).year) in when.evaluate("time => getComputedStyle(time, '::before').content")
+    expect(page.locator(".paper").filter(has_text="Відібрано: Нове")).to_be_visible()
