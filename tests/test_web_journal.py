@@ -162,6 +162,24 @@ def test_mistakes_are_named_and_what_was_chosen_stays(browser: Browser) -> None:
             assert f'value="{value}"' in page.text
 
 
+def test_all_mistakes_are_told_together(browser: Browser) -> None:
+    page = browser.get("/journal?date_to=x&category=x&line=x").text
+    assert "Це не дата" in page
+    assert page.count("Такого запису немає") == 2
+    assert page.count('aria-invalid="true"') == 3
+
+
+def test_after_a_search_the_keyboard_stands_on_what_was_found(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Не горить ліхтар")
+    assert "autofocus" not in browser.get("/journal").text
+    found = browser.get(find(browser, text="ліхтар")[0]).text
+    assert re.findall(r"<a [^>]*autofocus", found) == re.findall(
+        rf'<a href="/reports/{report_id}"[^>]*autofocus', found
+    )
+    assert found.count("autofocus") == 1
+    assert re.search(r'<input [^>]*id="text"[^>]*autofocus', browser.get(find(browser, text="вулкан")[0]).text)
+
+
 def test_a_mistyped_page_does_not_break_the_journal(web: Flask, browser: Browser) -> None:
     register(web, "Не горить ліхтар")
     for query in ("before=x", "before=-5", "after=0", "before=99999999999999999999999", "before=1&after=1"):

@@ -129,14 +129,15 @@ def read_question() -> Question:
         errors["date_to"] = _("The period ends before it begins. Swap the two days.")
     if values["state"] not in ("", *STATES):
         errors["state"] = _("There is no such status. Choose one from the list.")
+    category_id, line_id = (_number(values, name, errors) for name in ("category", "line"))
     if not errors:
         asked.wanted = JournalFilter(
             text=asked.text,
             date_from=date_from,
             date_to=date_to,
             state=ReportState(values["state"]) if values["state"] else None,
-            category_id=_number(values, "category", errors),
-            line_id=_number(values, "line", errors),
+            category_id=category_id,
+            line_id=line_id,
         )
     return asked
 
