@@ -1,4 +1,4 @@
-"""One registered report: its facts, its history, the calls about it (W1, I10, A3)."""
+"""A report, or a call's record that ended otherwise: its facts, its history, the calls about it (W1, I10, A3)."""
 
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -20,9 +20,6 @@ def show(report_id: int) -> ResponseReturnValue:
 
     A draft is worked on at its own address.
     """
-    report = db.session.get(Report, report_id) or abort(404)
-    if report.state != ReportState.DRAFT:
-        log_look("report", report_id, "the report's page")
     return _page(report_id, full=False)
 
 
@@ -30,9 +27,6 @@ def show(report_id: int) -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
     """The same page with the applicant's numbers in full; the look is recorded (A3)."""
-    if db.session.get(Report, report_id) is None:
-        abort(404)
-    log_look("report", report_id, "number in the journal")
     return _page(report_id, full=True)
 
 
@@ -57,6 +51,7 @@ def _page(report_id: int, full: bool) -> ResponseReturnValue:
         abort(404)
     if report.state == ReportState.DRAFT:
         return redirect(url_for("desk.draft", draft_id=report.id))
+    log_look("report", report_id, "number on the report's page" if full else "the report's page")
     attached, repeats = (
         db.session.scalars(
             select(Report)
