@@ -65,10 +65,13 @@ class Network:
                 browser, _address = self._server.accept()
             except OSError:
                 return
-            if self._down:
+            try:
+                server = None if self._down else socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # the web has ended
+                server = None
+            if server is None:
                 browser.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._target))
             self._open.add(browser)
             for source, goal in ((browser, server), (server, browser)):
                 threading.Thread(target=self._pass, args=(source, goal, self._generation), daemon=True).start()
