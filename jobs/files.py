@@ -1,7 +1,9 @@
 """Writing files whole: a reader, a crash or a full disk meets the old content or the new one, never half of it."""
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -26,6 +28,17 @@ def write_whole(files: Mapping[Path, str], *, mode: int = 0o640, lasting: bool =
         drafts[path] = draft
     for path, draft in drafts.items():
         draft.replace(path)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Of the processes that are here for the same folder one goes on, the others wait for their turn."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _holds(path: Path, content: bytes) -> bool:

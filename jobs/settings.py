@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.files import write_whole
+from jobs.files import one_at_a_time, write_whole
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+_MADE_SECRETS = {"web", "ami_listen", "ami_dial"}
 
 
 class SettingsError(Exception):
@@ -176,14 +177,27 @@ def _check_ports(settings: Settings) -> None:
 def load_secrets(settings: Settings) -> dict[str, str]:
     """The site's generated secrets, made on first use in ``CC_VAR/secrets.json`` (mode 0600).
 
-    Keys: ``web`` (cookies and CSRF), ``ami_listen`` and ``ami_dial`` (Asterisk manager users).
+    Keys: ``web`` (cookies and CSRF), ``ami_listen`` and ``ami_dial`` (Asterisk manager users). Of several processes
+    that come first at once one makes them, and all get the same. Raises `SettingsError` when the file cannot be read
+    or is damaged.
     """
     path = settings.var / "secrets.json"
-    wanted = ("web", "ami_listen", "ami_dial")
+    if (found := _read_secrets(path)).keys() >= _MADE_SECRETS:
+        return found
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(path.parent):
+        found = _read_secrets(path)
+        found |= {name: secrets.token_urlsafe(32) for name in sorted(_MADE_SECRETS - found.keys())}
+        write_whole({path: json.dumps(found)}, mode=0o600)
+    return found
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    """What the file holds; nothing before it is made."""
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:
-        found = {}
+        return {}
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}): give it back to this user.") from error
     except ValueError:
@@ -193,9 +207,4 @@ def load_secrets(settings: Settings) -> dict[str, str]:
     )
     if not usable:
         raise SettingsError(f"{path} is damaged: move it away and start again, new secrets are made.")
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        found |= {name: secrets.token_urlsafe(32) for name in missing}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole({path: json.dumps(found)}, mode=0o600)
     return found

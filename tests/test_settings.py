@@ -4,7 +4,10 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -57,6 +60,21 @@ def test_secrets_are_made_once_and_kept_private(tmp_path: Path) -> None:
     assert min(len(secret) for secret in made.values()) >= 32
     assert stat.S_IMODE(os.stat(tmp_path / "secrets.json").st_mode) == 0o600
     assert json.loads((tmp_path / "secrets.json").read_text()) == made
+
+
+def test_processes_that_come_first_at_once_get_the_same_secrets(tmp_path: Path) -> None:
+    """Each would overwrite what another has taken already: Asterisk and the listener would not know each other."""
+    program = "import sys; from jobs.settings import *; sys.stdin.read(); print(load_secrets(load_settings()))"
+    environ = {**os.environ, "CC_VAR": str(tmp_path / "var")}
+    first_ones = [
+        subprocess.Popen([sys.executable, "-c", program], env=environ, stdin=PIPE, stdout=PIPE, text=True)
+        for _ in range(8)
+    ]
+    for process in first_ones:
+        process.stdin.close()  # they begin together
+    told = {process.stdout.read() for process in first_ones}
+    assert [process.wait(30) for process in first_ones] == [0] * 8
+    assert told == {f"{load_secrets(load_settings({'CC_VAR': str(tmp_path / 'var')}))}\n"}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "null", '"x"', '{"web": 5}', '{"web": "a\\nb"}', ""])
