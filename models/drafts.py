@@ -12,6 +12,7 @@ from models.people import User
 from models.places import Category
 from models.reports import (
     OPEN_STATES,
+    REPORT_TABLE,
     HistoryEvent,
     Report,
     ReportEvent,
@@ -67,13 +68,11 @@ DRAFT_FIELDS = (
     "applicant_name",
     "other_phone",
 )
-# how a draft ends without a report (I6)
+# how a draft ends without a report (I6); added to another report it ends by `attach_draft`
 ENDINGS = {
-    ReportEvent.CONSULTED: ReportState.CONSULTATION,
-    ReportEvent.REDIRECTED: ReportState.REDIRECTED,
-    ReportEvent.WRONG_NUMBER: ReportState.WRONG_NUMBER,
-    ReportEvent.NUISANCE: ReportState.NUISANCE,
-    ReportEvent.DROPPED: ReportState.DROPPED,
+    event: after
+    for (before, event), after in REPORT_TABLE.items()
+    if before == ReportState.DRAFT and event not in (ReportEvent.REGISTERED, ReportEvent.ATTACHED)
 }
 
 
@@ -106,13 +105,12 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
     claim at once exactly one gets it; until the transaction ends nobody else changes the draft.
     """
     former = draft.owner_id
-    switched_off = select(User.id).where(~User.active)
     session.execute(
         update(Report)
         .where(
             Report.id == draft.id,
             Report.state == ReportState.DRAFT,
-            Report.owner_id.is_(None) | (Report.owner_id == user.id) | Report.owner_id.in_(switched_off),
+            Report.nobodys | (Report.owner_id == user.id),
         )
         .values(owner_id=user.id)
         .execution_options(synchronize_session=False)
@@ -136,7 +134,7 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
 
 
 def save_draft(
-    session: Session, draft: Report, user: User, values: dict[str, object], revision: int, area_code: str = ""
+    session: Session, draft: Report, user: User, values: dict[str, object], revision: int, area_code: str
 ) -> None:
     """Save what was typed so far. ``values`` holds some of `DRAFT_FIELDS`; a local telephone among them can only be
     understood with the town's ``area_code``.

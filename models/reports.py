@@ -5,9 +5,10 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, TextClause, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, TextClause, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, now
@@ -176,9 +177,19 @@ class Report(Base):
         flat = f"кв. {self.flat}" if self.flat else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
+    @hybrid_property
+    def nobodys(self) -> bool:
+        """Whether the draft waits for somebody to work on it: without an owner, or of a person switched off."""
+        return self.owner is None or not self.owner.active
+
+    @nobodys.inplace.expression
+    @classmethod
+    def _nobodys(cls) -> ColumnElement[bool]:
+        return cls.owner_id.is_(None) | cls.owner_id.in_(select(User.id).where(~User.active))
+
     def open_to(self, user: User) -> bool:
-        """Whether the user may work on the draft: nobody's, one's own, or of somebody who was switched off."""
-        return self.owner_id in (None, user.id) or not self.owner.active
+        """Whether the user may work on the draft: one's own, or nobody's."""
+        return self.owner_id == user.id or self.nobodys
 
 
 class HistoryRow(Base):

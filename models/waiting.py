@@ -43,7 +43,7 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
             found[key].times += 1
         elif len(found) < limit:
             found[key] = Missed(call, draft)
-        if key in found and found[key].by is None and draft.owner is not None and draft.owner.active:
+        if key in found and found[key].by is None and not draft.nobodys:
             found[key].by = draft.owner
     return list(found.values())
 
@@ -68,10 +68,9 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
         session.scalars(
             select(Report)
             .outerjoin(Call, Call.id == Report.call_id)
-            .outerjoin(User, User.id == Report.owner_id)
             .where(
                 Report.state == ReportState.DRAFT,
-                or_(Report.owner_id.is_(None), ~User.active),
+                Report.nobodys,
                 or_(Call.id.is_(None), ~rings_or_missed),
             )
             .options(*(joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner)))

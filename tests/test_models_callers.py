@@ -94,7 +94,7 @@ def test_another_telephone_is_searched_too(exchange, session, me, called_from):
     person_with_number("Петро Коваль")
     draft = new_draft(exchange, session, called_from)
     with transaction():
-        save_draft(session, draft, me, {"other_phone": "(067) 123-45-67"}, 0)
+        save_draft(session, draft, me, {"other_phone": "(067) 123-45-67"}, 0, AREA_CODE)
     caller = caller_of(session, draft, AREA_CODE)
     assert not caller.anybody
     assert caller.other.number == OLENA
@@ -117,7 +117,7 @@ def test_a_draft_is_found_by_the_other_telephone_at_once(exchange, session, me):
 def test_no_other_telephone_is_searched_where_there_is_none(exchange, session, me, typed):
     draft = new_draft(exchange, session)
     with transaction():
-        save_draft(session, draft, me, {"other_phone": typed}, 0)
+        save_draft(session, draft, me, {"other_phone": typed}, 0, AREA_CODE)
     assert caller_of(session, draft, AREA_CODE).other is None
 
 
@@ -128,7 +128,7 @@ def test_who_is_known_by_another_telephone_does_not_get_the_one_called_from(exch
     for person_id, name in ((petro, ""), (None, "Олена Коваль")):
         draft = new_draft(exchange, session, "0661112233")
         with transaction():
-            save_draft(session, draft, me, {"other_phone": "0671234567"}, 0)
+            save_draft(session, draft, me, {"other_phone": "0671234567"}, 0, AREA_CODE)
             identify_caller(session, draft, me, person_id=person_id, name=name, area_code=AREA_CODE)
     assert {person.name for person in known_by(session, OLENA)} == {"Петро Коваль", "Олена Коваль"}
     assert known_by(session, "+380661112233") == []
@@ -190,7 +190,7 @@ def test_another_person_takes_back_the_number_that_this_draft_gave(exchange, ses
 def test_another_person_keeps_a_name_that_was_typed(exchange, session, me):
     draft = new_draft(exchange, session)
     with transaction():
-        save_draft(session, draft, me, {"applicant_name": "Марія"}, 0)
+        save_draft(session, draft, me, {"applicant_name": "Марія"}, 0, AREA_CODE)
     with transaction():
         deny_caller(session, draft, me)
     assert draft.applicant_name == "Марія"

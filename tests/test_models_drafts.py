@@ -23,7 +23,7 @@ from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import HistoryRow, ReportEvent, ReportState, move
 from models.workdays import add_working_days
-from tests.helpers import record_call
+from tests.helpers import AREA_CODE, record_call
 
 
 class Town:
@@ -56,7 +56,7 @@ class Town:
 
     def registered(self, number="0671234567", **changes):
         draft = self.draft(number)
-        save_draft(self.session, draft, self.alice, self.values(**changes), 0)
+        save_draft(self.session, draft, self.alice, self.values(**changes), 0, AREA_CODE)
         register_draft(self.session, draft, self.alice)
         return draft
 
@@ -79,7 +79,7 @@ def town(app):
 def test_registering_names_each_missing_field_and_keeps_what_was_typed(town, missing, field):
     """I5"""
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, town.values(**missing), 0)
+    save_draft(town.session, draft, town.alice, town.values(**missing), 0, AREA_CODE)
     with pytest.raises(RegistrationRefused) as refused:
         register_draft(town.session, draft, town.alice)
     assert [error.field for error in refused.value.errors] == [field]
@@ -122,9 +122,9 @@ def test_a_report_is_registered_once(town):
 def test_bob_cannot_save_register_or_end_what_alice_works_on(town):
     """I3"""
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, town.values(), 0)
+    save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
     acts = (
-        lambda: save_draft(town.session, draft, town.bob, {"text": "інше"}, 1),
+        lambda: save_draft(town.session, draft, town.bob, {"text": "інше"}, 1, AREA_CODE),
         lambda: register_draft(town.session, draft, town.bob),
         lambda: end_draft(town.session, draft, town.bob, ReportEvent.CONSULTED),
         lambda: hand_over_draft(town.session, draft, town.bob, town.bob),
@@ -134,7 +134,7 @@ def test_bob_cannot_save_register_or_end_what_alice_works_on(town):
             act()
         assert taken.value.owner is town.alice
     hand_over_draft(town.session, draft, town.alice, town.bob)
-    save_draft(town.session, draft, town.bob, {"text": "інше"}, 1)
+    save_draft(town.session, draft, town.bob, {"text": "інше"}, 1, AREA_CODE)
     assert draft.text == "інше"
 
 
@@ -142,7 +142,7 @@ def test_a_change_of_hands_leaves_one_row(town):
     """W1"""
     draft = town.draft()
     for revision in (0, 1):
-        save_draft(town.session, draft, town.alice, {"text": "перша"}, revision)
+        save_draft(town.session, draft, town.alice, {"text": "перша"}, revision, AREA_CODE)
     hand_over_draft(town.session, draft, town.alice, town.bob)
     claim_draft(town.session, draft, town.bob)
     rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == draft.id).order_by(HistoryRow.id))
@@ -153,26 +153,26 @@ def test_a_change_of_hands_leaves_one_row(town):
 
 def test_the_draft_of_somebody_switched_off_can_be_taken(town):
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0, AREA_CODE)
     assert not draft.open_to(town.bob)
     town.alice.active = False
     assert draft.open_to(town.bob)
-    save_draft(town.session, draft, town.bob, {"text": "друга"}, 1)
+    save_draft(town.session, draft, town.bob, {"text": "друга"}, 1, AREA_CODE)
     assert (draft.owner_id, draft.text) == (town.bob.id, "друга")
 
 
 def test_two_tabs_do_not_overwrite_each_other(town):
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0, AREA_CODE)
     with pytest.raises(SavedMeanwhile):
-        save_draft(town.session, draft, town.alice, {"text": "друга"}, 0)
+        save_draft(town.session, draft, town.alice, {"text": "друга"}, 0, AREA_CODE)
     assert (draft.text, draft.revision) == ("перша", 1)
 
 
 def test_what_was_registered_is_saved_no_more(town):
     report = town.registered()
     with pytest.raises(IllegalMove):
-        save_draft(town.session, report, town.alice, {"text": "інше"}, report.revision)
+        save_draft(town.session, report, town.alice, {"text": "інше"}, report.revision, AREA_CODE)
 
 
 def test_a_save_of_a_draft_as_it_was_before_it_was_registered_changes_nothing(town):
@@ -180,17 +180,17 @@ def test_a_save_of_a_draft_as_it_was_before_it_was_registered_changes_nothing(to
     report = town.registered()
     set_committed_value(report, "state", ReportState.DRAFT)
     with pytest.raises(IllegalMove):
-        save_draft(town.session, report, town.bob, {"text": "інше"}, report.revision)
+        save_draft(town.session, report, town.bob, {"text": "інше"}, report.revision, AREA_CODE)
     assert (report.state, report.text) == (ReportState.NEW, "Не горить ліхтар")
 
 
 def test_a_move_raises_the_revision(town):
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0)
+    save_draft(town.session, draft, town.alice, {"text": "перша"}, 0, AREA_CODE)
     end_draft(town.session, draft, town.alice, ReportEvent.CONSULTED)
     reopen_draft(town.session, draft, town.alice)
     with pytest.raises(SavedMeanwhile):
-        save_draft(town.session, draft, town.alice, {"text": "друга"}, 1)
+        save_draft(town.session, draft, town.alice, {"text": "друга"}, 1, AREA_CODE)
 
 
 @pytest.mark.parametrize("event", [ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.CONFIRMED])
@@ -205,7 +205,7 @@ def test_what_is_no_ending_ends_no_draft(town, event):
 def test_an_ending_can_be_undone_with_all_that_was_typed(town):
     """I6"""
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, town.values(), 0)
+    save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
     end_draft(town.session, draft, town.alice, ReportEvent.CONSULTED)
     assert draft.state == ReportState.CONSULTATION
     reopen_draft(town.session, draft, town.alice)
@@ -215,7 +215,7 @@ def test_an_ending_can_be_undone_with_all_that_was_typed(town):
 def test_a_call_about_a_report_leaves_a_row_on_it(town):
     """I6, I10"""
     report, draft = town.registered(), town.draft()
-    save_draft(town.session, draft, town.alice, {"text": "Коли зроблять?"}, 0)
+    save_draft(town.session, draft, town.alice, {"text": "Коли зроблять?"}, 0, AREA_CODE)
     attach_draft(town.session, draft, town.alice, report)
     assert (draft.state, draft.attached_to_id) == (ReportState.ATTACHED, report.id)
     rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id)).all()
@@ -259,14 +259,14 @@ def test_a_withheld_number_and_a_closed_report_are_no_repeat(town):
     for event in (ReportEvent.ACCEPTED, ReportEvent.COMPLETED, ReportEvent.CONFIRMED):
         move(town.session, first, event, town.alice)
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, town.values(), 0)
+    save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
     assert find_repeated(town.session, draft) is None
 
 
 def test_a_report_is_found_by_its_present_street(town):
     """W11: the street was corrected in the same transaction."""
     draft = town.draft()
-    save_draft(town.session, draft, town.alice, town.values(), 0)
-    save_draft(town.session, draft, town.alice, {"street_id": town.soborna.id}, 1)
+    save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
+    save_draft(town.session, draft, town.alice, {"street_id": town.soborna.id}, 1, AREA_CODE)
     assert "соборна" in draft.search_text
     assert "київська" not in draft.search_text

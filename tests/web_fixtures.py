@@ -14,6 +14,7 @@ from models.people import User
 from models.places import Category, Street
 from models.reports import Report, ReportEvent, move
 from tests.desk_fixtures import PASSWORD, Exchange, fill_desks, inside, user_id
+from tests.helpers import AREA_CODE
 from webui import create_app
 
 
@@ -88,7 +89,7 @@ def register(
             "executor_id": session.get_one(Category, category).organisation_id,
             **values,
         }
-        save_draft(session, draft, user, fields, draft.revision)
+        save_draft(session, draft, user, fields, draft.revision, AREA_CODE)
         register_draft(session, draft, user)
         draft.due_at = now() + due_in
         for event in events:

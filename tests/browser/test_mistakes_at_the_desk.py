@@ -10,6 +10,7 @@ from models.people import Person, PersonNumber, User
 from models.reports import Report
 from tests.browser.at_the_desk import form_of, ring
 from tests.desk_fixtures import Site, user_id
+from tests.helpers import AREA_CODE
 
 pytestmark = pytest.mark.browser
 
@@ -110,7 +111,7 @@ def report_of(site: Site, category: int) -> int:
     with site.app.app_context(), transaction() as session:
         report, me = session.get_one(Report, draft), session.get_one(User, user_id("tsapkova"))
         values = {"category_id": category, "landmark": "біля школи", "text": "Те саме"}
-        save_draft(session, report, me, values, 0)
+        save_draft(session, report, me, values, 0, AREA_CODE)
         register_draft(session, report, me)
     site.exchange.hang_up(call)
     return draft

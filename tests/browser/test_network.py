@@ -19,7 +19,7 @@ from models.reports import Report, ReportEvent
 from tests.browser.at_the_desk import bar, form_of, ring, saved
 from tests.browser.conftest import hears_events, log_in
 from tests.desk_fixtures import Site
-from tests.helpers import eventually
+from tests.helpers import AREA_CODE, eventually
 
 pytestmark = pytest.mark.browser
 _RESET = struct.pack("ii", 1, 0)  # close at once: the other end gets a reset
@@ -183,7 +183,7 @@ def test_a_report_that_was_registered_during_a_break_stands_beside_the_callers_d
 
     def register(session, report, she):
         fields = {"category_id": 1, "text": "Яма біля школи", "landmark": "біля школи", "executor_id": 1}
-        save_draft(session, report, she, fields, report.revision)
+        save_draft(session, report, she, fields, report.revision, AREA_CODE)
         register_draft(session, report, she)
 
     meanwhile(site, other, register)
