@@ -142,7 +142,7 @@ class Writer:
             self._changed.notify_all()
 
     def _write(self, batch: list[Told]) -> int:
-        """How many facts of the batch are done with: all, the first when it is to blame, none when to try again."""
+        """How many facts at the start of the batch are done with, written or not to be written; 0 is to try again."""
         if not batch:
             return 0
         try:
@@ -153,10 +153,13 @@ class Writer:
             if database_is_away(error):
                 self._trouble.note(f"The database cannot be written ({reason(error)}): calls wait to be written down.")
                 return 0
-            if len(batch) > 1:
-                return self._write(batch[:1])
-            log.error("%s was left to the reconciler: %s", type(batch[0]).__name__, type(error).__name__)
-            return 1
+            if len(batch) == 1:
+                log.error("%s was left to the reconciler: %s", type(batch[0]).__name__, type(error).__name__)
+                return 1
         finally:
             with suppress(Exception):  # a connection that cannot be given back is thrown away
                 db.session.remove()
+        done = 0  # one of them is to blame: the others shall not suffer
+        while done < len(batch) and self._write(batch[done : done + 1]):
+            done += 1
+        return done
