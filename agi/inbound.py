@@ -15,9 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agi.channel import Channel
 from agi.work import Work
-from jobs.callfacts import Began, apply
+from jobs.callfacts import apply
 from jobs.pbx import route
 from models.base import db, now, reason, transaction
+from models.intake import Began
 from models.lines import Line, ring_order
 
 ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
-from jobs.callfacts import Began
 from jobs.factwriter import Trouble, Writer
 from models.base import reason
+from models.intake import Began
 
 T = TypeVar("T")
 

@@ -31,7 +31,7 @@ from models.calls import (
     note_ringing,
 )
 from models.drafts import TakenByAnother, claim_draft, open_draft
-from models.intake import complete_inbound, record_inbound
+from models.intake import Began, record_inbound
 from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import ReportState
@@ -46,20 +46,9 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Began:
-    """A citizen called. ``call`` here and below is the unique id of the inbound trunk channel."""
-
-    call: str
-    dialled: str
-    number: str
-    name: str
-    at: datetime
-    recovered: bool = False
-
-
-@dataclass(frozen=True)
 class Rang:
-    """A phone began to ring; ``leg`` is the unique id of its channel, ``phone`` the name of its endpoint."""
+    """A phone began to ring. ``call`` here and below is the unique id of the inbound trunk channel, as in `Began`;
+    ``leg`` that of the phone's channel, ``phone`` the name of its endpoint."""
 
     call: str
     leg: str
@@ -124,7 +113,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
             if isinstance(fact, StillLive):
                 close_lost_calls(session, fact.systemname, set(fact.channels), fact.at)
             elif isinstance(fact, Began):
-                calls[fact.call] = _note_began(session, calls.get(fact.call), fact, area_code)
+                calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:
                 continue
             elif isinstance(fact, HungUp):
@@ -136,21 +125,6 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
             else:
                 note_answered(session, call, fact.leg, phones.get(fact.phone), fact.at)
                 _give_draft(session, call, phones.get(fact.phone))
-
-
-def _note_began(session: Session, call: Call | None, began: Began, area_code: str) -> Call:
-    told = {
-        "dialled": began.dialled,
-        "number_received": began.number,
-        "caller_name": began.name,
-        "at": began.at,
-        "area_code": area_code,
-    }
-    if call is None:
-        call, _draft = record_inbound(session, uniqueid=began.call, recovered=began.recovered, **told)
-    else:
-        complete_inbound(session, call, **told)
-    return call
 
 
 def _give_draft(session: Session, call: Call, phone: Phone | None) -> None:

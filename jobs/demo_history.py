@@ -24,8 +24,8 @@ from jobs.demo_stories import (
 )
 from jobs.settings import Profile
 from models.calls import note_answered, note_hung_up, note_leg_ended, note_ringing
-from models.drafts import find_repeated
-from models.intake import record_inbound
+from models.drafts import find_repeated, open_draft
+from models.intake import Began, record_inbound
 from models.lines import Line
 from models.people import Person, Phone, User
 from models.places import Category, Street
@@ -124,15 +124,15 @@ class _History:
         """A call with the phones that rang for it; its draft, of the one who answered."""
         own = self.chance.randrange(len(self.town.lines))
         others = [place for place in range(len(self.town.lines)) if place != own]
-        call, draft = record_inbound(
-            self.session,
-            uniqueid=f"{self.town.profile.systemname}-{int(at.timestamp())}.{self.chance.randint(1, 9999)}",
+        began = Began(
+            call=f"{self.town.profile.systemname}-{int(at.timestamp())}.{self.chance.randint(1, 9999)}",
             dialled=self.town.lines[own].digits,
-            number_received=f"0{number.removeprefix('+380')}" if number else "anonymous",
-            caller_name="",
+            number=f"0{number.removeprefix('+380')}" if number else "anonymous",
+            name="",
             at=at,
-            area_code=self.town.profile.area_code,
         )
+        call = record_inbound(self.session, began, self.town.profile.area_code)
+        draft = open_draft(self.session, call)
         own_answers = answered and self.chance.random() < 0.85
         answers = own if own_answers else self.chance.choice(others)
         rang = [(own, 0)] if own_answers else [(own, 0), *((other, STEP_SECONDS) for other in others)]

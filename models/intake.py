@@ -1,6 +1,7 @@
 """Recording an inbound call: the one door through which AGI script, listener and reconciler all go (I1)."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -9,80 +10,66 @@ from models.base import announce, insert_new
 from models.calls import Call, earliest, find_call
 from models.drafts import make_draft, open_draft, reachable_at
 from models.lines import find_line
-from models.reports import Report
 from models.search import search_text
 from models.telephone import to_e164
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-def record_inbound(
-    session: Session,
-    *,
-    uniqueid: str,
-    dialled: str,
-    number_received: str,
-    caller_name: str,
-    at: datetime,
-    area_code: str,
-    recovered: bool = False,
-) -> tuple[Call, Report]:
-    """Find or make the call with this inbound channel, and its draft. Safe to run at the same time by several.
+@dataclass(frozen=True)
+class Began:
+    """A citizen called, as the exchange tells it: number and name as received, the line as the dialplan knows it.
 
-    ``dialled`` is the line as the dialplan knows it (digits); a line that is not ours leaves ``line_id`` empty. What
-    the caller sent is kept as received, cut to the columns' widths and freed of control characters, and never
-    stops the call. A call that is there already is completed (`complete_inbound`).
+    ``call`` is the unique id of the inbound trunk channel; ``recovered``: told by the CEL file.
     """
-    line = find_line(session, dialled)
-    call = insert_new(
-        session,
-        Call,
-        uniqueid=uniqueid,
-        line_id=line.id if line else None,
-        number_received=printable(number_received)[:128],
-        number=to_e164(number_received, area_code),
-        caller_name=printable(caller_name)[:128],
-        started_at=at,
-        recovered=recovered,
-    )
-    if call is not None:
-        draft = make_draft(session, call)
-    else:
-        call = find_call(session, uniqueid)
-        draft = open_draft(session, call)
-        complete_inbound(
+
+    call: str
+    dialled: str  # digits
+    number: str
+    name: str
+    at: datetime
+    recovered: bool = False
+
+
+def record_inbound(session: Session, began: Began, area_code: str, known: Call | None = None) -> Call:
+    """Find or make the call and its draft (I1). Safe to run at the same time by several.
+
+    ``known`` spares asking for a call that the caller has found already. A line that is not ours leaves ``line_id``
+    empty. What the citizen sent is kept as received, cut to the columns' widths and freed of control characters, and
+    never stops the call. To a call that is there already is added what was not known of it, and the earliest time.
+    """
+    if known is None:
+        line = find_line(session, began.dialled)
+        call = insert_new(
             session,
-            call,
-            dialled=dialled,
-            number_received=number_received,
-            caller_name=caller_name,
-            at=at,
-            area_code=area_code,
+            Call,
+            uniqueid=began.call,
+            line_id=line.id if line else None,
+            number_received=printable(began.number)[:128],
+            number=to_e164(began.number, area_code),
+            caller_name=printable(began.name)[:128],
+            started_at=began.at,
+            recovered=began.recovered,
         )
-    return call, draft
+        if call is not None:
+            make_draft(session, call)
+            return call
+        known = find_call(session, began.call)
+    _complete(session, known, began, area_code)
+    return known
 
 
-def complete_inbound(
-    session: Session,
-    call: Call,
-    *,
-    dialled: str,
-    number_received: str,
-    caller_name: str,
-    at: datetime,
-    area_code: str,
-) -> None:
-    """Add to a call what was not known of it before, to its draft too, and the earliest time."""
-    if call.line_id is None and (line := find_line(session, dialled)) is not None:
+def _complete(session: Session, call: Call, began: Began, area_code: str) -> None:
+    if call.line_id is None and (line := find_line(session, began.dialled)) is not None:
         call.line_id = open_draft(session, call).line_id = line.id
-    if number_received and not call.number_received:
-        call.number_received = printable(number_received)[:128]
-        call.number = to_e164(number_received, area_code)
+    if began.number and not call.number_received:
+        call.number_received = printable(began.number)[:128]
+        call.number = to_e164(began.number, area_code)
         draft = open_draft(session, call)
         draft.contact_number = reachable_at(draft, area_code)
         draft.search_text = search_text(draft)
-    call.caller_name = call.caller_name or printable(caller_name)[:128]
-    call.started_at = earliest(call.started_at, at)
+    call.caller_name = call.caller_name or printable(began.name)[:128]
+    call.started_at = earliest(call.started_at, began.at)
     if session.is_modified(call):
         announce(session, "call", call.id)
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from models.base import db
 from models.calls import Call
-from models.intake import record_inbound
+from models.drafts import open_draft
+from models.intake import Began, record_inbound
 from models.lines import Line, RingStep
 from models.people import Phone, User
 from models.reports import Report
@@ -82,14 +83,6 @@ def record_call(
     at: datetime = START,
 ) -> tuple[Call, Report]:
     """A citizen called: the call, one of its own without a ``uniqueid``, and its draft."""
-    made = record_inbound(
-        session,
-        uniqueid=uniqueid or f"test-{next(_calls)}",
-        dialled=line,
-        number_received=number,
-        caller_name=name,
-        at=at,
-        area_code=AREA_CODE,
-    )
-    session.flush()  # both have their ids
-    return made
+    call = record_inbound(session, Began(uniqueid or f"test-{next(_calls)}", line, number, name, at), AREA_CODE)
+    session.flush()  # it has its id
+    return call, open_draft(session, call)

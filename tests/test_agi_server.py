@@ -18,11 +18,11 @@ from sqlalchemy import select
 from agi.server import AgiServer
 from agi.work import Work, Workers
 from jobs.app import bare_app
-from jobs.callfacts import Began
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings
 from models.base import db, now
 from models.calls import Call
+from models.intake import Began
 from tests.agi_fixtures import Asterisk, call, environment, fill_town
 from tests.helpers import eventually, free_port
 
