@@ -28,7 +28,7 @@ def log_in(site: Site, login: str) -> str:
     return "; ".join(cookies)
 
 
-class Listener:
+class EventStream:
     """A browser's EventSource: all that arrived, in order, as (event, id, data)."""
 
     def __init__(self, site: Site, cookie: str, last: str = "", path: str = "/events") -> None:
@@ -66,8 +66,8 @@ class Listener:
         self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def listen(site: Site, login: str, last: str = "") -> Listener:
-    listener = Listener(site, log_in(site, login), last)
-    eventually(lambda: listener.of("state"), "the present state comes first")
-    assert listener.got[0][0] == "state"
-    return listener
+def listen(site: Site, login: str, last: str = "") -> EventStream:
+    stream = EventStream(site, log_in(site, login), last)
+    eventually(lambda: stream.of("state"), "the present state comes first")
+    assert stream.got[0][0] == "state"
+    return stream

@@ -16,7 +16,7 @@ from models.people import User
 from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Site, fill_desks, user_id
 from tests.helpers import eventually
-from tests.stream_fixtures import Listener, listen, log_in
+from tests.stream_fixtures import EventStream, listen, log_in
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, MISSED, SESSION_STREAMS, Hub, News
 from webui.news import load_news
@@ -74,24 +74,24 @@ def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
 
 def sleep(site: Site, cookie: str) -> str:
     """A browser hears the state and goes to sleep: the id of the last event that it knows."""
-    listener = Listener(site, cookie)
-    eventually(lambda: listener.of("state"), "the state")
-    listener.close()
-    assert re.fullmatch(r"\d+-\d+", listener.got[-1][1])
-    return listener.got[-1][1]
+    stream = EventStream(site, cookie)
+    eventually(lambda: stream.of("state"), "the state")
+    stream.close()
+    assert re.fullmatch(r"\d+-\d+", stream.got[-1][1])
+    return stream.got[-1][1]
 
 
 def wake(site: Site, cookie: str, last: str) -> list[tuple[str, str, dict]]:
     """What the browser is told first when it is back, up to the state. News of that moment may come once more."""
-    listener = Listener(site, cookie, last)
-    eventually(lambda: listener.of("state"), "the state again")
-    listener.close()
-    return told_first(listener)
+    stream = EventStream(site, cookie, last)
+    eventually(lambda: stream.of("state"), "the state again")
+    stream.close()
+    return told_first(stream)
 
 
-def told_first(listener: Listener) -> list[tuple[str, str, dict]]:
-    kinds = [kind for kind, _id, _data in listener.got]
-    return listener.got[: kinds.index("state") + 1]
+def told_first(stream: EventStream) -> list[tuple[str, str, dict]]:
+    kinds = [kind for kind, _id, _data in stream.got]
+    return stream.got[: kinds.index("state") + 1]
 
 
 def test_after_a_break_the_state_has_the_calls_that_ring(site):
@@ -121,7 +121,9 @@ def test_after_a_break_comes_what_became_of_calls_that_have_ended_meanwhile(site
     site.exchange.hang_up(call)
     site.exchange.hang_up(missed)
 
-    again = Listener(site, cookie, last if by_header else "", path="/events" if by_header else f"/events?after={last}")
+    again = EventStream(
+        site, cookie, last if by_header else "", path="/events" if by_header else f"/events?after={last}"
+    )
     eventually(lambda: again.of("state"), "the state")
     told = told_first(again)
     assert [(kind, data.get("call") or data.get("report")) for kind, _id, data in told] == [
@@ -163,29 +165,29 @@ def test_what_is_not_known_any_more_is_made_up_for_by_the_state_alone(site):
 
 
 def test_missed_calls_are_counted(site):
-    listener = listen(site, "nachalnyk")
-    assert listener.of("state")[0]["missed"] == 0
+    stream = listen(site, "nachalnyk")
+    assert stream.of("state")[0]["missed"] == 0
     site.exchange.missed("0501112233")
-    eventually(lambda: listener.of("call") and listener.of("call")[-1]["missed"] == 1, "the count rises")
+    eventually(lambda: stream.of("call") and stream.of("call")[-1]["missed"] == 1, "the count rises")
 
 
 def test_while_redis_is_away_the_screens_follow_by_the_database(site):
     """Promise 4: with Redis killed nothing is lost, only later (seconds); with Redis back it is at once again."""
-    listener = listen(site, "tsapkova")
+    stream = listen(site, "tsapkova")
     site.kill("redis")
     call, _draft = site.exchange.call()
-    known = lambda: call in [one["call"] for one in listener.of("state")[-1]["calls"]]  # noqa: E731
+    known = lambda: call in [one["call"] for one in stream.of("state")[-1]["calls"]]  # noqa: E731
     eventually(known, "the call is in a state", seconds=5)
-    told = len(listener.of("state"))
+    told = len(stream.of("state"))
     site.exchange.answer(call, 1)
-    eventually(lambda: listener.of("state")[-1]["calls"][0]["talking_to_me"], "the answer as well", seconds=5)
-    assert len(listener.of("state")) == told + 1  # the same state is not told again every second
+    eventually(lambda: stream.of("state")[-1]["calls"][0]["talking_to_me"], "the answer as well", seconds=5)
+    assert len(stream.of("state")) == told + 1  # the same state is not told again every second
     site.start_redis()
 
     def heard_by_event() -> bool:
         new = site.exchange.call()[0]
         time.sleep(0.2)
-        return bool(listener.last_of_call(new))
+        return bool(stream.last_of_call(new))
 
     eventually(heard_by_event, "events come again")
 
@@ -193,10 +195,10 @@ def test_while_redis_is_away_the_screens_follow_by_the_database(site):
 def test_a_browser_that_comes_while_redis_is_away_gets_the_state(site):
     site.kill("redis")
     call, _draft = site.exchange.call()
-    listener = listen(site, "tsapkova")
-    assert [one["call"] for one in listener.of("state")[0]["calls"]] == [call]
+    stream = listen(site, "tsapkova")
+    assert [one["call"] for one in stream.of("state")[0]["calls"]] == [call]
     later = site.exchange.call()[0]
-    eventually(lambda: later in [one["call"] for one in listener.of("state")[-1]["calls"]], "the next call", seconds=5)
+    eventually(lambda: later in [one["call"] for one in stream.of("state")[-1]["calls"]], "the next call", seconds=5)
 
 
 def test_a_hundred_idle_browsers_hear_a_call_and_leave_room_for_work(site):
@@ -206,7 +208,7 @@ def test_a_hundred_idle_browsers_hear_a_call_and_leave_room_for_work(site):
         for number in range(20):
             session.add(User(login=f"n{number}", name=f"N {number}", role=like.role, password_hash=like.password_hash))
     cookies = [log_in(site, f"n{number}") for number in range(20)]
-    crowd = [Listener(site, cookie) for cookie in cookies for _browser in range(ALL_STREAMS // 20)]
+    crowd = [EventStream(site, cookie) for cookie in cookies for _browser in range(ALL_STREAMS // 20)]
     assert len(crowd) == ALL_STREAMS == 100
     eventually(lambda: all(one.of("state") for one in crowd), "all have the state")
     call, _draft = site.exchange.call()
@@ -223,7 +225,7 @@ def test_one_session_has_six_streams_and_one_more_ends_the_oldest(site):
     cookie = log_in(site, "tsapkova")
     streams = []
     for _stream in range(SESSION_STREAMS + 2):
-        streams.append(Listener(site, cookie))
+        streams.append(EventStream(site, cookie))
         eventually(lambda: streams[-1].of("state"), "the state")
     eventually(lambda: streams[0].ended and streams[1].ended, "the two oldest end", seconds=BEAT_SECONDS / 2)
     call, _draft = site.exchange.call()
@@ -271,22 +273,22 @@ def test_the_stream_ends_when_its_user_is_switched_off_or_the_session_ended(site
 
 def test_the_session_is_looked_at_however_much_happens(site):
     """A stream that always has news ends for who was switched off as the quiet one does."""
-    listener = listen(site, "sorokina")
+    stream = listen(site, "sorokina")
     with site.app.app_context(), transaction() as session:
         session.get_one(User, user_id("sorokina")).active = False
     until = time.monotonic() + BEAT_SECONDS + 10
-    while not listener.ended and time.monotonic() < until:
+    while not stream.ended and time.monotonic() < until:
         with site.app.app_context():
             site.app.extensions["publisher"].publish("report", 1)
         time.sleep(0.2)
-    assert listener.ended
-    assert listener.of("report")
-    assert not listener.of("beat")
+    assert stream.ended
+    assert stream.of("report")
+    assert not stream.of("beat")
 
 
 def test_who_has_no_desk_or_no_session_has_no_stream(site):
-    assert Listener(site, "").answer.status == 401
-    assert Listener(site, log_in(site, "tekhnik")).answer.status == 403
+    assert EventStream(site, "").answer.status == 401
+    assert EventStream(site, log_in(site, "tekhnik")).answer.status == 403
 
 
 def test_a_browser_that_goes_is_forgotten(settings):

@@ -33,7 +33,7 @@ from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
 from webui.auth import home
 from webui.errors import wants_page
 from webui.form import LONGEST, phone_note, stored_fields, street_note
-from webui.news import Listener, describe, news_of, with_ringing
+from webui.news import Viewer, describe, news_of, with_ringing
 from webui.overview import overview_parts
 from webui.text import area_code
 
@@ -184,7 +184,7 @@ def live_parts() -> dict[str, object]:
     """Ringing for me, talking with me, or with a draft of mine: one bar each, the oldest call first."""
     session = db.session()
     me: User = current_user
-    listener = Listener(me.id, me.phone.id if me.phone else None)
+    viewer = Viewer(me.id, me.phone.id if me.phone else None)
     rows = session.execute(
         select(Call, Report)
         .outerjoin(Report, Report.call_id == Call.id)
@@ -199,7 +199,7 @@ def live_parts() -> dict[str, object]:
     ).unique()
     mine = []
     for call, found in rows:
-        seen = describe(news_of(call, found), listener)
+        seen = describe(news_of(call, found), viewer)
         if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
             mine.append((call, found, seen))
     callers = callers_of(session, [found for _call, found, _seen in mine if found], area_code())

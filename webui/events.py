@@ -34,7 +34,7 @@ from models.base import database_is_away, db
 from models.people import Phone, User
 from models.waiting import count_missed
 from webui.access import DESK_ROLES, EVERYBODY, allow
-from webui.news import CallNews, Listener, count_drafts, describe, load_news
+from webui.news import CallNews, Viewer, count_drafts, describe, load_news
 
 BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
@@ -225,18 +225,18 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
     told = ""  # the last state told, while nothing else was told since
     try:
         with app.app_context():
-            listener, checked = _listener(session_id), time.monotonic()
+            viewer, checked = _viewer(session_id), time.monotonic()
             # the id first: what happens between the two is in the state and comes once more
             newest = hub.newest()
             missed = hub.missed(last) if last else []
             news: News | None = hub.whole(newest)
-        if listener is not None:
-            yield from (_event(one, _data(one, listener)) for one in missed)
-        while listener is not None and hub.knows(client):
+        if viewer is not None:
+            yield from (_event(one, _data(one, viewer)) for one in missed)
+        while viewer is not None and hub.knows(client):
             if news is None:
                 yield "event: beat\ndata: {}\n\n"
             else:
-                text = _data(news, listener)
+                text = _data(news, viewer)
                 if not (news.whole and text == told):
                     yield _event(news, text)
                 told = text if news.whole else ""
@@ -246,7 +246,7 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
                 news = None
             if time.monotonic() - checked >= BEAT_SECONDS:  # however much there is to tell
                 with app.app_context():
-                    listener, checked = _listener(session_id), time.monotonic()
+                    viewer, checked = _viewer(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
 
@@ -256,17 +256,17 @@ def _event(news: News, data: str) -> str:
     return (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {data}\n\n"
 
 
-def _data(news: News, listener: Listener) -> str:
+def _data(news: News, viewer: Viewer) -> str:
     if news.report is not None:
         return json.dumps({"report": news.report})
-    counts = {"missed": news.missed, "drafts": dict(news.drafts).get(listener.user, 0)}
-    calls = [describe(call, listener) for call in news.calls]
+    counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0)}
+    calls = [describe(call, viewer) for call in news.calls]
     if news.whole:
-        return json.dumps({"user": listener.user, "calls": calls, **counts})
+        return json.dumps({"user": viewer.user, "calls": calls, **counts})
     return json.dumps((calls[0] if calls else {}) | counts)
 
 
-def _listener(session_id: str) -> Listener | None:
+def _viewer(session_id: str) -> Viewer | None:
     """The user of this session with their phone, or None once they are switched off or their sessions were ended."""
     user_id = int(session_id.split(":")[0])
     row = db.session.execute(
@@ -276,4 +276,4 @@ def _listener(session_id: str) -> Listener | None:
     ).first()
     if row is None or not row.active or row.role not in DESK_ROLES or session_id != f"{user_id}:{row.session_mark}":
         return None
-    return Listener(user_id, row.id)
+    return Viewer(user_id, row.id)

@@ -26,7 +26,7 @@ class CallNews:
 
 
 @dataclass(frozen=True)
-class Listener:
+class Viewer:
     """Who looks: decides what `describe` calls "me"."""
 
     user: int
@@ -86,19 +86,19 @@ def count_drafts(session: Session) -> tuple[tuple[int, int], ...]:
     return tuple((owner, drafts) for owner, drafts in rows)
 
 
-def describe(news: CallNews, listener: Listener) -> dict[str, object]:
-    """The call as one listener sees it: ids and states, nothing else.
+def describe(news: CallNews, viewer: Viewer) -> dict[str, object]:
+    """The call as one viewer sees it: ids and states, nothing else.
 
-    ``rings_me``: it rings on the listener's phone; ``talking_to_me``: that phone has the call, or had it last.
+    ``rings_me``: it rings on the viewer's phone; ``talking_to_me``: that phone has the call, or had it last.
     """
     return {
         "call": news.call,
         "draft": news.draft,
         "draft_state": news.draft_state,
         "state": news.state,
-        "rings_me": listener.phone is not None and listener.phone in news.ringing,
-        "talking_to_me": listener.phone is not None and listener.phone == news.talking_to,
-        "owner_is_me": news.owner == listener.user,
+        "rings_me": viewer.phone is not None and viewer.phone in news.ringing,
+        "talking_to_me": viewer.phone is not None and viewer.phone == news.talking_to,
+        "owner_is_me": news.owner == viewer.user,
         "owner": news.owner,
         "line": news.line,
     }
