@@ -1,8 +1,8 @@
 """Facts about inbound calls: the same whether the manager interface (AMI) or the CEL file tells them.
 
-Translate → decide → notify: the listener and the reconciler each translate what they read into these facts, the
-`Tracker` says which call a channel belongs to, `apply` hands them to the rules in `models`, and announcements follow
-the commit by themselves. Facts may come late, twice and in any order.
+Translate → decide → notify: `jobs.amifacts` and `jobs.celfacts` translate what is read into these facts, with what
+`jobs.callmemory` remembers; `apply` hands them to the rules in `models`, and announcements follow the commit by
+themselves. Facts may come late, twice and in any order.
 
 That somebody speaks is proved by a rung phone's channel becoming *up* (of receivers lifted at the same moment only
 the one that gets the citizen does), by the end of dialling with an answer, by entering or leaving the bridge, by
@@ -10,12 +10,9 @@ picking up, and by a finished transfer. Each of them is enough, so none of them 
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Hashable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -37,12 +34,8 @@ from models.people import Phone
 from models.reports import ReportState
 
 TRUNK = "PJSIP/trunk-"
-KEPT = 5000  # calls and legs that are remembered
 _PHONE = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
 _UNTOLD = ("", "<unknown>")
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -77,7 +70,7 @@ class LegEnded:
 
 
 @dataclass(frozen=True)
-class HungUp:
+class CallEnded:
     """The citizen's channel is gone; ``cause`` is the Q.850 cause, None when it was not told."""
 
     call: str
@@ -94,7 +87,8 @@ class StillLive:
     at: datetime
 
 
-Fact = Began | Rang | Answered | LegEnded | HungUp
+Progress = Rang | Answered | LegEnded | CallEnded
+Fact = Began | Progress
 Told = Fact | StillLive
 
 
@@ -116,7 +110,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:
                 continue
-            elif isinstance(fact, HungUp):
+            elif isinstance(fact, CallEnded):
                 note_hung_up(session, call, fact.at, fact.cause)
             elif isinstance(fact, Rang):
                 note_ringing(session, call, fact.leg, phones.get(fact.phone), fact.at)
@@ -132,97 +126,6 @@ def _give_draft(session: Session, call: Call, phone: Phone | None) -> None:
     if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
         with suppress(TakenByAnother, IllegalMove):  # somebody was quicker, or has ended it already
             claim_draft(session, draft, phone.user)
-
-
-class Tracker:
-    """Remembers which call a channel belongs to, and what is known of each call; bounded.
-
-    The link id is not enough: it changes when calls are transferred or picked up. So the legs that were rung,
-    picked up or transferred to are remembered one by one.
-    """
-
-    def __init__(self) -> None:
-        self._began: _Recent[str, Began] = _Recent(KEPT)
-        self._told: _Recent[str, Began] = _Recent(KEPT)
-        self._legs: _Recent[str, tuple[str, datetime]] = _Recent(KEPT)
-        self._waiting: _Recent[str, list[Fact]] = _Recent(KEPT)
-        self._ended: _Recent[str, LegEnded] = _Recent(KEPT)
-        self._said: _Recent[tuple[type, str, str], datetime] = _Recent(2 * KEPT)
-
-    def belongs(self, leg: str, call: str, since: datetime) -> None:
-        """This phone's channel is one end of ``call`` since then; before, it may have talked to a colleague."""
-        known, earlier = self._legs.get(leg, ("", since))
-        self._legs.keep(leg, (call, min(since, earlier) if known == call else since))
-
-    def call_of(self, leg: str, linkedid: str, at: datetime) -> str:
-        """The call that a phone's channel belonged to at that time, or its link id when nothing better is known."""
-        call, since = self._legs.get(leg, (linkedid, at))
-        return call if at >= since else linkedid
-
-    def hear(self, began: Began, *, tell: bool) -> list[Fact]:
-        """A citizen's channel was seen. Returns what is to be told now: nothing, unless ``tell`` is set or facts
-        about this call came before."""
-        known = self._began.get(began.call)
-        if known is not None:
-            began = replace(
-                known,
-                dialled=known.dialled or began.dialled,
-                number=known.number or began.number,
-                name=known.name or began.name,
-                at=min(known.at, began.at),
-            )
-        self._began.keep(began.call, began)
-        waited = self._waiting.pop(began.call, [])
-        told = self._told.get(began.call)
-        if began == told or not (tell or waited or told):
-            return waited
-        self._told.keep(began.call, began)
-        return [began, *waited]
-
-    def tell(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
-        """The fact, with the beginning of its call before it when that has not been told yet.
-
-        Nothing when the same was told before, of an earlier moment: one answer has four proofs, and screens need not
-        hear of it four times. A fact about a call whose beginning is unknown is told (its row may be there from
-        before a restart) and kept, to be told again should the beginning be heard of later.
-        """
-        key = (type(fact), fact.call, "" if isinstance(fact, HungUp) else fact.leg)
-        if self._said.get(key, fact.at + timedelta(1)) <= fact.at:
-            return []
-        self._said.keep(key, fact.at)
-        return [*self._with_beginning(fact), *self._with_end(fact)]
-
-    def _with_end(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
-        """The leg's end, when it was heard of before anybody knew which call the leg belongs to."""
-        if isinstance(fact, LegEnded):
-            self._ended.keep(fact.leg, fact)
-        elif not isinstance(fact, HungUp) and (ended := self._ended.get(fact.leg)) and ended.call != fact.call:
-            return self.tell(replace(ended, call=fact.call))
-        return []
-
-    def _with_beginning(self, fact: Rang | Answered | LegEnded | HungUp) -> list[Fact]:
-        began = self._began.get(fact.call)
-        if began is None:
-            waiting = self._waiting.get(fact.call, [])
-            self._waiting.keep(fact.call, [*waiting, fact][:100])
-        elif fact.call not in self._told:
-            self._told.keep(fact.call, began)
-            return [began, fact]
-        return [fact]
-
-
-class _Recent(OrderedDict[Key, Value]):
-    """A dictionary that forgets its oldest entries."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def keep(self, key: Key, value: Value) -> None:
-        self[key] = value
-        self.move_to_end(key)
-        if len(self) > self._limit:
-            self.popitem(last=False)
 
 
 def citizen_began(

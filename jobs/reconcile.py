@@ -6,13 +6,11 @@ moves in the same transaction as the facts.
 """
 
 import argparse
-import json
 import logging
 import signal
 import sys
 import threading
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flask import Flask
@@ -20,21 +18,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
-from jobs.callfacts import (
-    TRUNK,
-    Answered,
-    Began,
-    Fact,
-    HungUp,
-    LegEnded,
-    Rang,
-    Tracker,
-    apply,
-    citizen_began,
-    moment,
-    phone_of,
-)
-from jobs.celfile import Place, first_channels, last_change, parse, read_lines
+from jobs.callfacts import Answered, Began, CallEnded, Fact, LegEnded, Rang, apply
+from jobs.callmemory import Legs
+from jobs.celfacts import suspect, understand
+from jobs.celfile import Place, last_change, parse, read_lines
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import Settings, SettingsError
@@ -48,77 +35,6 @@ ALIKE = timedelta(seconds=1)  # by which the sources differ when they tell the s
 SILENT = 60.0  # seconds by which the file may be older than the newest call
 
 log = logging.getLogger(__name__)
-
-
-def understand(row: dict[str, str], tracker: Tracker) -> list[Fact]:
-    """The facts in one line of the file; most hold none."""
-    kind, channel, uniqueid, at = row["type"], row["channel"], row["uniqueid"], moment(row["time"])
-    extra = _json(row["extra"])
-    phone = phone_of(channel)
-    facts: list[Fact] = []
-    began = citizen_began(
-        channel=channel,
-        uniqueid=uniqueid,
-        linkedid=row["linkedid"],
-        context=row["context"],
-        exten=row["exten"],
-        number=row["number"],
-        name=row["name"],
-        at=at,
-    )
-    if began is not None:
-        facts.append(replace(began, recovered=True))
-    if channel.startswith(TRUNK) and kind in ("HANGUP", "CHAN_END"):
-        cause = extra.get("hangupcause")
-        facts.append(HungUp(uniqueid, at, cause if isinstance(cause, int) else None))
-    elif phone and kind in ("CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT"):
-        call = tracker.call_of(uniqueid, row["linkedid"], at)
-        fact = Rang if kind == "CHAN_START" else Answered
-        if call != uniqueid:
-            facts.append(fact(call, uniqueid, phone, at))
-    elif phone and kind in ("HANGUP", "CHAN_END"):
-        call = tracker.call_of(uniqueid, row["linkedid"], at)
-        if call != uniqueid:
-            facts.append(LegEnded(call, uniqueid, phone, at))
-    elif kind == "PICKUP":
-        leg, by = extra.get("pickup_channel_uniqueid", ""), phone_of(str(extra.get("pickup_channel", "")))
-        if by:
-            facts.append(Answered(tracker.call_of(uniqueid, row["linkedid"], at), str(leg), by, at))
-    elif kind == "ATTENDEDTRANSFER":
-        for citizen, colleague in (("transferee", "transfer_target"), ("transfer_target", "transferee")):
-            to = phone_of(str(extra.get(f"{colleague}_channel_name", "")))
-            if to and str(extra.get(f"{citizen}_channel_name", "")).startswith(TRUNK):
-                call, leg = extra.get(f"{citizen}_channel_uniqueid"), extra.get(f"{colleague}_channel_uniqueid")
-                facts.append(Answered(str(call), str(leg), to, at))
-    for fact in facts:
-        if isinstance(fact, Answered) and kind in ("PICKUP", "ATTENDEDTRANSFER"):
-            tracker.belongs(fact.leg, fact.call, at)
-    return facts
-
-
-def suspect(garbled: list[bytes], whole: list[dict[str, str]], systemname: str) -> list[Began]:
-    """The calls that are told of in cut or garbled lines, and in no whole line beside them: without number and line.
-
-    The time is in the unique id. A first channel that nothing shows to be a desk phone's may be a citizen's: better
-    one draft too many than a citizen lost.
-    """
-    colleagues = {row["uniqueid"] for row in whole if phone_of(row["channel"])}
-    found = {}
-    for line in garbled:
-        for uniqueid, channel in first_channels(line, systemname):
-            may_be_trunk = TRUNK.startswith(channel[: len(TRUNK)]) or not channel.startswith("PJSIP/")
-            if may_be_trunk and uniqueid not in colleagues:
-                at = moment(uniqueid.rpartition("-")[2].partition(".")[0])
-                found[uniqueid] = Began(uniqueid, dialled="", number="", name="", at=at, recovered=True)
-    return list(found.values())
-
-
-def _json(text: str) -> dict:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
@@ -142,7 +58,7 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
             return False  # it is only suspected: what is known is better
         if isinstance(fact, Began):
             return call.line_id is None or is_earlier(fact, call.started_at)
-        if isinstance(fact, HungUp):
+        if isinstance(fact, CallEnded):
             if fact.cause is None and call.cause is not None:
                 return False
             new_cause = fact.cause is not None and call.cause is None
@@ -169,7 +85,7 @@ class Reconciler:
         self._area_code = settings.profile.area_code
         self._mark = mark_name(settings)
         self._since = now()
-        self._tracker = Tracker()
+        self._legs = Legs()
 
     def read_on(self) -> bool:
         """Take the next piece of the file in; returns whether there was one.
@@ -213,7 +129,7 @@ class Reconciler:
             return False
         rows = [parse(line) for line in lines]
         whole = [row for row in rows if row is not None]
-        told = [fact for row in whole for fact in understand(row, self._tracker)]
+        told = [fact for row in whole for fact in understand(row, self._legs)]
         if len(whole) < len(lines):
             log.warning("%d cut or garbled lines in the CEL file were left out", len(lines) - len(whole))
             begun = {fact.call for fact in told if isinstance(fact, Began)}

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import event, select
 
 from jobs.ami import Event, Message
+from jobs.amifacts import understand
 from jobs.app import bare_app
-from jobs.callfacts import Answered, Began, HungUp, LegEnded, Rang, StillLive, Tracker, apply, citizen_began, phone_of
+from jobs.callfacts import Answered, Began, CallEnded, LegEnded, Rang, StillLive, apply, citizen_began, phone_of
+from jobs.callmemory import Legs, Teller
 from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
-from jobs.listener import Listener, understand
+from jobs.listener import Listener
 from models.base import db, now, transaction
 from models.calls import find_call
 from models.drafts import claim_draft
@@ -350,9 +352,9 @@ def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
 
 
 def test_what_has_four_proofs_is_told_once():
-    tracker = Tracker()
-    told = [fact for event in recorded("answered", "x") * 2 for fact in understand(heard(event), tracker)]
-    assert [type(fact) for fact in told] == [Began, Rang, Answered, HungUp, LegEnded]
+    legs, teller = Legs(), Teller()
+    told = [fact for event in recorded("answered", "x") * 2 for fact in understand(heard(event), legs, teller)]
+    assert [type(fact) for fact in told] == [Began, Rang, Answered, CallEnded, LegEnded]
 
 
 def heard(event: bytes) -> Event:
@@ -371,7 +373,7 @@ def test_the_log_holds_no_numbers(hasty_app, settings, caplog):
 
 def test_facts_about_unknown_calls_change_nothing(town):
     with transaction() as session:
-        told = [Rang("no", "leg", "admin1", now()), Answered("no", "leg", "admin1", now()), HungUp("no", now(), 16)]
+        told = [Rang("no", "leg", "admin1", now()), Answered("no", "leg", "admin1", now()), CallEnded("no", now(), 16)]
         apply(session, told, AREA_CODE)
     assert find("no") is None
 
@@ -379,7 +381,7 @@ def test_facts_about_unknown_calls_change_nothing(town):
 def test_a_phone_that_is_not_ours_still_counts_as_a_person(town):
     with transaction() as session:
         told = [Began("who", "53273", "0671234567", "", now()), Answered("who", "leg", "stranger", now())]
-        apply(session, [*told, HungUp("who", now(), 16)], AREA_CODE)
+        apply(session, [*told, CallEnded("who", now(), 16)], AREA_CODE)
     assert outcome("who") == ("ended", None, "5-32-73", "+380671234567", 1)
 
 
@@ -406,11 +408,11 @@ def test_a_call_that_goes_out_over_the_trunk_is_no_inbound_call():
     assert (leg, originated, inbound.call) == (None, None, "2")
 
 
-def test_what_the_tracker_remembers_is_bounded():
-    tracker = Tracker()
+def test_what_is_remembered_is_bounded():
+    legs, teller = Legs(), Teller()
     for number in range(12_000):
-        tracker.hear(Began(str(number), "53273", "", "", now()), tell=True)
-        tracker.tell(HungUp(f"unknown{number}", now(), 16))
-        tracker.belongs(f"leg{number}", str(number), now())
-    sizes = [len(kept) for kept in (tracker._began, tracker._told, tracker._legs, tracker._waiting)]
+        teller.hear(Began(str(number), "53273", "", "", now()), tell=True)
+        teller.tell(CallEnded(f"unknown{number}", now(), 16))
+        legs.join(f"leg{number}", str(number), now())
+    sizes = [len(kept) for kept in (teller._began, teller._told, legs._joined, teller._waiting)]
     assert sizes == [5000] * 4

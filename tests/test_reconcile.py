@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs.ami import Event, Message
+from jobs.amifacts import understand
 from jobs.app import bare_app
-from jobs.callfacts import Began, Tracker, apply
+from jobs.callfacts import Began, apply
+from jobs.callmemory import Legs, Teller
 from jobs.celfile import parse
 from jobs.heartbeat import read_beat
-from jobs.listener import understand
 from jobs.reconcile import Reconciler, mark_name, run
 from jobs.settings import PROFILES
 from models.base import db, now, transaction
@@ -66,11 +67,11 @@ def counts() -> tuple[int, int]:
 
 def listen_to(app, events: list[bytes]) -> None:
     """Write down what the listener would."""
-    tracker = Tracker()
+    legs, teller = Legs(), Teller()
     with transaction() as session:
         for event in events:
             message = Message(event.decode().strip().split("\r\n"))
-            apply(session, understand(Event(message), tracker), AREA_CODE)
+            apply(session, understand(Event(message), legs, teller), AREA_CODE)
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)
