@@ -21,7 +21,7 @@ from jobs.app import bare_app
 from jobs.callfacts import Answered, Began, CallEnded, Fact, LegEnded, Rang, apply
 from jobs.callmemory import Legs
 from jobs.celfacts import suspect, understand
-from jobs.celfile import Place, last_change, parse, read_lines
+from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import Settings, SettingsError
@@ -120,10 +120,31 @@ class Reconciler:
             return "There are calls but no CEL file: see whether Asterisk may write it."
         return "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on."
 
+    def tidy(self) -> str:
+        """Put a large or old file aside and delete what was read and kept long enough, for personal data stand in it.
+
+        Returns why that cannot be done, in one sentence; empty when all is well. For one process at a time.
+        """
+        with self._app.app_context():
+            try:
+                place = self._place()
+            finally:
+                db.session.remove()
+        detail = ""
+        try:
+            put_aside(self._settings.cel_file, time.time())
+            delete_read(self._settings.cel_file, place, time.time())
+        except OSError as error:
+            detail = f"The CEL file cannot be put aside or deleted ({error.strerror}): see who owns its folder."
+        return detail
+
+    def _place(self) -> Place | None:
+        mark = db.session.get(Mark, self._mark)
+        return Place.parse(mark.value) if mark is not None else None
+
     def _read_on(self) -> bool:
         session = db.session()
-        mark = session.get(Mark, self._mark)
-        before = Place.parse(mark.value) if mark is not None else None
+        before = self._place()
         lines, after = read_lines(self._settings.cel_file, before, time.time())
         if after is None or after == before:
             return False
@@ -163,7 +184,7 @@ class Reconciler:
 
 
 def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> None:
-    """Read on every 30 s until ``stop`` is set, and say every second that we live."""
+    """Read on and tidy up every 30 s until ``stop`` is set, and say every second that we live."""
     heart = Heart(settings.run_dir, "reconcile")
     due, detail = time.monotonic(), ""
     while not stop.is_set():
@@ -171,7 +192,8 @@ def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> No
             try:
                 more = reconciler.read_on()
                 due = time.monotonic() if more else time.monotonic() + EVERY
-                detail = "" if more else reconciler.trouble()
+                untidy = "" if more else reconciler.tidy()
+                detail = "" if more else reconciler.trouble() or untidy
             except OSError as error:
                 due, detail = (
                     time.monotonic() + SOON,

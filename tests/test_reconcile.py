@@ -1,11 +1,14 @@
 """Finding in the CEL file what nobody wrote down: real files, rotated, cut, garbled, read twice (I1)."""
 
+import errno
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,10 +20,9 @@ from jobs.amifacts import understand
 from jobs.app import bare_app
 from jobs.callfacts import Began, apply
 from jobs.callmemory import Legs, Teller
-from jobs.celfile import parse
 from jobs.heartbeat import read_beat
 from jobs.reconcile import Reconciler, mark_name, run
-from jobs.settings import PROFILES
+from jobs.settings import PROFILES, Settings
 from models.base import db, now, transaction
 from models.calls import Call, close_lost_calls
 from models.marks import Mark
@@ -58,6 +60,18 @@ def read_all(reconciler: Reconciler) -> int:
     while reconciler.read_on():
         pieces += 1
     return pieces
+
+
+@contextmanager
+def running(reconciler: Reconciler, settings: Settings) -> Iterator[None]:
+    """The part runs, and ends when it is told to."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def counts() -> tuple[int, int]:
@@ -288,24 +302,19 @@ def test_without_a_file_there_is_nothing_to_do(app, settings, reconciler):
 
 def test_while_the_database_is_locked_the_mark_does_not_move(settings, cel):
     app = bare_app(settings, lock_seconds=0.1)
-    stop = threading.Event()
     locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     append(cel, logged("answered", "cel"))
-    thread = threading.Thread(target=run, args=(Reconciler(app, settings), settings, stop), daemon=True)
-    thread.start()
-    beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
-    assert "database" in beat.detail
-    eventually(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
-    assert locker.execute("SELECT count(*) FROM marks").fetchone() == (0,)
-    locker.execute("COMMIT")
-    locker.close()
-    eventually(lambda: find("cel") and find("cel").ended_at, "the call")
-    assert outcome("cel") == expected("answered")
-    eventually(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
-    stop.set()
-    thread.join(10)
-    assert not thread.is_alive()
+    with running(Reconciler(app, settings), settings):
+        beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
+        assert "database" in beat.detail
+        eventually(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
+        assert locker.execute("SELECT count(*) FROM marks").fetchone() == (0,)
+        locker.execute("COMMIT")
+        locker.close()
+        eventually(lambda: find("cel") and find("cel").ended_at, "the call")
+        assert outcome("cel") == expected("answered")
+        eventually(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
 
 
 def test_a_lost_end_gets_its_true_time_and_cause(app, cel, reconciler):
@@ -382,14 +391,52 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
     with transaction() as session:
         apply(session, [Began("romny-1", "53273", "", "", now())], AREA_CODE)
-    stop = threading.Event()
-    thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
-    thread.start()
-    beat = eventually(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
-    assert (beat.ok, "CEL file" in beat.detail) == (False, True)
-    stop.set()
-    thread.join(10)
-    assert not thread.is_alive()
+    with running(reconciler, settings):
+        beat = eventually(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
+        assert (beat.ok, "CEL file" in beat.detail) == (False, True)
+
+
+def test_yesterdays_file_is_put_aside_and_deleted_a_month_later(app, settings, cel, reconciler, monkeypatch):
+    """Also when the part ended in between. Its calls are not forgotten, and those of the next file are read."""
+    monkeypatch.setattr("jobs.reconcile.EVERY", 0.1)
+    append(cel, logged("answered", "first"))
+    aside = cel.with_name("cel.csv.1")
+    with running(reconciler, settings):
+        eventually(aside.exists, "the file put aside")
+    append(cel, logged("abandoned", "second"))
+    os.utime(aside, (0, 0))
+    with running(Reconciler(app, settings), settings):
+        eventually(lambda: not aside.exists(), "the old file deleted")
+    assert read_beat(settings.run_dir, "reconcile").ok
+    assert (outcome("first"), outcome("second")) == (expected("answered"), expected("abandoned"))
+    assert counts() == (2, 2)
+
+
+@pytest.mark.parametrize("step", ["rename", "unlink"])
+def test_a_file_that_cannot_be_put_aside_is_told_and_read_all_the_same(
+    step, app, settings, cel, reconciler, monkeypatch
+):
+    """The folder is not ours to write in, or the disk is broken."""
+    append(cel, logged("answered", "first"))
+    read_all(reconciler)
+    if step == "unlink":
+        assert reconciler.tidy() == ""
+        os.utime(cel.with_name("cel.csv.1"), (0, 0))
+    append(cel, logged("answered", "second"))
+
+    def refused(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr("jobs.reconcile.EVERY", 0.1)
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(f"pathlib.Path.{step}", refused)
+        with running(reconciler, settings):
+            beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "a complaint")
+            assert "see who owns its folder" in beat.detail
+            append(cel, logged("abandoned", "third"))
+            eventually(lambda: find("third") and find("third").ended_at, "the next call")
+            broken.undo()
+            eventually(lambda: read_beat(settings.run_dir, "reconcile").ok, "a beat that is well again")
 
 
 def test_a_long_file_is_read_in_pieces(cel, reconciler):
@@ -399,12 +446,14 @@ def test_a_long_file_is_read_in_pieces(cel, reconciler):
 
 
 def test_once_reads_to_the_end_and_leaves(app, settings, cel):
+    """It puts nothing aside: beside the part that does, both would choose the same number."""
     append(cel, logged("answered", "cel"))
     environ = {"CC_VAR": str(settings.var), "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-m", "jobs.reconcile", "--once"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert outcome("cel") == expected("answered")
+    assert cel.exists()
 
 
 @pytest.mark.parametrize(
@@ -424,9 +473,3 @@ def test_a_line_put_in_by_a_caller_is_no_line(number, app, cel, reconciler):
     append(cel, logged("answered", "evil").replace(b"0671234567", number.encode()))
     read_all(reconciler)
     assert find("victim").state == "talking"
-
-
-def test_a_quoted_caller_name_is_read_whole():
-    line = b'"CHAN_START","1.5","u","l","c","x","e","067","a ""b"", c","","","{""extra"":""1""}","",""\n'
-    row = parse(line)
-    assert (row["name"], row["extra"]) == ('a "b", c', '{"extra":"1"}')

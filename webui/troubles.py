@@ -30,6 +30,9 @@ TROUBLES = {
     "The CEL file cannot be read: see who owns it.": _(
         "The exchange's file of calls (CEL) cannot be read: see who owns it."
     ),
+    "The CEL file cannot be put aside or deleted: see who owns its folder.": _(
+        "The exchange's file of calls (CEL) grows, it cannot be put aside: see who owns its folder."
+    ),
     "There are calls but no CEL file: see whether Asterisk may write it.": _(
         "There are calls but no file of calls (CEL): see whether the exchange may write it."
     ),

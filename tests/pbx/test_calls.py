@@ -2,12 +2,14 @@
 
 import os
 import re
+import time
 from collections import Counter
 from contextlib import ExitStack, closing
 
 import psutil
 import pytest
 
+from jobs.celfile import earlier_files, put_aside
 from jobs.demo_town import DEMO_USERS
 from tests.helpers import eventually
 from tests.pbx.screen import Screen
@@ -123,6 +125,35 @@ def test_every_call_has_one_right_draft_on_the_right_screen(town: Town) -> None:
         return all(after[name] <= count + tolerance.get(name, 0) for name, count in before.items())
 
     eventually(as_before, f"before {before}, after {footprint(town)}", 60)
+
+
+def test_no_call_is_lost_while_its_file_is_put_aside(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I1: nobody but the CEL file hears of these calls, and it is renamed as often as can be while they are written."""
+    monkeypatch.setattr("jobs.celfile.LARGE", 1)
+    town.start_phones(ring_ms=100, talk_ms=200)
+    for part in ("agi", "listener", "reconcile"):
+        town.stop_part(part)
+    cel = town.settings.cel_file
+    known = town.value("SELECT max(id) FROM calls") or 0
+    callers = [(f"+38067{6_000_000 + number}", LINES[number % 3]) for number in range(40)]
+    citizens, _ = town.call(callers, rate=RATE, talk_ms=200)
+    eventually(lambda: put_aside(cel, time.time()) or citizens.poll() is not None, "the calls' end")
+    assert citizens.returncode == 0, "a citizen's call failed"
+    eventually(lambda: town.channels() == 0, "channels gone", 20)
+    assert len(earlier_files(cel)) > len(callers)
+    for part in ("agi", "listener", "reconcile"):
+        town.start_part(part)
+    eventually(
+        lambda: (
+            town.value("SELECT count(*) FROM calls WHERE id > :known AND state = 'ended'", known=known) == len(callers)
+        ),
+        "every call recovered",
+    )
+    rows = town.rows(CALLS_WITH_PEOPLE, known=known)
+    assert Counter((row["recovered"], row["drafts"], row["answered_by"] is None) for row in rows) == {
+        (1, 1, False): len(callers)
+    }
+    assert sorted(row["number"] for row in rows) == [number for number, _ in callers]
 
 
 def test_asterisk_runs_without_rights(town: Town) -> None:
