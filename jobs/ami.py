@@ -1,8 +1,8 @@
 """The exchange's manager interface (AMI): pyst2's `Manager` with a transport of its own.
 
 From pyst2 come the message and event classes, the exceptions and the action helpers. Its transport is replaced:
-a buffered reader, answers matched by ActionID, a limit on every wait, a ping that notices a silent exchange, and
-events in a bounded queue. One object is one connection; to connect again, make a new one.
+a buffered reader (`jobs.amiwire`), answers matched by ActionID, a limit on every wait, a ping that notices a silent
+exchange, and events in a bounded queue. One object is one connection; to connect again, make a new one.
 """
 
 import itertools
@@ -12,12 +12,13 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from asterisk import manager as pyst2
 from asterisk.manager import Event, ManagerAuthException, ManagerException, ManagerMsg, ManagerSocketException
+
+from jobs.amiwire import action_text, heard_lines
 
 __all__ = [
     "Event",
@@ -29,10 +30,7 @@ __all__ = [
     "NoAnswer",
 ]
 
-LINE_SENT = 1024  # bytes with the line's end; Asterisk throws longer ones away
-LINE_HEARD = 65536  # bytes; what is longer is left out of its message
 LIST_LENGTH = 50_000  # events that one answer may consist of
-_FORBIDDEN = ("\r", "\n", "\0")
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +182,7 @@ class Manager(pyst2.Manager):
 
     def _ask(self, headers: dict[str, Any], wants_list: bool) -> _Waiter:
         action_id = f"{self._secret}-{next(self._serial)}"
-        text = _written({**headers, "ActionID": action_id})
+        text = action_text({**headers, "ActionID": action_id})
         waiter = _Waiter(wants_list)
         with self._lock:
             self._waiters[action_id] = waiter
@@ -242,7 +240,7 @@ class Manager(pyst2.Manager):
     def _read(self) -> None:
         reason = "the exchange closed the connection"
         try:
-            lines = self._lines()
+            lines = heard_lines(self._sock, self._closed)
             title, _, self.version = next(lines, "").partition("/")
             self.title = title.strip()
             self._greeted.set()
@@ -265,26 +263,6 @@ class Manager(pyst2.Manager):
             reason = f"the reader failed: {type(error).__name__}"
         self._die(reason)
         self._sock.close()
-
-    def _lines(self) -> Iterator[str]:
-        """Every line without its end. Only CR LF ends a line; an overlong one is left out."""
-        rest, overlong = b"", False
-        while not self._closed.is_set():
-            try:
-                chunk = self._sock.recv(65536)
-            except TimeoutError:
-                continue
-            if not chunk:
-                return
-            *lines, rest = (rest + chunk).split(b"\r\n")
-            for line in lines:
-                if overlong or len(line) > LINE_HEARD:
-                    log.warning("an overlong line from the exchange was left out")
-                    overlong = False
-                else:
-                    yield line.decode("utf-8", "replace")
-            if len(rest) > LINE_HEARD:
-                rest, overlong = rest[-1:], True  # the last byte may be half of the line's end
 
     def _take(self, message: Message) -> None:
         waiter = self._waiters.get(message.get_header("ActionID", ""))
@@ -309,18 +287,3 @@ class Manager(pyst2.Manager):
 
 class _TooMuch(Exception):
     """More was said than is kept; connecting anew and reading the present state is the cure."""
-
-
-def _written(headers: dict[str, Any]) -> bytes:
-    """The action as it is sent. Raises ``ValueError`` for what would become a second header or be thrown away."""
-    lines = []
-    for name, value in headers.items():
-        for item in value if isinstance(value, list) else [value]:
-            text = f"{name}: {item}"
-            if ":" in name or any(mark in text for mark in _FORBIDDEN):
-                raise ValueError(f"the header {name!r} cannot hold a line break or NUL")
-            line = text.encode("utf-8", "replace") + b"\r\n"
-            if len(line) > LINE_SENT:
-                raise ValueError(f"the header {name!r} is longer than {LINE_SENT} bytes")
-            lines.append(line)
-    return b"".join([*lines, b"\r\n"])
