@@ -1,22 +1,26 @@
 """Guessing passwords is slow, and locks nobody out who has logged in before."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from jobs.app import bare_app
+from jobs.database import prepare_database
 from jobs.notify import connect
 from jobs.settings import Settings
 from models.base import db, transaction
 from models.people import User
 from tests.desk_fixtures import PASSWORD, Site
 from tests.helpers import close_database
-from tests.web_fixtures import Browser, filled_web, logged_in
+from tests.web_fixtures import Browser, filled_web, logged_in, stored_user
 from webui import auth, login_limits
 from webui.login_limits import PEOPLE_A_BROWSER
 
+SAME_PASSWORD = {"old": PASSWORD, "new": PASSWORD, "again": PASSWORD}
 TOO_MANY = "Забагато спроб: зачекайте п’ять хвилин або ввійдіть у браузері, в якому вже входили."
 
 
@@ -163,7 +167,8 @@ def test_what_a_browser_knows_is_for_one_login_and_cannot_be_made_up(web: Flask,
     assert cookie.max_age > 300 * 24 * 3600
     assert "tsapkova" not in cookie.value
     word, signature = cookie.value.split(".")
-    forged = [cookie.value, f"{word}.{'0' * 32}", f"{'A' * 22}.{signature}", word, "", "...", "x" * 4000, "é.é"]
+    forged = [cookie.value, f"{word}.{'0' * len(signature)}", f"{'A' * 22}.{signature}", word, "", "...", "x" * 4000]
+    forged += ["é.é", f"{word}.é", f"{word}.{signature[:-1]}é"]
     logins = ["cherniavska", *["tsapkova"] * (len(forged) - 1)]
     guess(web, "127.0.0.1", "cherniavska", 10)
     guess(web, "127.0.0.1", "tsapkova", 10)
@@ -174,6 +179,93 @@ def test_what_a_browser_knows_is_for_one_login_and_cannot_be_made_up(web: Flask,
     copied = Browser(web)
     copied.client.set_cookie(name, cookie.value)
     assert copied.log_in("tsapkova").status_code == 302
+
+
+def test_a_made_up_cookie_does_not_switch_the_limits_off(web: Flask, settings: Settings) -> None:
+    """Whatever breaks while the limits are looked at, the limiter would take for a storage that is away."""
+    guesser = Browser(web)
+    guesser.client.set_cookie(f"cc_{settings.web_port}_device", f"{'A' * 22}.é")
+    assert [guesser.log_in("tsapkova", "wrong").status_code for _ in range(11)] == [401] * 10 + [429]
+
+
+def test_limits_that_cannot_be_looked_at_let_nobody_in(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError
+
+    browser = Browser(web)
+    monkeypatch.setattr(login_limits, "_device", broken)
+    assert browser.log_in("tsapkova").status_code == 429
+
+
+def device_of(browser: Browser, settings: Settings) -> str:
+    return browser.client.get_cookie(f"cc_{settings.web_port}_device").value
+
+
+def is_known(web: Flask, settings: Settings, device: str) -> bool:
+    """Whether a browser with this cookie may still try where strangers may not, and `PASSWORD` lets it in."""
+    browser = Browser(web)
+    browser.client.set_cookie(f"cc_{settings.web_port}_device", device)
+    return browser.log_in("tsapkova").status_code == 302
+
+
+def switch_off_and_on(web: Flask) -> None:
+    user = stored_user(web, "tsapkova")
+    stored_user(web, "tsapkova", active=False, session_mark=user.session_mark + 1)
+    stored_user(web, "tsapkova", active=True)
+
+
+@pytest.mark.parametrize(
+    ("end_sessions", "own_is_known", "copy_is_known"),
+    [
+        (lambda web, browser: browser.post("/logout", page="/"), True, False),
+        (lambda web, browser: browser.post("/me/password", SAME_PASSWORD, page="/me"), True, False),
+        (lambda web, browser: switch_off_and_on(web), False, False),
+        (lambda web, browser: browser.get("/"), True, True),
+    ],
+    ids=["logged out", "password changed", "switched off and on", "nothing"],
+)
+def test_what_ends_the_sessions_ends_what_other_browsers_know(
+    web: Flask,
+    settings: Settings,
+    end_sessions: Callable[[Flask, Browser], object],
+    own_is_known: bool,
+    copy_is_known: bool,
+) -> None:
+    """A copy of the cookie is worth nothing then; the browser in which it was done gets a new one."""
+    browser = logged_in(web, "tsapkova")
+    copied = device_of(browser, settings)
+    end_sessions(web, browser)
+    own = device_of(browser, settings)
+    guess(web, "127.0.0.1", "tsapkova", 10)
+    assert is_known(web, settings, own) is own_is_known
+    assert is_known(web, settings, copied) is copy_is_known
+
+
+def test_who_is_switched_off_is_a_stranger_everywhere(web: Flask, settings: Settings) -> None:
+    device = device_of(logged_in(web, "tsapkova"), settings)
+    stored_user(web, "tsapkova", active=False)
+    guess(web, "127.0.0.1", "tsapkova", 10)
+    browser = Browser(web)
+    browser.client.set_cookie(f"cc_{settings.web_port}_device", device)
+    assert browser.log_in("tsapkova", "wrong").status_code == 429
+
+
+def test_logging_a_copied_session_out_makes_no_browser_known(web: Flask, settings: Settings) -> None:
+    browser, thief = logged_in(web, "tsapkova"), Browser(web)
+    name = f"cc_{settings.web_port}"
+    thief.client.set_cookie(name, browser.client.get_cookie(name).value)
+    assert thief.post("/logout", page="/").status_code == 302
+    assert thief.client.get_cookie(f"{name}_device") is None
+
+
+def test_one_persons_logins_take_one_place_in_a_shared_browser(web: Flask, settings: Settings) -> None:
+    shared = logged_in(web, "cherniavska")
+    shared.post("/logout", page="/")
+    for _shift in range(3):
+        stored_user(web, "tsapkova", session_mark=stored_user(web, "tsapkova").session_mark + 1)
+        assert shared.log_in("tsapkova").status_code == 302
+        shared.post("/logout", page="/")
+    assert len(device_of(shared, settings).split(".")) == 1 + 2
 
 
 def test_a_browser_knows_everybody_who_shares_it(web: Flask) -> None:
@@ -199,6 +291,14 @@ def test_who_is_refused_gets_the_form_back_with_the_login(web: Flask) -> None:
     assert TOO_MANY in refused.text
     assert 'value="tsapkova"' in refused.text
     assert PASSWORD not in refused.text
+
+
+def test_a_login_that_nobody_can_have_is_a_wrong_one(postgres_settings: Settings) -> None:
+    """PostgreSQL refuses to look for some characters."""
+    prepare_database(bare_app(postgres_settings))
+    web = filled_web(postgres_settings)
+    assert [Browser(web).log_in(f"tsap{odd}kova").status_code for odd in ("\0", "\x1b")] == [401] * 2
+    close_database(web)
 
 
 def test_ones_own_password_is_guessed_as_slowly(web: Flask) -> None:

@@ -24,7 +24,7 @@ from models.base import db, transaction
 from models.people import User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
 from webui.errors import wants_page
-from webui.login_limits import count_wrong, know_browser, turn_to_hash
+from webui.login_limits import browser_is_known, count_wrong, know_browser, login_typed, turn_to_hash
 from webui.text import row_id
 
 bp = Blueprint("auth", __name__)
@@ -68,7 +68,7 @@ def log_in() -> ResponseReturnValue:
     """Log in. An unknown login, a wrong password and a user switched off get the same answer, in the same time."""
     typed = request.form.get("login", "").strip()
     with turn_to_hash():  # before the database is asked: who waits holds no connection
-        user = db.session.scalar(select(User).where(User.login == typed.lower()))
+        user = db.session.scalar(select(User).where(User.login == login_typed()))
         right = _password_is_right(user, request.form.get("password", ""))
     if not right:
         return _login_page(_("Wrong login or password. Check the keyboard's language and Caps Lock."), typed), 401
@@ -82,7 +82,7 @@ def log_in() -> ResponseReturnValue:
     login_user(user)
     response = redirect(safe_next(request.args.get("next")) or home(user))
     _remember(response, "language", user.language)
-    know_browser(response, user.login)
+    know_browser(response, user.login, user.session_mark)
     return response
 
 
@@ -100,13 +100,17 @@ def too_many_tries(_error: Exception) -> ResponseReturnValue:
 @allow(*EVERYBODY)
 def logout() -> ResponseReturnValue:
     """Log out everywhere: all sessions of this person end, and a copy of the old cookie is worth nothing."""
-    user_id = current_user.id
+    user_id, login, known = current_user.id, current_user.login, browser_is_known()
     logout_user()
     session.clear()
+    raised = update(User).where(User.id == user_id).values(session_mark=User.session_mark + 1)
     with transaction() as db_session:
-        db_session.execute(update(User).where(User.id == user_id).values(session_mark=User.session_mark + 1))
+        session_mark = db_session.scalars(raised.returning(User.session_mark)).one()
     flash(_("You are logged out."), "ok")
-    return redirect(url_for("auth.login"))
+    response = redirect(url_for("auth.login"))
+    if known:  # where a copied session is logged out, nobody has typed the password
+        know_browser(response, login, session_mark)
+    return response
 
 
 @bp.get("/me")
@@ -141,7 +145,9 @@ def change_password() -> ResponseReturnValue:
         user.session_mark += 1
     login_user(user)
     flash(_("The password is changed. Your other sessions have ended."), "ok")
-    return redirect(url_for("auth.me"))
+    response = redirect(url_for("auth.me"))
+    know_browser(response, user.login, user.session_mark)
+    return response
 
 
 @bp.post("/language")

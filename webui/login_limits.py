@@ -2,7 +2,10 @@
 
 A browser in which a person has logged in keeps a cookie that says so: OWASP's device cookie, a random word with a
 signature for each login. Wrong passwords from anywhere else, in whatever number, leave such a browser alone; it has a
-count of its own. Counted in Redis, so that all web processes count together; in memory while Redis is away, so that
+count of its own. What ends the user's sessions (a log-out, another password, being switched off) ends this, too, so
+that a copy is worth nothing from then on; only the browser in which they did it themselves gets a new signature.
+
+Counted in Redis, so that all web processes count together; in memory while Redis is away, so that
 nobody is locked out and nothing is unlimited. Neither a name nor a login reaches Redis or the cookie.
 """
 
@@ -15,15 +18,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from redis import RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
+from models.base import db
+from models.intake import printable
+from models.people import User
 from webui.access import secure_cookies
 
 PEOPLE_A_BROWSER = 12  # who work in shifts share one
+_WHOSE = 16  # letters of a signature that tell whose it is
+_DEVICE = re.compile(r"[\w-]{22}(\.[0-9a-f]{48})*", re.ASCII)
 _YEAR = 365 * 24 * 3600
 _HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MB: many at once would take all the memory
 _LONGEST_WAIT = 3.0  # seconds for a turn to hash
@@ -60,8 +70,8 @@ def limit_logins(app: Flask) -> None:
 
 
 def login_typed() -> str:
-    """Whose password is tried."""
-    return request.form.get("login", "").strip().lower() if request.endpoint == "auth.log_in" else current_user.login
+    """Whose password is tried. PostgreSQL refuses to look for what is not printable."""
+    return printable(request.form.get("login", "")).lower() if request.endpoint == "auth.log_in" else current_user.login
 
 
 def login_alone() -> str:
@@ -77,9 +87,16 @@ def login_and_browser() -> str:
 
 
 def browser_is_known() -> bool:
-    """Whether this login has succeeded in this browser."""
-    word, signatures = _device()
-    return any(hmac.compare_digest(_keyed("device", login_typed(), word), signature) for signature in signatures)
+    """Whether this login has succeeded in this browser, and the user's sessions have not been ended since.
+
+    Raises nothing: the limiter takes an error here for a storage that is away, and limits nothing.
+    """
+    if "browser_is_known" not in g:
+        word, signatures = _device()
+        mark = _session_mark() if signatures else None  # a stranger costs no look at the database
+        own = "" if mark is None else _signature(login_typed(), word, mark)
+        g.browser_is_known = any(hmac.compare_digest(own, signature) for signature in signatures)
+    return g.browser_is_known
 
 
 def browser_is_strange() -> bool:
@@ -91,11 +108,11 @@ def never(_response: Response) -> bool:
     return False
 
 
-def know_browser(response: Response, login: str) -> None:
-    """Remember in this browser, for a year, that this login has succeeded in it."""
+def know_browser(response: Response, login: str, session_mark: int) -> None:
+    """Remember in this browser, for a year, that this login has succeeded in it; in place of what it knew of it."""
     word, signatures = _device()
-    own = _keyed("device", login, word)
-    others = [signature for signature in signatures if signature != own]
+    own = _signature(login, word, session_mark)
+    others = [signature for signature in signatures if signature[:_WHOSE] != own[:_WHOSE]]
     value = ".".join([word, *[own, *others][:PEOPLE_A_BROWSER]])
     response.set_cookie(
         _cookie_name(), value, max_age=_YEAR, secure=secure_cookies(), httponly=True, samesite="Lax", path="/"
@@ -130,8 +147,9 @@ def count_wrong() -> None:
 
 
 def _limit_is_reached() -> bool:
+    limits = current_app.extensions["login_limiter"].current_limits
     try:
-        return any(limit.remaining <= 0 for limit in current_app.extensions["login_limiter"].current_limits)
+        return not limits or any(limit.remaining <= 0 for limit in limits)  # none: they could not be looked at
     except RedisError:  # gone since the first look: the next request counts in memory
         return False
 
@@ -142,10 +160,28 @@ def _cookie_name() -> str:
 
 def _device() -> tuple[str, list[str]]:
     """The random word of this browser, a new one when it has none, and the signatures that it brought."""
-    word, *signatures = request.cookies.get(_cookie_name(), "").split(".")
-    if not re.fullmatch(r"[\w-]{22}", word, re.ASCII):
+    brought = request.cookies.get(_cookie_name(), "")
+    if not _DEVICE.fullmatch(brought):
         return secrets.token_urlsafe(16), []
+    word, *signatures = brought.split(".")
     return word, signatures[:PEOPLE_A_BROWSER]
+
+
+def _session_mark() -> int | None:
+    """`User.session_mark` of whose password is tried; None for who cannot log in, or while the database is away."""
+    if request.endpoint != "auth.log_in":
+        return current_user.session_mark
+    try:
+        return db.session.scalar(select(User.session_mark).where(User.login == login_typed(), User.active))
+    except SQLAlchemyError:
+        return None
+    finally:
+        db.session.rollback()  # who waits for a turn to hash holds no connection
+
+
+def _signature(login: str, word: str, session_mark: int) -> str:
+    """Its beginning tells whose it is, so that a new one takes the old one's place."""
+    return _keyed("whose", login, word)[:_WHOSE] + _keyed("device", login, word, str(session_mark))
 
 
 def _keyed(*parts: str) -> str:
