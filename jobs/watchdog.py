@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -53,20 +53,6 @@ def probe_agi(port: int, seconds: float) -> None:
         raise Silent(f"no answer for {seconds} s") from None
     except OSError as error:
         raise Absent(error.strerror) from None
-
-
-def probe_web(bind: str, port: int, seconds: float) -> None:
-    """Ask the web server for a page that costs nothing. Raises `Silent` like `probe_agi`."""
-    connection = HTTPConnection(bind, port, timeout=seconds)
-    try:
-        connection.request("GET", "/static/icon.svg")
-        connection.getresponse().read()
-    except TimeoutError:
-        raise Silent(f"no answer for {seconds} s") from None
-    except (OSError, HTTPException) as error:
-        raise Absent(type(error).__name__) from None
-    finally:
-        connection.close()
 
 
 def probe_redis(path: Path, seconds: float) -> None:
@@ -109,7 +95,8 @@ def watches(settings: Settings) -> list[Watch]:
     run = settings.run_dir
     listed = [
         Watch("agi", lambda: probe_agi(settings.agi_port, AGI_SECONDS), every=AGI_ROUND_SECONDS, run_dir=run),
-        Watch("web", lambda: probe_web(settings.web_host, settings.web_port, 2.0), every=3.0, misses=3, grace=20.0),
+        # by its heartbeat, for an answer comes late from one that has much to do
+        Watch("web", lambda: probe_heartbeat(run, "web", 15.0), every=1.0, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
         Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
     ]

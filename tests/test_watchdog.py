@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.heartbeat import Heart, read_beat
+from jobs.settings import Settings
 from jobs.watchdog import (
     AGI_ROUND_SECONDS,
     AGI_SECONDS,
@@ -25,7 +26,7 @@ from jobs.watchdog import (
     probe_agi,
     probe_heartbeat,
     probe_redis,
-    probe_web,
+    watches,
 )
 from tests.helpers import free_port
 
@@ -40,16 +41,12 @@ def silent_port():
 def test_a_silent_server_is_silent(silent_port: int) -> None:
     with pytest.raises(Silent):
         probe_agi(silent_port, 0.05)
-    with pytest.raises(Silent):
-        probe_web("127.0.0.1", silent_port, 0.05)
 
 
 def test_an_absent_server_is_not_silent(tmp_path: Path) -> None:
     """Starting it is supervisord's work; there is nothing to kill."""
     with pytest.raises(Absent):
         probe_agi(free_port(), 0.05)
-    with pytest.raises(Absent):
-        probe_web("127.0.0.1", free_port(), 0.05)
     with pytest.raises(Absent):
         probe_redis(tmp_path / "nothing.sock", 0.05)
 
@@ -71,6 +68,16 @@ def test_an_old_heartbeat_is_silence(tmp_path: Path) -> None:
     probe_heartbeat(tmp_path, "listener", 60.0)
     with pytest.raises(Silent):
         probe_heartbeat(tmp_path, "listener", -1.0)
+
+
+def test_a_web_server_that_answers_nobody_is_left_alone_as_long_as_it_beats(settings: Settings) -> None:
+    """It may only have much to do: a crowd must not make the watchdog kill it."""
+    (web,) = [watch for watch in watches(settings) if watch.part == "web"]
+    Heart(settings.run_dir, "web").beat()
+    web.probe()
+    os.utime(settings.run_dir / "web.json", (0, 0))
+    with pytest.raises(Silent):
+        web.probe()
 
 
 class OneProcess(Supervisor):

@@ -5,15 +5,28 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
+from waitress import wasyncore
 
+from jobs.watchdog import probe_heartbeat
 from tests.desk_fixtures import Site
 from tests.helpers import eventually
 from tests.stream_fixtures import listen
-from webui.server import CONNECTIONS, QUEUED, REQUEST_SECONDS, SILENT_SECONDS, STOP_SECONDS, THREADS
+from webui import server
+from webui.server import (
+    CONNECTIONS,
+    QUEUED,
+    REQUEST_SECONDS,
+    SILENT_SECONDS,
+    STOP_SECONDS,
+    THREADS,
+    Crowded,
+    Dispatcher,
+    Server,
+)
 
 ANSWER = 2.0  # seconds for a good request, whatever else comes
 HALVES = {
@@ -170,6 +183,147 @@ def test_too_long_a_body_is_refused_and_the_connection_ended(site):
     while data := peer.recv(4096):
         answer += data
     assert answer.startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        b"Content-Length: 6\r\nTransfer-Encoding: chunked",
+        b"transfer-encoding: chunked\r\nX: y\r\ncontent-length: 6",
+        b"Content-Length: 6\r\nTransfer-Encoding:",
+        b"Content-Length: 6\r\nContent-Length: 7",
+        b"Content-Length: " + b"9" * 5000,
+    ],
+)
+def test_a_length_that_can_be_understood_in_two_ways_is_refused_and_the_connection_ended(site, lengths):
+    """Behind a proxy that understood the other, the rest would be somebody else's request."""
+    smuggled = b"0\r\n\r\nGET /static/icon.svg HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = all_of(site, b"POST /login HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n" + smuggled)
+    assert answer.split(b" ")[1] == b"400"
+    assert b"Connection: close" in answer
+    assert answer.count(b"HTTP/1.") == 1
+
+
+def test_heads_that_cannot_be_read_are_refused_and_not_logged(site):
+    for head in (
+        b"POST /login HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+        b"GET http://[/ HTTP/1.1\r\nHost: x",
+    ):
+        assert all_of(site, head + b"\r\n\r\n").split(b" ")[1] == b"400"
+    assert "Error" not in (site.settings.var / "web.log").read_text()
+
+
+def test_who_asks_for_a_sign_to_go_on_with_nothing_is_answered(site):
+    head = b"GET /static/icon.svg HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n"
+    assert all_of(site, head).startswith(b"HTTP/1.1 200")
+
+
+def all_of(site: Site, request: bytes) -> bytes:
+    """What comes until the server ends the connection."""
+    with connect(site) as peer:
+        peer.sendall(request)
+        return read(peer)
+
+
+def read(peer: socket.socket) -> bytes:
+    answer = b""
+    while data := peer.recv(4096):
+        answer += data
+    return answer
+
+
+class Hold:
+    """An application whose answers wait to be let go; it counts the server's beats, too."""
+
+    def __init__(self) -> None:
+        self.begun, self.go, self.beats = threading.Event(), threading.Event(), 0
+
+    def __call__(self, _environ: dict, start_response: Callable) -> list[bytes]:
+        self.begun.set()
+        self.go.wait(60)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    def beat(self) -> None:
+        self.beats += 1
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hold, Callable[[], socket.socket], list[socket.socket]]]:
+    """A server whose only thread has a request while two more wait, which are as many as may; and how to ask it."""
+    monkeypatch.setattr(server, "WAITING", 2)
+    hold, dispatcher = Hold(), Dispatcher()
+    dispatcher.set_thread_count(1)
+    small = Server(hold, hold, Crowded("пізніше"), dispatcher=dispatcher, host="127.0.0.1", port=0, cleanup_interval=0)
+    running = threading.Thread(target=small.run, daemon=True)
+    running.start()
+    peers: list[socket.socket] = []
+
+    def ask() -> socket.socket:
+        peers.append(socket.create_connection(("127.0.0.1", int(small.effective_port)), 10))
+        peers[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return peers[-1]
+
+    ask()
+    eventually(hold.begun.is_set, "the thread has a request")
+    waiting = [ask(), ask()]
+    eventually(lambda: len(dispatcher.queue) == 2, "two more wait")
+    yield hold, ask, waiting
+    hold.go.set()
+    small.trigger.pull_trigger(lambda: wasyncore.close_all(small._map))
+    running.join(10)
+    dispatcher.shutdown()
+    for peer in peers:
+        peer.close()
+
+
+def test_when_too_many_requests_wait_the_next_is_refused_at_once_and_those_are_answered(full):
+    hold, ask, waiting = full
+    refused = read(ask())
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert refused.endswith("пізніше".encode())
+    hold.go.set()
+    assert [read(peer)[:12] for peer in waiting] == [b"HTTP/1.1 200"] * 2
+    assert read(ask()).startswith(b"HTTP/1.1 200")
+
+
+def test_it_beats_while_it_gets_on_and_not_while_requests_wait_for_ever(full):
+    """What is refused is no progress."""
+    hold, ask, _waiting = full
+    before = hold.beats
+    assert before > 0
+    for _one in range(5):
+        read(ask())
+    assert hold.beats == before
+    hold.go.set()
+    eventually(lambda: hold.beats > before, "it beats again")
+
+
+def test_a_crowd_that_reads_no_answers_does_not_make_it_look_dead(site):
+    """Hundreds of connections with four requests each: what waits is bounded, and the watchdog sees it work."""
+    crowd = [connect(site) for _one in range(850)]
+    for peer in crowd:
+        peer.sendall(b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n" * QUEUED)
+        peer.setblocking(False)
+
+    def works_again() -> bool:
+        probe_heartbeat(site.settings.run_dir, "web", 15.0)
+        try:
+            return seconds_for_a_page(site) > 0
+        except (AssertionError, OSError, http.client.HTTPException):
+            return False
+
+    eventually(works_again, "there is a page again")
+    assert sum(begins_with(peer, b"HTTP/1.1 503") for peer in crowd) > 0
+    for peer in crowd:
+        peer.close()
+
+
+def begins_with(peer: socket.socket, line: bytes) -> bool:
+    try:
+        return peer.recv(len(line)) == line
+    except OSError:
+        return False
 
 
 def test_it_stops_soon_when_it_is_told_to(site):
