@@ -10,7 +10,6 @@ from jobs.ami import Event, Manager
 from jobs.callfacts import (
     TRUNK,
     Answered,
-    Began,
     CallEnded,
     Fact,
     LegEnded,
@@ -24,6 +23,7 @@ from jobs.callfacts import (
 )
 from jobs.callmemory import Legs, Teller
 from models.base import now
+from models.intake import Began
 
 
 class Said(dict[str, str]):

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from jobs.callfacts import Answered, Began, CallEnded, Fact, LegEnded, Progress, Rang, phone_of
+from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang, phone_of
+from models.intake import Began
 
 KEPT = 5000  # calls and legs that are remembered
 

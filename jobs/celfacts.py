@@ -6,21 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobs.callfacts import (
-    TRUNK,
-    Answered,
-    Began,
-    CallEnded,
-    Fact,
-    LegEnded,
-    Progress,
-    Rang,
-    citizen_began,
-    moment,
-    phone_of,
-)
+from jobs.callfacts import TRUNK, Answered, CallEnded, Fact, LegEnded, Progress, Rang, citizen_began, moment, phone_of
 from jobs.callmemory import Legs
 from jobs.celfile import first_channels
+from models.intake import Began
 
 Row = dict[str, str]
 

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
-from jobs.callfacts import Answered, Began, CallEnded, Fact, LegEnded, Rang, apply
+from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Rang, apply
 from jobs.callmemory import Legs
 from jobs.celfacts import suspect, understand
 from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
@@ -27,6 +27,7 @@ from jobs.logs import write_log
 from jobs.settings import Settings, SettingsError
 from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
+from models.intake import Began
 from models.marks import Mark
 
 EVERY = 30.0  # seconds

@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 from jobs.ami import Event, Message
 from jobs.amifacts import understand
 from jobs.app import bare_app
-from jobs.callfacts import Answered, Began, CallEnded, LegEnded, Rang, StillLive, apply, citizen_began, phone_of
+from jobs.callfacts import Answered, CallEnded, LegEnded, Rang, StillLive, apply, citizen_began, phone_of
 from jobs.callmemory import Legs, Teller
 from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
@@ -22,6 +22,7 @@ from jobs.listener import Listener
 from models.base import db, now, transaction
 from models.calls import find_call
 from models.drafts import claim_draft
+from models.intake import Began
 from models.people import User
 from models.reports import Report
 from tests.ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded

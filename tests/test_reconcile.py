@@ -18,13 +18,14 @@ from sqlalchemy import func, select
 from jobs.ami import Event, Message
 from jobs.amifacts import understand
 from jobs.app import bare_app
-from jobs.callfacts import Began, apply
+from jobs.callfacts import apply
 from jobs.callmemory import Legs, Teller
 from jobs.heartbeat import read_beat
 from jobs.reconcile import Reconciler, mark_name, run
 from jobs.settings import PROFILES, Settings
 from models.base import db, now, transaction
 from models.calls import Call, close_lost_calls
+from models.intake import Began
 from models.marks import Mark
 from models.reports import Report
 from tests.ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded
