@@ -1,6 +1,8 @@
 """The command line, ``contact-center``. Heavy modules are imported inside the commands, so that ``--help`` is quick."""
 
+import errno
 import json
+import os
 import sys
 from dataclasses import fields
 
@@ -10,6 +12,8 @@ from jobs.settings import SettingsError, demo_only, load_settings
 from webui.cli_calls import calls, reports
 from webui.cli_people import lines, phones, users
 from webui.cli_tools import Refused, as_json, print_rows
+
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
 @click.group()
@@ -56,6 +60,8 @@ def _explain(error: Exception) -> str | None:
         if "no such table" in str(error.orig) or getattr(error.orig, "sqlstate", None) == "42P01":
             return "The database has no tables yet: run contact-center database upgrade."
         return sentence(make_url(load_settings().database_url), error)
+    if isinstance(error, OSError) and any(words in str(error) for words in _FULL):  # may name no file, or many
+        return "The disk is full: free some space and try again."
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}. Let this user read and write it, or choose another CC_VAR."
     return None
