@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 _APOSTROPHES = re.compile("['’ʼ`´]")
 _WORD = re.compile(r"[^\W_]+")
 _SHORTEST_TAIL, _LONGEST_TAIL = 4, 9  # digits; nine tell a number apart however its beginning is written
+_REPORT_NUMBER = re.compile(r"20\d\d\s*[-/]\s*\d{1,6}")
+_TELEPHONE_WORD = re.compile(r"t\d")
 _ENDING = re.compile("(ами|ями|ого|ому|ими|ій|ий|ою|ею|ів|їв|ах|ях|ам|ям|ом|ем|[аеиіїйоуюяь])$")
 
 
@@ -43,9 +45,11 @@ def search_text(report: "Report") -> str:
 def search_words(typed: str) -> list[str]:
     """The beginnings of words to look for: «ліхтарі на Київській» → ``ліхтар``, ``на``, ``київськ``.
 
-    Ukrainian endings of long words are cut, so that one case of a noun finds the others.
+    Ukrainian endings of long words are cut, so that one case of a noun finds the others. What looks like a
+    `telephone_word`, or holds one where a database cuts words otherwise, is left out: telephones are looked for by
+    `telephone_beginning` alone, which leaves a trace (A3).
     """
-    words = _WORD.findall(plain(typed))
+    words = [word for word in _WORD.findall(plain(typed)) if not _TELEPHONE_WORD.search(word)]
     return [_ENDING.sub("", word) if len(word) > 4 else word for word in words][:8]
 
 
@@ -60,8 +64,16 @@ def telephone_word(number: str) -> str:
 
 
 def telephone_beginning(typed: str) -> str | None:
-    """The beginning of the `telephone_word` that was meant by a telephone or its last digits (four at least)."""
+    """The beginning of the `telephone_word` that was meant by a telephone or its last digits (four at least).
+
+    None for other words, and for a report's whole number (``2026-0412``).
+    """
     digits = re.sub(r"\D", "", typed)
     if len(digits) < _SHORTEST_TAIL or not re.fullmatch(r"[\d\s()+.\-/]+", typed):
         return None
-    return telephone_word(digits[-_LONGEST_TAIL:])
+    return None if _REPORT_NUMBER.fullmatch(typed.strip()) else telephone_word(digits[-_LONGEST_TAIL:])
+
+
+def has_telephone(report: "Report", beginning: str) -> bool:
+    """Whether one of the report's telephones is among those meant by this `telephone_beginning`."""
+    return f" {beginning}" in f" {report.search_text}"

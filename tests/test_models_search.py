@@ -5,7 +5,7 @@ import pytest
 from models.people import Organisation
 from models.places import Street
 from models.reports import Report
-from models.search import search_text, search_words
+from models.search import search_text, search_words, telephone_beginning
 
 
 def test_search_text_holds_all_that_a_report_is_found_by():
@@ -33,8 +33,28 @@ def test_search_text_holds_all_that_a_report_is_found_by():
         ("вода води", ["вода", "води"]),
         ('"ліхтар" OR NEAR(*)', ["ліхтар", "or", "near"]),
         ("!!! — «»", []),
+        ("T7654 лампа Т8", ["ламп", "т8"]),
+        ("\U0001e900t7654 кt7654", []),
         ("а б в г ґ д е є ж", ["а", "б", "в", "г", "ґ", "д", "е", "є"]),
     ],
 )
 def test_search_words_are_beginnings_without_endings(typed, words):
     assert search_words(typed) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "beginning"),
+    [
+        ("45-67", "t7654"),
+        ("+380 67 123 45 67", "t765432176"),
+        ("567", None),
+        ("2026-0412", None),
+        ("2026 / 412", None),
+        ("20-26-04", "t406202"),
+        ("t7654", None),
+        ("4567 Коваль", None),
+    ],
+)
+def test_a_telephone_is_looked_for_by_its_last_digits(typed, beginning):
+    """A report's whole number is none, however many digits it has."""
+    assert telephone_beginning(typed) == beginning

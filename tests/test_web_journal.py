@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 
 from jobs.settings import Settings
@@ -128,6 +129,77 @@ def test_what_was_searched_for_is_not_shown_to_another_person(web: Flask, browse
     assert "0671234567" not in page
     assert "Наберіть його ще раз" in page
     assert listed(page) == []
+
+
+def test_what_was_searched_for_cannot_be_read_in_the_cookie(web: Flask, browser: Browser, settings: Settings) -> None:
+    """It is signed, but everybody who has the computer can read it."""
+    for typed in ("0671234567", "Олена Коваль"):
+        address, _found = find(browser, text=typed)
+    cookie = browser.client.get_cookie(f"cc_{settings.web_port}")
+    readable = str(web.session_interface.get_signing_serializer(web).loads(cookie.value))
+    assert "_user_id" in readable
+    assert "0671234567" not in readable
+    assert "Коваль" not in readable
+    assert 'value="Олена Коваль"' in browser.get(address).text
+
+
+def test_an_old_search_asks_to_search_again(browser: Browser) -> None:
+    oldest, _found = find(browser, text="найдавніше")
+    for number in range(SEARCHES_KEPT):
+        find(browser, text=f"новіше {number}")
+    assert "Наберіть його ще раз" in browser.get(oldest).text
+
+
+def test_what_was_kept_under_another_secret_is_forgotten(web: Flask, browser: Browser) -> None:
+    address, _found = find(browser, text="Коваль")
+    with browser.client.session_transaction() as session:
+        session["searched"] = Fernet(Fernet.generate_key()).encrypt(b"{}").decode()
+    assert "Наберіть його ще раз" in browser.get(address).text
+
+
+def traces(web: Flask) -> list[tuple[str, int, str]]:
+    with web.app_context():
+        query = db.select(AccessLog.subject, AccessLog.subject_id, AccessLog.reason).order_by(AccessLog.id)
+        return [tuple(row) for row in db.session.execute(query)]
+
+
+def test_who_finds_a_masked_number_out_digit_by_digit_is_seen(web: Flask, browser: Browser) -> None:
+    """A3: each search by a telephone leaves a row, found or not, and each report found by it one for each length."""
+    report_id = register(web, "Не горить ліхтар", number="0671234567")
+    for guess in ("4067", "4167", "4567", "4567", "34567"):
+        find(browser, text=guess)
+    searched, found = "telephone in the journal", "found by {} digits of a telephone"
+    assert traces(web) == [
+        ("search", 4, searched),
+        ("search", 4, searched),
+        ("search", 4, searched),
+        ("report", report_id, found.format(4)),
+        ("search", 4, searched),
+        ("search", 5, searched),
+        ("report", report_id, found.format(5)),
+    ]
+
+
+def test_there_is_no_other_way_to_search_by_digits_of_a_telephone(web: Flask, browser: Browser) -> None:
+    """Neither by the word that the index holds nor by a letter at which a database begins a new word."""
+    register(web, "Не горить ліхтар", number="0671234567")
+    for typed in ("t7", "T7654", "\U0001e900t7654", "міськсвітло\U0001e900t7654", "567", "Київська 4567"):
+        assert find(browser, text=typed)[1] == [], typed
+    assert traces(web) == []
+
+
+def test_words_and_report_numbers_leave_no_trace(web: Flask, browser: Browser) -> None:
+    report_id = register(web, "Не горить ліхтар", number="0671230001")
+    for typed in ("ліхтар", f"{now().astimezone(KYIV).year}-0001", "1"):
+        assert find(browser, text=typed)[1] == [report_id]
+    assert traces(web) == []
+
+
+def test_what_is_found_by_its_own_number_is_not_said_to_be_found_by_a_telephone(web: Flask, browser: Browser) -> None:
+    numbered = register(web, "Не горить ліхтар", number="0671234567")
+    called = register(web, "Немає води", number="0501110001")
+    assert find(browser, text="0001")[1] == [called, numbered]
+    assert traces(web)[1:] == [("report", called, "found by 4 digits of a telephone")]
 
 
 def test_the_cookie_stays_small_however_much_is_searched_for(browser: Browser, settings: Settings) -> None:

@@ -1,11 +1,11 @@
 """Who may do what: every view says which roles it serves, and a view that says nothing serves nobody."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Flask, abort, current_app, g, request
+from flask import Flask, Response, abort, after_this_request, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
@@ -71,23 +71,43 @@ def secure_cookies() -> bool:
     return request.is_secure or current_app.config["SETTINGS"].env == "production"
 
 
-def log_look(subject: str, subject_id: int, reason: str) -> None:
+def log_looks(subject: str, subject_ids: Iterable[int], reason: str) -> None:
     """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
 
     ``subject`` is "call", "report" or "person". Writes a transaction of its own: call it outside of any other.
     """
-    user_id = current_user.id
-    seen = db.session.scalar(
-        select(AccessLog.id)
-        .where(
-            AccessLog.at > now() - _LOOK_COUNTS_FOR,
-            AccessLog.user_id == user_id,
-            AccessLog.subject == subject,
-            AccessLog.subject_id == subject_id,
-            AccessLog.reason == reason,
-        )
-        .limit(1)
+    user_id, wanted = current_user.id, list(dict.fromkeys(subject_ids))
+    logged = select(AccessLog.subject_id).where(
+        AccessLog.at > now() - _LOOK_COUNTS_FOR,
+        AccessLog.user_id == user_id,
+        AccessLog.subject == subject,
+        AccessLog.subject_id.in_(wanted),
+        AccessLog.reason == reason,
     )
-    if seen is None:
+    seen = set(db.session.scalars(logged))
+    if new := [subject_id for subject_id in wanted if subject_id not in seen]:
         with transaction() as session:
-            session.add(AccessLog(user_id=user_id, subject=subject, subject_id=subject_id, reason=reason))
+            session.add_all(
+                AccessLog(user_id=user_id, subject=subject, subject_id=subject_id, reason=reason) for subject_id in new
+            )
+
+
+def log_looks_with_answer(subject: str, subject_ids: Iterable[int], reason: str) -> None:
+    """`log_looks`, once the answer is made; it is not sent without its trace.
+
+    Not before: the trace is a transaction, after which all that was loaded would be loaded again.
+    """
+    wanted = list(subject_ids)
+
+    @after_this_request
+    def log_them(response: Response) -> Response:
+        if wanted:
+            log_looks(subject, wanted, reason)
+        return response
+
+
+def log_telephone_search(digits: int) -> None:
+    """Record that the logged-in user searches by so many digits of a telephone; each time, whatever it finds."""
+    user_id = current_user.id
+    with transaction() as session:
+        session.add(AccessLog(user_id=user_id, subject="search", subject_id=digits, reason="telephone in the journal"))

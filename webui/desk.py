@@ -7,7 +7,7 @@ same), and parts of it that the page fetches when an event says that they change
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, abort, after_this_request, redirect, render_template
+from flask import Blueprint, abort, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -29,7 +29,7 @@ from models.people import Organisation, Phone, User
 from models.places import Category, Street
 from models.reports import REGISTERED_STATES, Report, ReportState
 from models.waiting import count_missed, forsaken_drafts, missed_calls
-from webui.access import DESK_ROLES, EVERYBODY, allow, log_look
+from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
 from webui.errors import wants_page
 from webui.form import LONGEST, phone_note, stored_fields, street_note
@@ -262,6 +262,7 @@ def side_parts(found: Report) -> dict[str, object]:
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
+    log_looks_with_answer("report", [report.id for report in theirs], "found by a draft's other telephone")
     nobody_said = caller.person is None and not caller.other_person
     return {
         "caller": caller,
@@ -284,14 +285,5 @@ def _my_drafts() -> tuple[ColumnElement[bool], ...]:
 
 
 def _log_looks(calls: Iterable[Call]) -> None:
-    """A number stands on the screen in full: leave a trace (A3), once the answer is made.
-
-    Not before: the trace is a transaction, after which all that was loaded would be loaded again.
-    """
-    shown = [call.id for call in calls if call.number_received or call.number]
-
-    @after_this_request
-    def log(response: Response) -> Response:
-        for call_id in shown:
-            log_look("call", call_id, "desk")
-        return response
+    """A number stands on the screen in full: leave a trace (A3)."""
+    log_looks_with_answer("call", [call.id for call in calls if call.number_received or call.number], "desk")

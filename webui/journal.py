@@ -1,16 +1,26 @@
 """The journal: registered reports by period, type, status and line, with one search box (R 2.1, W11).
 
 The filters are in the address, so a list can be kept and sent to a colleague. What was typed into the search box is
-not: it may be a telephone number or a name. It stays in the session of the one who typed it, and the address holds
-only a random word for it. An address with somebody else's word, or an old one, asks to search again.
+not: it may be a telephone number or a name. It stays in the session of the one who typed it, encrypted, for the
+session's cookie can be read on the computer; the address holds only a random word for it. An address with somebody
+else's word, or an old one, asks to search again.
+
+Numbers are masked in the list, but a search by more and more of the last digits would find a masked number out. People
+need that search, so it is not forbidden but seen (A3): each one leaves a row with how many digits were given, even when
+nothing is found, and so does each report that is shown for it. Who guesses leaves dozens of the first and, at the
+report in question, one of the second for each digit. The number itself is not written down: the report has it.
 """
 
+import base64
+import hashlib
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from cryptography.fernet import Fernet, InvalidToken
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date
 from flask_babel import gettext as _
@@ -18,12 +28,13 @@ from sqlalchemy import select
 
 from models.base import db
 from models.drafts import ENDINGS
-from models.journal import JournalFilter, find_reports
+from models.journal import JournalFilter, JournalPage, find_reports
 from models.lines import Line
 from models.places import Category
 from models.reports import REGISTERED_STATES, ReportState
+from models.search import has_telephone, telephone_beginning
 from models.telephone import masked
-from webui.access import DESK_ROLES, allow
+from webui.access import DESK_ROLES, allow, log_looks_with_answer, log_telephone_search
 from webui.text import REPORT_BADGES, e164, row_id
 
 bp = Blueprint("journal", __name__)
@@ -84,6 +95,7 @@ def journal() -> ResponseReturnValue:
             after=row_id(request.args.get("after")),
             limit=PAGE,
         )
+        _trace(asked.text, page)
     return render_template(
         "journal/list.html",
         asked=asked,
@@ -102,25 +114,55 @@ def search() -> ResponseReturnValue:
     """Keep the text in the session, and show the list under an address without it."""
     given = {name: request.form.get(name, "").strip()[:20] for name in _FIELDS}
     text = " ".join(request.form.get("text", "").split())[:LONGEST_SEARCH]
+    if digits := _digits(text):
+        log_telephone_search(digits)
     token = keep_search(text) if text else None
     return redirect(url_for("journal.journal", **{name: value for name, value in given.items() if value}, q=token))
 
 
 def keep_search(text: str) -> str:
     """Remember the text in this session under a short random word; the oldest are forgotten."""
-    kept = session.get("searches", [])
-    for token, known in kept:
+    kept = kept_searches()
+    for token, known in kept.items():
         if known == text:
             return token
     token = secrets.token_urlsafe(6)
-    session["searches"] = [*kept, [token, text]][-SEARCHES_KEPT:]
+    newest = dict([*kept.items(), (token, text)][-SEARCHES_KEPT:])
+    session["searched"] = _box().encrypt(json.dumps(newest, ensure_ascii=False).encode()).decode()
     return token
+
+
+def kept_searches() -> dict[str, str]:
+    """What was searched for in this session, by its random word; the oldest first."""
+    try:
+        return json.loads(_box().decrypt(session.get("searched", "")))
+    except InvalidToken:  # nothing yet, or by a former secret of this site
+        return {}
+
+
+def _box() -> Fernet:
+    """Encrypts by the site's secret."""
+    key = hashlib.sha256(f"searches\n{current_app.secret_key}".encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def _digits(text: str) -> int:
+    """How many digits of a telephone are searched by; 0 for words and for a report's number."""
+    beginning = telephone_beginning(text)
+    return len(beginning) - 1 if beginning else 0
+
+
+def _trace(text: str, page: JournalPage) -> None:
+    """Each report shown because of its telephone is looked at."""
+    if beginning := telephone_beginning(text):
+        shown = [report.id for report in page.rows if has_telephone(report, beginning)]
+        log_looks_with_answer("report", shown, f"found by {len(beginning) - 1} digits of a telephone")
 
 
 def read_question() -> Question:
     """What the address asks for. A value that cannot be meant becomes an error with the field's name."""
     asked = Question({name: request.args.get(name, "").strip() for name in _FIELDS}, request.args.get("q", ""))
-    asked.text = dict(session.get("searches", [])).get(asked.token, "")
+    asked.text = kept_searches().get(asked.token, "")
     if asked.token and not asked.text:
         asked.errors["text"] = _("What was searched for is kept only where it was typed. Type it again.")
     values, errors = asked.values, asked.errors

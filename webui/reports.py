@@ -8,7 +8,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from models.base import db
 from models.calls import Call
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
-from webui.access import DESK_ROLES, allow, log_look
+from webui.access import DESK_ROLES, allow, log_looks
 
 bp = Blueprint("reports", __name__)
 
@@ -51,7 +51,7 @@ def _page(report_id: int, full: bool) -> ResponseReturnValue:
         abort(404)
     if report.state == ReportState.DRAFT:
         return redirect(url_for("desk.draft", draft_id=report.id))
-    log_look("report", report_id, "number on the report's page" if full else "the report's page")
+    log_looks("report", [report_id], "number on the report's page" if full else "the report's page")
     attached, repeats = (
         db.session.scalars(
             select(Report)

@@ -154,7 +154,7 @@ def length(span: timedelta) -> str:
 
 
 def phone(number: str | None, received: str = "") -> str:
-    """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_look`)."""
+    """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_looks`)."""
     return telephone.readable(number, received, area_code()).replace(" ", NBSP)
 
 
