@@ -7,57 +7,45 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from jobs.ami import Event, Manager
-from jobs.callfacts import (
-    TRUNK,
-    Answered,
-    CallEnded,
-    Fact,
-    LegEnded,
-    Progress,
-    Rang,
-    StillLive,
-    Told,
-    citizen_began,
-    moment,
-    phone_of,
-)
+from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang, StillLive, Told
 from jobs.callmemory import Legs, Teller
+from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.base import now
 from models.intake import Began
 
 
-class Said(dict[str, str]):
+class Headers(dict[str, str]):
     """An event's headers by name; one that is not there reads as empty."""
 
     @classmethod
-    def by(cls, event: Event) -> "Said":
+    def by(cls, event: Event) -> "Headers":
         return cls({name: value for name, value in event.headers.items() if isinstance(value, str)})
 
     def __missing__(self, name: str) -> str:
         return ""
 
 
-def _only_the_citizen(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _nothing_more(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     return []
 
 
-def _up(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _up(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     return _speaks(said, at, legs) if said["ChannelStateDesc"] == "Up" else []
 
 
-def _speaks(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _speaks(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     return legs.about(Answered, said["Channel"], said["Uniqueid"], said["Linkedid"], at)
 
 
-def _dialled(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _dialled(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     return _rung(Rang, said, at, legs)
 
 
-def _dialling_ended(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _dialling_ended(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     return _rung(Answered if said["DialStatus"] == "ANSWER" else LegEnded, said, at, legs)
 
 
-def _rung(fact: type[Rang | Answered | LegEnded], said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _rung(fact: type[Rang | Answered | LegEnded], said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     """The fact about the phone that is rung for a citizen; none when somebody else dials."""
     call, leg, phone = said["Uniqueid"], said["DestUniqueid"], phone_of(said["DestChannel"])
     if not (said["Channel"].startswith(TRUNK) and leg and phone):
@@ -66,7 +54,7 @@ def _rung(fact: type[Rang | Answered | LegEnded], said: Said, at: datetime, legs
     return [fact(call, leg, phone, at)]
 
 
-def _picked_up(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _picked_up(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     leg, phone = said["Uniqueid"], phone_of(said["Channel"])
     if not phone:
         return []
@@ -75,7 +63,7 @@ def _picked_up(said: Said, at: datetime, legs: Legs) -> list[Progress]:
     return [Answered(call, leg, phone, at)]
 
 
-def _transferred(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _transferred(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     facts: list[Progress] = []
     for citizen, colleague in (("Transferee", "TransferTarget"), ("TransferTarget", "Transferee")):
         call, leg = said[f"{citizen}Uniqueid"], said[f"{colleague}Uniqueid"]
@@ -86,7 +74,7 @@ def _transferred(said: Said, at: datetime, legs: Legs) -> list[Progress]:
     return facts
 
 
-def _hung_up(said: Said, at: datetime, legs: Legs) -> list[Progress]:
+def _hung_up(said: Headers, at: datetime, legs: Legs) -> list[Progress]:
     if said["Channel"].startswith(TRUNK):
         cause = said["Cause"]
         return [CallEnded(said["Uniqueid"], at, int(cause) if cause.isdecimal() else None)]
@@ -94,8 +82,8 @@ def _hung_up(said: Said, at: datetime, legs: Legs) -> list[Progress]:
 
 
 # The events that matter. Whichever of them is about a citizen's channel also shows that the citizen called.
-EVENTS: dict[str, Callable[[Said, datetime, Legs], list[Progress]]] = {
-    "Newchannel": _only_the_citizen,
+EVENTS: dict[str, Callable[[Headers, datetime, Legs], list[Progress]]] = {
+    "Newchannel": _nothing_more,
     "DialBegin": _dialled,  # a phone rings for the citizen
     "DialEnd": _dialling_ended,  # it was answered, or rings no more
     "Newstate": _up,  # the first proof of an answer: of receivers lifted together only one comes up
@@ -107,11 +95,11 @@ EVENTS: dict[str, Callable[[Said, datetime, Legs], list[Progress]]] = {
 }
 
 
-def understand(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
+def facts_to_tell(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
     """The facts in one event that are still to be told; most events hold none."""
     if event.name not in EVENTS or event.message.doubtful:
         return []
-    said = Said.by(event)
+    said = Headers.by(event)
     at = moment(said["Timestamp"])
     began = _citizen(said, at)
     facts = teller.hear(began, tell=False) if began is not None else []
@@ -120,7 +108,7 @@ def understand(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
     return facts
 
 
-def _citizen(said: Said, at: datetime) -> Began | None:
+def _citizen(said: Headers, at: datetime) -> Began | None:
     return citizen_began(
         channel=said["Channel"],
         uniqueid=said["Uniqueid"],
@@ -140,7 +128,7 @@ def read_present(manager: Manager, legs: Legs, teller: Teller, systemname: str) 
     """
     asked = now()
     listed = manager.list_action({"Action": "CoreShowChannels"})
-    channels = [Said.by(event) for event in listed if not event.message.doubtful]
+    channels = [Headers.by(event) for event in listed if not event.message.doubtful]
     facts: list[Told] = []
     bridges: dict[str, str] = {}
     for said in channels:

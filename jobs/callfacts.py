@@ -9,15 +9,13 @@ the one that gets the citizen does), by the end of dialling with an answer, by e
 picking up, and by a finished transfer. Each of them is enough, so none of them may be lost at a price.
 """
 
-import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from models.base import now
 from models.calls import (
     Call,
     close_lost_calls,
@@ -32,10 +30,6 @@ from models.intake import Began, record_inbound
 from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import ReportState
-
-TRUNK = "PJSIP/trunk-"
-_PHONE = re.compile(r"PJSIP/(.+)-[0-9a-f]{8}")
-_UNTOLD = ("", "<unknown>")
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     """Write facts down, inside the caller's transaction. Doing it twice, or in another order, changes nothing.
 
     `Began` makes the call and its draft when there is none (I1). A fact about a call that is not there is about a
-    talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already.
+    talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already: the user of
+    the phone at the time of writing, also of a call that is recovered later.
     """
     calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive)})
     phones = {}
@@ -105,7 +100,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     with session.no_autoflush:  # what several facts change of one call is written once
         for fact in facts:
             if isinstance(fact, StillLive):
-                close_lost_calls(session, fact.systemname, set(fact.channels), fact.at)
+                close_lost_calls(session, fact.systemname, fact.channels, fact.at)
             elif isinstance(fact, Began):
                 calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:
@@ -126,36 +121,3 @@ def _give_draft(session: Session, call: Call, phone: Phone | None) -> None:
     if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
         with suppress(TakenByAnother, IllegalMove):  # somebody was quicker, or has ended it already
             claim_draft(session, draft, phone.user)
-
-
-def citizen_began(
-    *, channel: str, uniqueid: str, linkedid: str, context: str, exten: str, number: str, name: str, at: datetime
-) -> Began | None:
-    """The call that this channel is the citizen's end of; None for every other channel, outgoing ones too.
-
-    Once the dialplan has put the line's digits where the name was, the name says nothing about the caller.
-    """
-    arrives = context == "from-trunk" and uniqueid == linkedid and exten not in ("", "s")
-    if not channel.startswith(TRUNK) or not uniqueid or not (arrives or context == "inbound"):
-        return None
-    return Began(
-        call=uniqueid,
-        dialled=exten,
-        number="" if number in _UNTOLD else number,
-        name="" if name in (*_UNTOLD, exten) else name,
-        at=at,
-    )
-
-
-def phone_of(channel: str) -> str | None:
-    """The endpoint's name when the channel is a desk phone's (``PJSIP/admin1-0000001c``), else None."""
-    found = _PHONE.fullmatch(channel)
-    return found.group(1) if found and not channel.startswith(TRUNK) else None
-
-
-def moment(epoch: str) -> datetime:
-    """Seconds since the epoch, as both sources write them; the present moment when they cannot be read."""
-    try:
-        return datetime.fromtimestamp(float(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        return now()

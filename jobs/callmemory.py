@@ -3,10 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
-from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang, phone_of
+from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang
+from jobs.channels import phone_of
 from models.intake import Began
 
 KEPT = 5000  # calls and legs that are remembered
@@ -65,7 +66,7 @@ class Teller:
         self._told: _Recent[str, Began] = _Recent(KEPT)
         self._waiting: _Recent[str, list[Fact]] = _Recent(KEPT)
         self._ended: _Recent[str, LegEnded] = _Recent(KEPT)
-        self._said: _Recent[tuple[type, str, str], datetime] = _Recent(2 * KEPT)
+        self._earliest: _Recent[tuple[type, str, str], datetime] = _Recent(2 * KEPT)
 
     def hear(self, began: Began, *, tell: bool) -> list[Fact]:
         """A citizen's channel was seen. Returns what is to be told now: nothing, unless ``tell`` is set or facts
@@ -82,7 +83,8 @@ class Teller:
         self._began.keep(began.call, began)
         waited = self._waiting.pop(began.call, [])
         told = self._told.get(began.call)
-        if began == told or not (tell or waited or told):
+        wanted = tell or waited or told is not None
+        if not wanted or began == told:
             return waited
         self._told.keep(began.call, began)
         return [began, *waited]
@@ -95,9 +97,10 @@ class Teller:
         before a restart) and kept, to be told again should the beginning be heard of later.
         """
         key = (type(fact), fact.call, "" if isinstance(fact, CallEnded) else fact.leg)
-        if self._said.get(key, fact.at + timedelta(1)) <= fact.at:
+        earliest = self._earliest.get(key)
+        if earliest is not None and earliest <= fact.at:
             return []
-        self._said.keep(key, fact.at)
+        self._earliest.keep(key, fact.at)
         return [*self._with_beginning(fact), *self._with_end(fact)]
 
     def _with_end(self, fact: Progress) -> list[Fact]:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobs.callfacts import TRUNK, Answered, CallEnded, Fact, LegEnded, Progress, Rang, citizen_began, moment, phone_of
+from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang
 from jobs.callmemory import Legs
 from jobs.celfile import first_channels
+from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.intake import Began
 
 Row = dict[str, str]
@@ -65,7 +66,7 @@ TYPES: dict[str, Callable[[Row, datetime, Legs], list[Progress]]] = {
 }
 
 
-def understand(row: Row, legs: Legs) -> list[Fact]:
+def facts_in(row: Row, legs: Legs) -> list[Fact]:
     """The facts in one line of the file; most hold none."""
     at = moment(row["time"])
     began = citizen_began(

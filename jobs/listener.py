@@ -16,7 +16,7 @@ from contextlib import closing
 from flask import Flask
 
 from jobs.ami import Manager, ManagerException
-from jobs.amifacts import read_present, understand
+from jobs.amifacts import facts_to_tell, read_present
 from jobs.app import bare_app
 from jobs.callmemory import Legs, Teller
 from jobs.factwriter import FIRST_PAUSE, LONGEST_PAUSE, Writer
@@ -64,7 +64,7 @@ class Listener:
         phones_due, present_due = 0.0, time.monotonic() + PRESENT_EVERY
         while not self.stop.is_set():
             event = manager.next_event(0.25)
-            if event is not None and (facts := understand(event, self._legs, self._teller)):
+            if event is not None and (facts := facts_to_tell(event, self._legs, self._teller)):
                 self._writer.put(facts)
             if time.monotonic() >= self._next_beat:
                 self._beat("")

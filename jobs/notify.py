@@ -20,6 +20,7 @@ from models.base import db
 STREAM = "cc:events"
 KEPT = 2000  # events; a browser that was away longer gets the present state instead
 RESYNC = ("resync", 0)
+RESYNC_EVERY = 5.0  # seconds; an event that could not be published is made up for so soon
 _PAUSE = 1.0  # seconds without a try after Redis failed once
 
 log = logging.getLogger(__name__)
@@ -81,20 +82,22 @@ def publish_after_commit(app: Flask, redis_url: str) -> None:
 def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[tuple[str, str, int]]:
     """Yield ``(stream id, kind, row id)`` for ever, until ``stop`` is set.
 
-    While Redis is away, and once when it is back, yields ``("", *RESYNC)`` every second: the reader then asks the
-    database for the present state.
+    Yields ``("", *RESYNC)`` every `RESYNC_EVERY` seconds, and every second while Redis is away: the reader then asks
+    the database for the present state. Whoever publishes does not wait for a Redis that is slow, so an event may be
+    missing though nothing here was seen to fail.
     """
-    client = connect(url, reply_seconds=6.0)
-    last, away = start, False
+    client = connect(url, reply_seconds=RESYNC_EVERY + 1)
+    last, away, resync_at = start, False, time.monotonic() + RESYNC_EVERY
     while not stop.is_set():
         try:
             if last == "$":
                 newest = client.xrevrange(STREAM, count=1)
                 last = newest[0][0] if newest else "0-0"
-            if away:
-                away = False
+            if away or time.monotonic() >= resync_at:
+                away, resync_at = False, time.monotonic() + RESYNC_EVERY
                 yield ("", *RESYNC)
-            for _stream, entries in client.xread({STREAM: last}, count=200, block=5000) or []:
+            wait_ms = max(1, int((resync_at - time.monotonic()) * 1000))
+            for _stream, entries in client.xread({STREAM: last}, count=200, block=wait_ms) or []:
                 for last, fields in entries:
                     yield last, fields["kind"], int(fields["id"])
         except (redis.RedisError, OSError):

@@ -37,7 +37,7 @@ MODULES = (
     "codec_alaw", "codec_ulaw", "codec_a_mu", "codec_resample",
     "format_pcm", "format_wav", "format_sln",
     # dialplan
-    "pbx_config", "res_agi", "app_dial", "app_celgenuserevent", "app_directed_pickup",
+    "pbx_config", "res_agi", "app_dial", "app_celgenuserevent",
     "func_callerid", "func_cut", "func_global",
     "func_strings",
     # being heard from

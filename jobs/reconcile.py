@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from jobs.app import bare_app
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Rang, apply
 from jobs.callmemory import Legs
-from jobs.celfacts import suspect, understand
+from jobs.celfacts import facts_in, suspect
 from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
@@ -151,7 +151,7 @@ class Reconciler:
             return False
         rows = [parse(line) for line in lines]
         whole = [row for row in rows if row is not None]
-        told = [fact for row in whole for fact in understand(row, self._legs)]
+        told = [fact for row in whole for fact in facts_in(row, self._legs)]
         if len(whole) < len(lines):
             log.warning("%d cut or garbled lines in the CEL file were left out", len(lines) - len(whole))
             begun = {fact.call for fact in told if isinstance(fact, Began)}

@@ -177,8 +177,8 @@ def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
             process = pid_of_its_own(watch) or supervisor.process(watch.part)
         # an age below zero: the clock was set back meanwhile, and the process is older than that
         if process is not None and not 0 <= process[1] < grace:
-            log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
             _kill(process[0])
+            log.warning("%s (process %d): %s; killed, to be started again", watch.part, process[0], trouble)
             return 0
         return missed
     return 0
@@ -197,17 +197,20 @@ def keep_watch(watch: Watch, supervisor: Supervisor, rounds: Round) -> None:
 
 
 def run(settings: Settings) -> None:
-    """Watch until supervisord ends this process; each part has a thread, so that one's silence delays no other."""
+    """Watch until supervisord ends this process; each part has a thread, so that one's silence delays no other.
+
+    Returns when a thread is stuck, for supervisord to start all of them anew.
+    """
     rounds = Round()
     for watch in watches(settings):
         rounds.finish(watch.part)
         supervisor = Supervisor(settings.supervisor_socket)
         threading.Thread(target=keep_watch, args=(watch, supervisor, rounds), name=watch.part, daemon=True).start()
     heart = Heart(settings.run_dir, "watchdog")
-    while True:
-        late = rounds.late()
-        heart.beat(not late, f"nobody asks {', '.join(late)}" if late else "")
+    while not (late := rounds.late()):
+        heart.beat()
         time.sleep(1.0)
+    log.error("nobody asks %s: the watchdog starts anew", ", ".join(late))
 
 
 def _kill(pid: int) -> None:

@@ -5,6 +5,7 @@ found by the unique id of its inbound trunk channel; times are kept as the earli
 state follows from the table below, in which every doubled or late event is a row.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
@@ -70,10 +71,6 @@ class Call(Base):
     answered_by: Mapped[Phone | None] = relationship(foreign_keys=[answered_by_id])
     talking_to: Mapped[Phone | None] = relationship(foreign_keys=[talking_to_id])
     legs: Mapped[list["CallLeg"]] = relationship(back_populates="call")
-
-    @property
-    def live(self) -> bool:
-        return self.state in LIVE_STATES
 
 
 class CallLeg(Base):
@@ -203,7 +200,7 @@ def settle_missed(session: Session, call: Call) -> None:
     )
 
 
-def close_lost_calls(session: Session, systemname: str, live_uniqueids: set[str], at: datetime) -> list[Call]:
+def close_lost_calls(session: Session, systemname: str, live_uniqueids: Collection[str], at: datetime) -> None:
     """End every call and every ring of this exchange that we believe live, and that it did not know at ``at``.
 
     The hang-up never came (a cut connection, a restart of the exchange); without this a call stays "live" for months.
@@ -211,14 +208,14 @@ def close_lost_calls(session: Session, systemname: str, live_uniqueids: set[str]
     """
     session.flush()
     ours = Call.uniqueid.startswith(f"{systemname}-", autoescape=True)
-    believed = session.scalars(select(Call).where(Call.state.in_(LIVE_STATES), Call.started_at < at, ours)).all()
-    lost = [call for call in believed if call.uniqueid not in live_uniqueids]
-    for call in lost:
-        note_hung_up(session, call, at, None)
+    query = select(Call).where(Call.state.in_(LIVE_STATES), Call.started_at < at, ours).order_by(Call.id)
+    believed = session.scalars(query.with_for_update()).all()  # another process may be told of an answer now
+    for call in believed:
+        if call.uniqueid not in live_uniqueids:
+            note_hung_up(session, call, at, None)
     ringing = {call.id: call for call in believed if call.state == CallState.RINGING}
     for leg in session.scalars(
         select(CallLeg).where(CallLeg.call_id.in_(ringing), CallLeg.ended_at.is_(None), CallLeg.rang_at < at)
     ).all():
         if leg.uniqueid not in live_uniqueids:
             note_leg_ended(session, ringing[leg.call_id], leg.uniqueid, None, at)
-    return lost

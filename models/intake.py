@@ -1,4 +1,4 @@
-"""Recording an inbound call: the one door through which AGI script, listener and reconciler all go (I1)."""
+"""Recording that a citizen called: the call, made once whoever tells of it first, and its draft (I1)."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Began:
     """
 
     call: str
-    dialled: str  # digits
+    dialled: str  # as the exchange knows the line: its digits, or the number that the gateway called
     number: str
     name: str
     at: datetime

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, String, and_, case, cast, func, or_, select
+from sqlalchemy import Select, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.calls import Call, CallState
@@ -51,7 +51,7 @@ def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
 def count_missed(session: Session) -> int:
     """How many numbers wait in `missed_calls`."""
     received = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `withheld` has it
-    caller = func.coalesce(Call.number, received, cast(Call.id, String))
+    caller = func.coalesce(Call.number, received, literal("call ") + cast(Call.id, String))
     return session.scalar(only_missed(select(func.count(caller.distinct())))) or 0
 
 

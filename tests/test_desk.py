@@ -782,11 +782,3 @@ def _users(app: Flask) -> list[User]:
 def _id(app: Flask, login: str) -> int:
     with app.app_context():
         return user_id(login)
-
-
-def test_transactions_leave_nothing_open(app, exchange, mine):
-    """A page that only reads holds no lock: another session writes at once."""
-    mine.page("/")
-    with app.app_context(), transaction() as session:
-        session.get_one(User, 1).name = "Цапкова Олена"
-    assert "Цапкова Олена" in mine.page("/").text

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import event, select
 
 from jobs.ami import Event, Message
-from jobs.amifacts import understand
+from jobs.amifacts import facts_to_tell
 from jobs.app import bare_app
-from jobs.callfacts import Answered, CallEnded, LegEnded, Rang, StillLive, apply, citizen_began, phone_of
+from jobs.callfacts import Answered, CallEnded, LegEnded, Rang, StillLive, apply
 from jobs.callmemory import Legs, Teller
+from jobs.channels import citizen_began, phone_of
 from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
 from jobs.listener import Listener
@@ -354,7 +355,7 @@ def test_a_refused_list_of_phones_does_not_stop_the_listening(town, settings):
 
 def test_what_has_four_proofs_is_told_once():
     legs, teller = Legs(), Teller()
-    told = [fact for event in recorded("answered", "x") * 2 for fact in understand(heard(event), legs, teller)]
+    told = [fact for event in recorded("answered", "x") * 2 for fact in facts_to_tell(heard(event), legs, teller)]
     assert [type(fact) for fact in told] == [Began, Rang, Answered, CallEnded, LegEnded]
 
 

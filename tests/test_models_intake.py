@@ -185,7 +185,7 @@ def test_the_line_is_known_in_all_its_forms(app, dialled):
         assert record_call(session, line=dialled)[0].line.number == "5-32-73"
 
 
-def test_a_call_told_only_by_its_end_is_missed_and_has_its_draft(app):
+def test_a_call_that_ends_before_it_is_answered_is_missed_and_has_its_draft(app):
     """I1, C1"""
     with transaction() as session:
         call, draft = record_call(session, uniqueid="romny-1.1")

@@ -14,7 +14,6 @@ from models.drafts import ENDINGS
 from models.machine import IllegalMove, next_state
 from models.people import Phone, Role, User
 from models.reports import (
-    OPEN_STATES,
     REGISTERED_STATES,
     REPORT_TABLE,
     HistoryRow,
@@ -35,8 +34,7 @@ def test_tables_lead_only_to_known_states_and_registered_reports_never_become_dr
     assert reached == set(ReportState)
     for (state, _event), after in REPORT_TABLE.items():
         assert not (state in REGISTERED_STATES and after not in REGISTERED_STATES)
-    assert set(OPEN_STATES) < set(REGISTERED_STATES)
-    assert {REPORT_TABLE[(ReportState.DRAFT, event)] for event in ENDINGS} == set(ENDINGS.values())
+    assert set(ENDINGS.values()).isdisjoint(REGISTERED_STATES)
 
 
 def test_every_doubled_and_late_call_event_is_a_row():

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs.ami import Event, Message
-from jobs.amifacts import understand
+from jobs.amifacts import facts_to_tell
 from jobs.app import bare_app
 from jobs.callfacts import apply
 from jobs.callmemory import Legs, Teller
@@ -86,7 +86,7 @@ def listen_to(app, events: list[bytes]) -> None:
     with transaction() as session:
         for event in events:
             message = Message(event.decode().strip().split("\r\n"))
-            apply(session, understand(Event(message), legs, teller), AREA_CODE)
+            apply(session, facts_to_tell(Event(message), legs, teller), AREA_CODE)
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)

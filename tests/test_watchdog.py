@@ -14,8 +14,6 @@ import pytest
 from jobs.heartbeat import Heart, read_beat
 from jobs.settings import Settings
 from jobs.watchdog import (
-    AGI_ROUND_SECONDS,
-    AGI_SECONDS,
     START_SECONDS,
     Absent,
     Round,
@@ -26,6 +24,7 @@ from jobs.watchdog import (
     probe_agi,
     probe_heartbeat,
     probe_redis,
+    run,
     watches,
 )
 from tests.helpers import free_port
@@ -129,11 +128,6 @@ def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
     process.wait()
 
 
-def test_the_slowest_rescue_fits_the_promise() -> None:
-    """A caller waits at most a probe, a pause and the kill: well below two seconds (design, promise 1)."""
-    assert AGI_SECONDS + AGI_ROUND_SECONDS <= 1.3
-
-
 def test_a_clock_set_back_protects_nothing_that_hangs(silent_port: int) -> None:
     """After a blackout the clock may jump; a server that seems to start in the future is killed all the same."""
     process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
@@ -157,6 +151,14 @@ def test_a_round_that_fails_is_followed_by_another() -> None:
     threading.Thread(target=keep_watch, args=(watch, Supervisor(Path("/nowhere")), Round()), daemon=True).start()
     for _ in range(4):
         assert asked.acquire(timeout=10)
+
+
+def test_a_watchdog_with_a_stuck_watch_ends_to_be_started_anew(settings, monkeypatch) -> None:
+    """Its heartbeat alone would hide that nobody asks the AGI server any more."""
+    monkeypatch.setattr("jobs.watchdog.watches", lambda settings: [])
+    monkeypatch.setattr(Round, "late", lambda rounds: ["agi"])
+    settings.run_dir.mkdir()
+    run(settings)
 
 
 def test_a_beat_only_touches_what_did_not_change(tmp_path: Path) -> None:

@@ -26,14 +26,13 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.notify import RESYNC, events_since, newest_event_id, read_events
 from models.base import database_is_away, db
-from models.people import Phone, User
 from models.waiting import count_missed
 from webui.access import DESK_ROLES, EVERYBODY, allow
+from webui.auth import load_user
 from webui.news import CallNews, Viewer, count_drafts, describe, load_news
 
 BEAT_SECONDS = 10.0
@@ -41,7 +40,7 @@ _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
 _RETRY_SECONDS = 10  # for who found no place
-MISSED = 500  # events that are told again to who was away; after more, the state alone
+TOLD_AGAIN = 500  # events that are told again to who was away; after more, the state alone
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
 log = logging.getLogger(__name__)
@@ -121,10 +120,10 @@ class Hub:
         calls = load_news(session)
         return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
 
-    def missed(self, last: str) -> list[News]:
+    def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``, each call and report once. Needs an application context."""
         latest: dict[tuple[str, int], str] = {}
-        for id, kind, row_id in events_since(self._url, last, MISSED) or ():
+        for id, kind, row_id in events_since(self._url, last, TOLD_AGAIN) or ():
             latest.pop((kind, row_id), None)  # back in at the end: ids only rise
             latest[kind, row_id] = id
         session = db.session()
@@ -228,20 +227,21 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
             viewer, checked = _viewer(session_id), time.monotonic()
             # the id first: what happens between the two is in the state and comes once more
             newest = hub.newest()
-            missed = hub.missed(last) if last else []
+            again = hub.told_again(last) if last else []
             news: News | None = hub.whole(newest)
         if viewer is not None:
-            yield from (_event(one, _data(one, viewer)) for one in missed)
+            yield from (_event(one, _data(one, viewer)) for one in again)
+        spoke = time.monotonic()
         while viewer is not None and hub.knows(client):
-            if news is None:
+            text = _data(news, viewer) if news is not None else told
+            if news is not None and not (news.whole and text == told):
+                yield _event(news, text)
+                told, spoke = text if news.whole else "", time.monotonic()
+            elif time.monotonic() - spoke >= BEAT_SECONDS:
                 yield "event: beat\ndata: {}\n\n"
-            else:
-                text = _data(news, viewer)
-                if not (news.whole and text == told):
-                    yield _event(news, text)
-                told = text if news.whole else ""
+                spoke = time.monotonic()
             try:
-                news = client.get(timeout=BEAT_SECONDS)
+                news = client.get(timeout=max(0.0, spoke + BEAT_SECONDS - time.monotonic()))
             except queue.Empty:
                 news = None
             if time.monotonic() - checked >= BEAT_SECONDS:  # however much there is to tell
@@ -267,13 +267,8 @@ def _data(news: News, viewer: Viewer) -> str:
 
 
 def _viewer(session_id: str) -> Viewer | None:
-    """The user of this session with their phone, or None once they are switched off or their sessions were ended."""
-    user_id = int(session_id.split(":")[0])
-    row = db.session.execute(
-        select(User.active, User.session_mark, User.role, Phone.id)
-        .outerjoin(Phone, Phone.user_id == User.id)
-        .where(User.id == user_id)
-    ).first()
-    if row is None or not row.active or row.role not in DESK_ROLES or session_id != f"{user_id}:{row.session_mark}":
+    """The user of this session with their phone, or None once they may not listen any more."""
+    user = load_user(session_id)
+    if user is None or user.role not in DESK_ROLES:
         return None
-    return Viewer(user_id, row.id)
+    return Viewer(user.id, user.phone.id if user.phone else None)

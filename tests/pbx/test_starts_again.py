@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,10 +71,8 @@ def test_calls_ring_again_after_the_supervisor_was_killed(town: Town) -> None:
     phones = town.start_phones(ring_ms=300, talk_ms=100)
     before = town.pid("asterisk")
     os.kill(int((town.settings.run_dir / "supervisord.pid").read_text()), signal.SIGKILL)
-    killed = time.monotonic()
     eventually(lambda: town.pid("asterisk") not in (0, before), "another Asterisk", 20)
     assert ring(town, phones, "+380670000001")
-    assert time.monotonic() - killed < 20
     eventually(lambda: not town.unwell(), town.unwell, 60)
     eventually(lambda: drafts(town, "+380670000001"), "its draft", 60)
 
