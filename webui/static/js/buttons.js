@@ -32,7 +32,7 @@ async function pressed(button) {
     if (open.conflicts.size) return pane.notice(pane.words.compare);
     if (open.stopped && open.dirty) return;
     const body = new FormData(open.form, button);
-    const fields = open.read();
+    const fields = open.fields.read();
     const answer = await post(button.getAttribute("formaction") ?? open.form.action, body);
     const act = button.dataset.act;
     if (act === "person" && answer.ok) {

@@ -6,7 +6,7 @@ const KEEP = 14 * 24 * 3600 * 1000; // so long a text waits
 const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
 const user = document.body.dataset.user;
 
-export function storageKey(draft, owner = user) {
+function storageKey(draft, owner = user) {
   return `cc-draft:${owner}:${draft}`;
 }
 
@@ -16,6 +16,10 @@ export function unsent(draft, owner = user) {
   } catch {
     return null;
   }
+}
+
+export function keepUnsent(draft, kept) {
+  localStorage.setItem(storageKey(draft), JSON.stringify(kept));
 }
 
 function unsentIds() {
@@ -33,9 +37,7 @@ export async function sendUnsent(open) {
       const answer = await post(`/drafts/${id}/save`, { revision: kept.revision, fields: kept.fields });
       const { errors, error } = await answer.json();
       if (answer.ok && !Object.keys(errors).length) discard(id);
-      else if (answer.status === 404 || GONE.includes(error)) {
-        localStorage.setItem(storageKey(id), JSON.stringify({ ...kept, refused: true }));
-      }
+      else if (answer.status === 404 || GONE.includes(error)) keepUnsent(id, { ...kept, refused: true });
     } catch {
       return; // the next connection tries again
     }
