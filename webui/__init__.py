@@ -18,6 +18,7 @@ from webui import (
     events,
     health,
     journal,
+    live,
     login_limits,
     overview,
     reports,
@@ -98,7 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, overview, events, drafts, journal, reports, health):
+    for part in (auth, desk, live, overview, events, drafts, journal, reports, health):
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says

@@ -4,51 +4,32 @@ One page (``/``; ``/drafts/<id>`` is the same page with that draft open, so that
 same), and parts of it that the page fetches when an event says that they changed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from flask import Blueprint, abort, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import joinedload
 
 from models.base import db
-from models.callers import (
-    Caller,
-    caller_of,
-    callers_of,
-    earlier_calls,
-    open_reports,
-)
+from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.drafts import find_repeated
 from models.lines import Line
-from models.people import Organisation, Phone, User
+from models.people import Organisation, Phone
 from models.places import Category, Street
-from models.reports import REGISTERED_STATES, Report, ReportState
+from models.reports import Report, ReportState
 from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
 from webui.errors import wants_page
 from webui.form import LONGEST, phone_note, stored_fields, street_note
-from webui.news import Viewer, describe, news_of, with_ringing
+from webui.live import colleagues, live_parts, log_calls_seen, note_of
+from webui.news import with_ringing
 from webui.overview import overview_parts
 from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One live call on top of the desk."""
-
-    call: Call
-    draft: Report | None
-    rings_me: bool
-    talking_to_me: bool
-    caller: Caller | None
 
 
 @bp.get("/")
@@ -65,13 +46,6 @@ def desk() -> ResponseReturnValue:
 def draft(draft_id: int) -> ResponseReturnValue:
     """The desk with this draft open (a page), or the open draft alone (for the page's script)."""
     return show(find_draft(draft_id))
-
-
-@bp.get("/desk/live")
-@allow(*DESK_ROLES)
-def live() -> str:
-    """The bars of my live calls."""
-    return render_template("desk/live.html", **live_parts())
 
 
 @bp.get("/desk/lists")
@@ -105,44 +79,15 @@ def frame() -> dict[str, object]:
         "counts": render_template("desk/counts.html", missed=count_missed(session), drafts=len(drafts)),
         "sound": current_user.sound,
         "words": {
-            "away": _("No connection; calls ring all the same. Catching up as soon as it is back…"),
+            "away": _("No connection; calls ring all the same. The page catches up by itself as soon as it is back."),
             "login": _("You are not logged in any more."),
             "to_login": _("Log in (in a new tab)"),
             "other": _("Somebody else is logged in in this browser now."),
             "reload": _("Reload this page"),
-            "rings": _("☎ Your telephone rings."),
             "deaf": _("The sound of the call cannot be played: see whether this computer has a loudspeaker."),
             "mute": _("The browser gives the sound of the call only after a key or a click on this page."),
-            "opens": {state: _what_opens(state) for state in ReportState},
         },
     }
-
-
-def _what_opens(state: ReportState) -> str:
-    """What the strip on the other pages leads to, while the call goes on."""
-    if state == ReportState.DRAFT:
-        return _("Open the draft")
-    return _("Open the report") if state in REGISTERED_STATES else _("Open the record of the call")
-
-
-@bp.get("/desk/calls/<int:call_id>")
-@allow(*DESK_ROLES)
-def call_note(call_id: int) -> dict[str, object]:
-    """One sentence about what became of a call: who answered, or that nobody did."""
-    call = db.session.get(Call, call_id) or abort(404)
-    return {"note": note_of(call)}
-
-
-def note_of(call: Call) -> str:
-    """Who answered, in words; a missed call says so."""
-    if call.state == CallState.MISSED:
-        return _("The call was missed: nobody answered.")
-    user = call.talking_to.user if call.talking_to else None
-    if user is not None:
-        return _("Answered by: %(name)s", name=user.name)
-    if call.state == CallState.RINGING:
-        return _("The call rings at a colleague's now.")
-    return _("The call was answered at another phone.") if call.answered_at else _("The call is over.")
 
 
 def find_draft(draft_id: int) -> Report:
@@ -180,37 +125,6 @@ def render_desk(**parts: object) -> str:
     return render_template("desk/desk.html", **{"draft": None} | live_parts() | list_parts() | overview_parts() | parts)
 
 
-def live_parts() -> dict[str, object]:
-    """Ringing for me, talking with me, or with a draft of mine: one bar each, the oldest call first."""
-    session = db.session()
-    me: User = current_user
-    viewer = Viewer(me.id, me.phone.id if me.phone else None)
-    rows = session.execute(
-        select(Call, Report)
-        .outerjoin(Report, Report.call_id == Call.id)
-        .where(Call.state.in_(LIVE_STATES))
-        .options(
-            *with_ringing(),
-            joinedload(Call.talking_to).joinedload(Phone.user),
-            joinedload(Report.owner),
-            joinedload(Report.person),
-        )
-        .order_by(Call.started_at, Call.id)
-    ).unique()
-    mine = []
-    for call, found in rows:
-        seen = describe(news_of(call, found), viewer)
-        if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
-            mine.append((call, found, seen))
-    callers = callers_of(session, [found for _call, found, _seen in mine if found], area_code())
-    bars = [
-        Bar(call, found, seen["rings_me"], seen["talking_to_me"], callers[found.id] if found else None)
-        for call, found, seen in mine
-    ]
-    _log_looks(bar.call for bar in bars)
-    return {"bars": bars, "colleagues": colleagues(session) if bars else []}
-
-
 def list_parts() -> dict[str, object]:
     session = db.session()
     drafts = session.scalars(
@@ -231,6 +145,9 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     parts |= {"fields": stored | typed, "mine": found.open_to(current_user), "longest": LONGEST}
     # a page that could not save shows what is stored beside what was typed
     parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
+    parts["unsettled"] = (
+        found.call is not None and found.call.state == CallState.MISSED and not found.call.settled_by_id
+    )
     parts["missing"] = not any(parts["fields"].get(name) for name in errors)
     if found.state == ReportState.DRAFT:
         parts |= {
@@ -258,7 +175,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
 def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
-        _log_looks([found.call])
+        log_calls_seen([found.call])
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
@@ -274,16 +191,5 @@ def side_parts(found: Report) -> dict[str, object]:
     }
 
 
-def colleagues(session: Session) -> list[User]:
-    """To whom I can hand a draft over."""
-    query = select(User).where(User.active, User.role.in_(DESK_ROLES), User.id != current_user.id)
-    return list(session.scalars(query.options(selectinload(User.phone)).order_by(User.name)))
-
-
 def _my_drafts() -> tuple[ColumnElement[bool], ...]:
     return (Report.owner_id == current_user.id, Report.state == ReportState.DRAFT)
-
-
-def _log_looks(calls: Iterable[Call]) -> None:
-    """A number stands on the screen in full: leave a trace (A3)."""
-    log_looks_with_answer("call", [call.id for call in calls if call.number_received or call.number], "desk")

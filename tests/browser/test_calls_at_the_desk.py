@@ -44,7 +44,7 @@ def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
     expect(desk.locator("#side")).not_to_contain_text("буде нове повідомлення")
     found = site.draft(draft)
     assert (found.state, found.building, found.flat, found.text) == ("new", "4", "7", "Не горить ліхтар біля під’їзду")
-    expect(bar(desk, call)).to_contain_text(f"Повідомлення № {found.number}")
+    expect(bar(desk, call)).to_contain_text(f"Відкрити повідомлення № {found.number}")
     desk.keyboard.press("Escape")
     expect(desk.locator(".desk-empty")).to_be_visible()
     desk.keyboard.press("F2")  # the citizen asks once more for the number
@@ -53,25 +53,6 @@ def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
     expect(bar(desk, call)).to_have_count(0)
     desk.keyboard.press("Escape")
     expect(desk.locator(".desk-empty")).to_be_visible()
-
-
-def test_the_strip_on_other_pages_leads_to_what_the_draft_is_by_now(site, desk):
-    """The call still rings here (a colleague's telephone took part), and its report is registered."""
-    draft = ring(site)[1]
-    expect(form_of(desk, draft)).to_be_visible()
-    other = desk.context.new_page()
-    other.goto("/journal")
-    hears_events(other)
-    link = other.locator("#strip a")
-    expect(link).to_have_text("Відкрити чернетку")
-    desk.select_option("#category_id", "1")
-    desk.fill("#landmark", "біля школи")
-    desk.fill("#text", "Не горить ліхтар")
-    desk.keyboard.press("F9")
-    expect(desk.locator(".result-number")).to_be_visible()
-    expect(link).to_have_text("Відкрити повідомлення")
-    other.keyboard.press("F2")
-    expect(other).to_have_url(f"{site.url}/reports/{draft}")
 
 
 def test_typing_is_not_interrupted_by_a_second_call(site, desk):
@@ -115,7 +96,7 @@ def test_answered_elsewhere_closes_an_untouched_form_and_says_who(site, desk):
     expect(form_of(desk, draft)).to_be_visible()
     site.exchange.ring(call, 2)
     site.exchange.answer(call, 2)
-    expect(desk.locator("#pane")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(desk.locator("#pane")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     expect(form_of(desk, draft)).to_have_count(0)
     expect(bar(desk, call)).to_have_count(0)
     expect(desk).to_have_url(f"{site.url}/")
@@ -126,7 +107,7 @@ def test_answered_elsewhere_keeps_a_form_that_was_typed_in(site, desk):
     call, draft = ring(site)
     desk.locator("#text").press_sequentially("Почала писати")
     site.exchange.answer(call, 2)
-    expect(desk.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(desk.locator("#draft-notice")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     assert desk.locator("#text").input_value() == "Почала писати"
     saved(desk)
     assert site.draft(draft).text == "Почала писати"

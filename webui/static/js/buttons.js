@@ -46,6 +46,7 @@ async function pressed(button) {
       if (answer.ok) open.base = fields; // the errand carried all fields
       open.remember();
       if (open === pane.form) pane.replacePane(content, answer.ok ? "a[data-close], #category_id" : '[aria-invalid="true"], .notice');
+      refreshLive();
     }
   } catch (error) {
     pane.say(error);

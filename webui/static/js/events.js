@@ -1,7 +1,8 @@
-// On every page: the lines and counts in the top bar, the sound, the title, the strip below, and the link's state.
+// On every page: the lines and counts in the top bar, the sound, the title, and the link's state.
 // `listen` gives the desk what happens: ("call", now, before, lead), ("report", data), ("link", state).
-import { Stream } from "./stream.js";
 import { ask } from "./net.js";
+import { Stream } from "./stream.js";
+import { refreshCall, showStrip, tellsOfCall } from "./strip.js";
 
 const user = document.body.dataset.user;
 const title = document.title;
@@ -31,7 +32,7 @@ async function fillFrame() {
   document.getElementById("counts").innerHTML = frame.counts;
   showLines();
   showCounts(shown);
-  showStrip(); // now in words
+  tellStrip(); // now in words
 }
 
 function showLines() {
@@ -59,6 +60,7 @@ function happened(now, lead) {
   if (now.state === "ringing" || now.state === "talking") calls.set(now.call, now);
   else calls.delete(now.call);
   if (now.rings_me && !before?.rings_me && lead) ring();
+  if (onMyPhone(now) || onMyPhone(before)) refreshCall(tellStrip);
   tellAll("call", now, before, lead);
 }
 
@@ -72,12 +74,13 @@ function receive({ type, state, name, data, lead }) {
     const live = new Set(data.calls.map((call) => call.call));
     for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "gone", rings_me: false }, lead);
     for (const call of data.calls) happened(call, lead);
+    if (tellsOfCall()) refreshCall(tellStrip); // it may be over
     if (!frame.lines) fillFrame();
     tellAll("state");
   }
   showCounts(data);
   showLines();
-  showStrip();
+  tellStrip();
 }
 
 // Ringing for me: one soft sound, and the title. Browsers give sound only after a key or a click: it is said, and then
@@ -87,17 +90,18 @@ async function ring() {
   audio ??= new AudioContext();
   const allowed = audio.resume().then(() => true);
   mute = !(await Promise.race([allowed, new Promise((later) => setTimeout(later, 500, false))]));
-  showStrip();
+  tellStrip();
   if (!mute) play();
 }
 
 function unmute() {
   if (!mute) return;
   mute = false;
-  showStrip();
+  tellStrip();
   if (rings()) ring();
 }
 
+const onMyPhone = (call) => Boolean(call?.rings_me || call?.talking_to_me);
 const rings = () => [...calls.values()].find((call) => call.rings_me);
 
 function play() {
@@ -119,53 +123,16 @@ setInterval(() => {
   document.title = rings() && !document.title.startsWith("☎") ? `☎ ${title}` : title;
 }, 1000);
 
-// The strip below: it covers nothing that is being used and moves nothing.
 function showLink(state) {
   document.documentElement.dataset.events = state; // "open", "away", "login", "other"
   tellAll("link", state);
-  showStrip();
+  tellStrip();
 }
 
-function showStrip() {
-  let strip = document.getElementById("strip");
-  if (!strip) {
-    strip = document.createElement("div");
-    strip.id = "strip";
-    strip.className = "strip";
-    strip.setAttribute("role", "status");
-    document.body.append(strip);
-  }
-  const { words } = frame;
-  const link = document.documentElement.dataset.events;
-  const ringing = document.getElementById("desk") || !rings()?.draft ? null : rings();
-  strip.className = ringing ? "strip strip-call" : "strip";
-  strip.replaceChildren();
-  if (link === "away") strip.append(words.away ?? "…");
-  else if (link === "login") strip.append(words.login ?? "…", " ", anchor("/login", words.to_login ?? "→", true));
-  else if (link === "other") strip.append(words.other ?? "…", " ", anchor(location.pathname, words.reload ?? "→"));
-  else if (ringing) strip.append(words.rings ?? "☎", " ", opened(ringing), " ", keyName("F2"));
+function tellStrip() {
   const touched = navigator.userActivation?.hasBeenActive;
-  if (mute && rings() && link === "open") strip.append(" ", (touched ? words.deaf : words.mute) ?? "…");
-  strip.hidden = !strip.hasChildNodes();
-}
-
-// The draft of a call, or the report that it is by now.
-function opened({ draft, draft_state: state }) {
-  return anchor(`/${state === "draft" ? "drafts" : "reports"}/${draft}`, frame.words.opens?.[state] ?? "→");
-}
-
-function anchor(href, text, elsewhere = false) {
-  const link = document.createElement("a");
-  link.href = href;
-  link.textContent = text;
-  if (elsewhere) link.target = "_blank";
-  return link;
-}
-
-function keyName(name) {
-  const key = document.createElement("kbd");
-  key.textContent = name;
-  return key;
+  const silent = mute && rings() ? ((touched ? frame.words.deaf : frame.words.mute) ?? "…") : "";
+  showStrip(document.documentElement.dataset.events, frame.words, silent);
 }
 
 // F2 on every page but the desk, which has its own: to the call that rings, else to the desk.

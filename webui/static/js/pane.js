@@ -34,6 +34,7 @@ export function replacePane(content, focus = "") {
   mount();
   tell("shown");
   if (focus) pane.querySelector(focus)?.focus();
+  if (pane.querySelector("[data-finished]")) scrollTo(0, 0); // the number stands on top, the button was pressed below
 }
 
 export function notice(text, tone = "notice-wrong") {
@@ -123,8 +124,10 @@ export function refreshDraft() {
       else replacePane(content);
       return;
     }
-    const head = fresh.getElementById("draft-head");
-    if (head) document.getElementById("draft-head").replaceWith(head);
+    for (const part of ["draft-head", "acts-when"]) {
+      const now = fresh.getElementById(part);
+      if (now) document.getElementById(part).replaceWith(now);
+    }
     for (const name of ["owned", "mine"]) section().dataset[name] = now.dataset[name];
   });
 }
