@@ -17,7 +17,9 @@ from flask import Flask
 
 from jobs.heartbeat import Heart
 from jobs.settings import CHECKOUT, Settings
-from tests.desk_fixtures import Site
+from models.base import db, transaction
+from models.people import Phone
+from tests.desk_fixtures import PEOPLE, Site
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, logged_in
 from webui import probes
@@ -159,9 +161,9 @@ def test_beats_too_old_or_missing_or_bad(whole: Flask, settings: Settings) -> No
     beat(settings, agi=False)
     parts = asked(whole)
     assert {name for name, part in parts.items() if not part["ok"]} == {"listener", "watchdog", "reconcile", "agi"}
-    assert parts["listener"]["detail"] == "Зависло або завершилося."
+    assert parts["listener"]["detail"] == "Зависло або зупинилося."
     assert parts["watchdog"]["detail"] == "Ще не запущено."
-    assert parts["agi"]["detail"] == "Працює, але не може виконувати роботу."
+    assert parts["agi"]["detail"] == "Запущено, але роботу не виконує."
     assert "0671234567" not in json.dumps(parts)
 
 
@@ -233,10 +235,8 @@ def test_a_parts_own_trouble_is_told_in_ukrainian_without_its_cause(whole: Flask
     Heart(settings.run_dir, "agi").beat(False, trouble)
     Heart(settings.run_dir, "listener").beat(False, "something new")
     found = asked(whole)
-    assert (
-        found["agi"]["detail"] == "Порядок дзвінків не вдається прочитати: дзвінки дзвонять у власному порядку станції."
-    )
-    assert found["listener"]["detail"] == "Працює, але не може виконувати роботу."
+    assert found["agi"]["detail"] == "Порядок дзвінків не вдається прочитати: станція розподіляє дзвінки за власним."
+    assert found["listener"]["detail"] == "Запущено, але роботу не виконує."
 
 
 def test_a_probe_that_hangs_or_breaks_hides_no_other(whole: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,15 +287,42 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "7 частин потребують уваги." in page
+    assert "7\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:
     page = logged_in(whole, "tsapkova").get("/status").text
     assert "«admin1», внутрішній номер 101" in page
-    assert "Станція його бачить." in page
-    assert "для лінії 5-32-73, крок 1" in page
+    assert "Телефон зареєстровано на станції." in page
+    assert "дзвінки лінії 5-32-73, крок 1" in page
     assert 'id="event-check"' in page
     tell_phones(settings, admin1="UNAVAILABLE")
-    assert "Станція його не бачить" in logged_in(whole, "tsapkova").get("/status").text
-    assert "За вами не закріплено телефону" in logged_in(whole, "dyspetcher").get("/status").text
+    assert "Телефон не зареєстровано на станції" in logged_in(whole, "tsapkova").get("/status").text
+
+
+def test_red_is_only_what_keeps_calls_from_people(whole: Flask, settings: Settings) -> None:
+    """What is as it should be in a role is no alarm; what only delays the screens is told, and not in red."""
+    alarm = 'class="part-bad"'
+    for login in PEOPLE:
+        page = logged_in(whole, login).get("/status").text
+        assert alarm not in page, login
+        assert ("Чому на моєму екрані" in page) is (login != "tekhnik")
+    assert "тому дзвінки самі не відкриваються" in logged_in(whole, "dyspetcher").get("/status").text
+    whole.extensions["site"].kill("redis")
+    asked(whole)
+    page = logged_in(whole, "tekhnik").get("/status").text
+    assert alarm not in page
+    assert page.count('class="part-warn"') == 1
+    assert "Телефонна станція працює. 1\u00a0частина потребує уваги." in re.sub(r"\s* \s*", " ", page)
+    tell_phones(settings, admin1="UNAVAILABLE")
+    asked(whole)
+    page = logged_in(whole, "tekhnik").get("/status").text
+    assert page.count(alarm) == 1
+    assert "Дзвінки не доходять до працівників." in page
+
+
+def test_an_administrator_without_a_phone_is_warned(whole: Flask) -> None:
+    with whole.app_context(), transaction() as session:
+        session.scalars(db.select(Phone).where(Phone.name == "admin1")).one().user_id = None
+    page = logged_in(whole, "tsapkova").get("/status").text
+    assert re.search(r'class="part-bad">.*За вами не закріплено телефону, тому дзвінки до вас не надходять', page)

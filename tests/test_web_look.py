@@ -13,7 +13,7 @@ TEXT = [  # (ink, paper): AA asks for 4.5
     *((ink, paper) for ink in ("ink", "ink-2", "accent", "late") for paper in ("paper", "sheet")),
     *((tone, soft) for tone in ("new", "work", "done", "closed", "late") for soft in (f"{tone}-soft", "sheet")),
     *(("ink", soft) for soft in ("new-soft", "done-soft", "late-soft", "sunk", "accent-soft")),
-    ("ink-2", "late-soft"),
+    *((ink, soft) for ink in ("ink-2", "ink") for soft in ("late-soft", "work-soft")),
     ("on-accent", "accent"),
     ("on-accent", "accent-strong"),
     ("on-bar", "bar"),

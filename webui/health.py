@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from models.base import db
 from models.lines import RingStep
+from models.people import Role
 from webui.access import EVERYBODY, allow, public
 from webui.probes import PartState, Watch, phone_states, reachable
 
@@ -87,17 +88,21 @@ def _parts() -> dict[str, object]:
         "parts": [(part, PART_NAMES[part.part], datetime.fromtimestamp(part.since, UTC)) for part in found],
         "all_ok": all(part.ok for part in found),
         "broken": sum(not part.ok for part in found),
+        "calls_stop": any(part.stops_calls for part in found),
     }
 
 
 def _my_phone() -> dict[str, object]:
-    """Which phone is mine, whether the exchange reaches it, and on which lines it rings in which step."""
-    phone = current_user.phone
+    """Which phone is mine, whether the exchange reaches it, and on which lines it rings in which step.
+
+    ``answers``: answering the lines is this role's work, so that it lacks something without a phone.
+    """
+    phone, answers = current_user.phone, current_user.role == Role.ADMINISTRATOR
     if phone is None:
-        return {"phone": None, "connected": None, "rings": []}
+        return {"phone": None, "connected": None, "rings": [], "answers": answers}
     states = phone_states(current_app.config["SETTINGS"])
     steps = db.session.scalars(
         select(RingStep).where(RingStep.phone_id == phone.id).options(joinedload(RingStep.line)).order_by(RingStep.step)
     ).all()
     connected = None if states is None else reachable(states.get(phone.name))
-    return {"phone": phone, "connected": connected, "rings": steps}
+    return {"phone": phone, "connected": connected, "rings": steps, "answers": answers}

@@ -48,6 +48,7 @@ class Finding:
     detail: object = ""
     todo: object = ""
     since: float | None = None  # seconds since the epoch, where the part itself says so
+    stops_calls: bool = False  # calls do not reach a person until it is mended
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class PartState:
     since: float
     detail: object
     todo: object
+    stops_calls: bool = False
 
 
 def probe_database(settings: Settings) -> Finding:
@@ -110,12 +112,14 @@ def probe_asterisk(settings: Settings) -> Finding:
     """The manager port greets everybody who connects."""
     greeting = _first_line(settings.ami_port)
     if greeting is None:
-        return Finding(False, _("It does not run: no call can come."), _("Restart the service at once."))
+        detail, todo = _("No call can come."), _("Restart the service at once.")
+        return Finding(False, detail, todo, stops_calls=True)
     if not greeting.startswith(b"Asterisk Call Manager"):
         return Finding(
             False,
             _("Something else answers at its port, or it hangs."),
             _("Restart the service; if it lasts, choose another CC_AMI_PORT."),
+            stops_calls=True,
         )
     return Finding(True, _("It runs."))
 
@@ -176,6 +180,7 @@ def probe_phones(settings: Settings, app: Flask) -> Finding:
             False,
             detail,
             _("A line has no phone that can ring: switch the phones on and see whether they are in the network."),
+            stops_calls=True,
         )
     return Finding(True, detail)
 
@@ -248,7 +253,7 @@ class Watch:
         since = finding.since
         if since is None:
             since = before.since if before and before.ok == finding.ok else time.time()
-        self._seen[part] = PartState(part, finding.ok, since, finding.detail, finding.todo)
+        self._seen[part] = PartState(part, finding.ok, since, finding.detail, finding.todo, finding.stops_calls)
 
 
 def _heard(settings: Settings, part: str, well: object) -> Finding:
