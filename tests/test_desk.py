@@ -165,7 +165,7 @@ def test_an_answered_call_leaves_the_other_desks(exchange, mine, colleague):
     exchange.answer(call, 2)
     assert f'data-call="{call}"' not in mine.fetch("/desk/live").text
     assert "РОЗМОВА" in colleague.fetch("/desk/live").text
-    assert mine.fetch(f"/desk/calls/{call}").json["note"] == "На дзвінок відповідає: Чернявська С. І."
+    assert mine.fetch(f"/desk/calls/{call}").json["note"] == "Дзвінок прийнято: Чернявська С. І."
 
 
 def test_the_bar_says_who_it_may_be(app, exchange, mine):
@@ -176,7 +176,7 @@ def test_the_bar_says_who_it_may_be(app, exchange, mine):
         bars = mine.fetch("/desk/live").text
     assert "+380\u00a067\u00a0123\u00a045\u00a067" in bars
     assert "лінія 5-32-73" in bars
-    assert "ще не відомий" in bars
+    assert "особа ще невідома" in bars
     assert "номер приховано" in bars
     assert "anonymous" not in bars
     with app.app_context():
@@ -217,8 +217,38 @@ def test_the_bar_of_a_call_that_goes_on_says_what_its_draft_has_become(app, exch
     bars = mine.fetch("/desk/live").text
     assert "data-claim" not in bars
     assert "До форми" not in bars
-    for draft, words in ((report, f"Повідомлення № {stored(app, report).number}"), (consultation, "Консультація")):
+    for draft, words in (
+        (report, f"Відкрити повідомлення №\u00a0{stored(app, report).number}"),
+        (consultation, "Відкрити запис про дзвінок"),
+    ):
         assert re.search(rf'href="/drafts/{draft}"[^>]*>{words} <kbd', bars)
+
+
+def test_the_strip_of_other_pages_has_what_the_bar_has(app, exchange, mine, colleague):
+    """Line, number, where F2 leads by now; a call that rings before the one I speak on; each look leaves a row (A3)."""
+    assert mine.fetch("/desk/strip").text.strip() == ""
+    first, draft = exchange.call("0671234567")
+    strip = mine.fetch("/desk/strip").text
+    assert "ДЗВОНИТЬ" in strip
+    assert "лінія 5-32-73" in strip
+    assert "+380\u00a067\u00a0123\u00a045\u00a067" in strip
+    assert re.search(rf'href="/drafts/{draft}">Відкрити чернетку <kbd>F2', strip)
+    assert colleague.fetch("/desk/strip").text.strip() == ""
+    exchange.ring(first, 1)
+    exchange.answer(first, 1)
+    assert "РОЗМОВА" in mine.fetch("/desk/strip").text
+    mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "0"})
+    number = stored(app, draft).number
+    assert re.search(
+        rf'href="/reports/{draft}">Відкрити повідомлення №\u00a0{number} <kbd>', mine.fetch("/desk/strip").text
+    )
+    second = exchange.call("anonymous")[0]
+    strip = mine.fetch("/desk/strip").text
+    assert "номер приховано" in strip
+    assert "РОЗМОВА" not in strip
+    with app.app_context():
+        looks = db.session.execute(db.select(AccessLog.user_id, AccessLog.subject, AccessLog.subject_id)).all()
+    assert [tuple(look) for look in looks] == [(_id(app, "tsapkova"), "call", call) for call in (first, second)]
 
 
 def test_the_top_bar_counts_for_me(exchange, mine, colleague):
@@ -241,7 +271,7 @@ def test_lists_show_my_drafts_and_missed_calls_masked(exchange, mine):
     exchange.missed("0501112233")
     mine.save(draft, 0, text="Яма на дорозі")
     lists = mine.fetch("/desk/lists").text
-    assert "2 рази" in lists
+    assert "2\u00a0рази" in lists
     assert "Яма на дорозі" in lists
     assert "111" not in lists.replace("\u00a0", "")
 
@@ -255,8 +285,29 @@ def test_a_missed_call_says_what_to_do_and_who_does_it_already(exchange, mine, c
     mine.post(f"/drafts/{earlier}/claim")
     assert "у роботі: Цапкова О. П." in colleague.fetch("/desk/lists").text
     page = mine.fetch(f"/drafts/{earlier}").text
-    assert re.search(r"Передзвоніть на <span class=\"number\">\+380.50.111.22.33</span>; завершіть чернетку", page)
+    assert re.search(r"Передзвоніть на <span class=\"number\">\+380.50.111.22.33</span>\.", page)
     assert "ередзвоніть" not in colleague.fetch(f"/drafts/{earlier}").text
+
+
+def test_a_missed_calls_buttons_are_said_to_be_for_after_the_call_back(exchange, mine, colleague):
+    """C1: any ending takes it off the list, so the screen says when to press, before and after."""
+    call, draft = exchange.call("0501112233")
+    hint = re.compile(r'id="acts-when" (hidden)?>\s*(\S.*?)\s*</p>', re.DOTALL)
+    assert hint.search(mine.fetch(f"/drafts/{draft}").text)[1] == "hidden"
+    exchange.hang_up(call)
+    hidden, words = hint.search(mine.fetch(f"/drafts/{draft}").text).groups()
+    assert hidden is None
+    assert "Після передзвону:" in words
+    assert "Не додзвонилися\u00a0— відкладіть" in words
+    answer = mine.post(f"/drafts/{draft}/end", {"ending": "consulted", "revision": "0"})
+    assert "У списку пропущених цього дзвінка більше немає." in answer.text
+    assert "Пропущених дзвінків немає" in mine.fetch("/desk/lists").text
+    withheld = exchange.missed("anonymous")[1]
+    assert "Передзвонити нікуди" in hint.search(mine.fetch(f"/drafts/{withheld}").text)[2]
+    exchange.answer(exchange.call("0501112299")[0], 1)
+    spoken = exchange.missed("0501112244")[1]
+    mine.save(spoken, 0, text="Яма")
+    assert hint.search(colleague.fetch(f"/drafts/{spoken}").text)[1] == "hidden"
 
 
 def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, mine, colleague):
@@ -271,7 +322,7 @@ def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, 
     lists = mine.fetch("/desk/lists").text
     forsaken = lists[lists.index('id="forsaken"') :]
     assert "Яма на дорозі" in forsaken
-    assert "розпочала особа: Чернявська С. І." in forsaken
+    assert "розпочато: Чернявська С. І." in forsaken
     page = mine.page(f"/drafts/{draft}").text
     assert 'data-mine="true"' in page
     assert f'formaction="/drafts/{draft}/claim"' in page
@@ -398,7 +449,7 @@ def test_a_save_says_at_once_what_the_typed_street_is(app, exchange, mine):
         for at, typed in enumerate(("вул. леніна", "Соборна", "базарна", "Невідома", ""))
     ]
     unknown = "Такої вулиці немає у списку: виберіть іншу або запишіть її як орієнтир."
-    several = "Таких кілька: вулиця Базарна, площа Базарна. Виберіть зі списку."
+    several = "Таких вулиць кілька: вулиця Базарна, площа Базарна. Виберіть зі списку."
     assert [answer["name"] for answer in answers] == ["Соборна", "Соборна", "", "", ""]
     assert [answer["note"] for answer in answers] == ["✓ Соборна, колишня Леніна", "", several, unknown, ""]
     assert "street" not in mine.save(draft, 5, text="Яма").json
@@ -718,7 +769,7 @@ def test_one_press_says_who_calls(app, exchange, mine):
     mine.post(f"/drafts/{first}/register", {**FORM, "applicant_name": "Олена Коваль", "revision": "0"})
     side = mine.fetch(f"/desk/side/{second}").text
     assert "можливо: Олена Коваль" in side
-    assert "за 1 повідомленням: Київська, 12" in side
+    assert "за 1\u00a0повідомленням: Київська, 12" in side
     answer = mine.post(f"/drafts/{second}/person", {"name": "Олена Коваль", "revision": "0", "text": "Яма"})
     assert answer.json["fields"]["applicant_name"] == "Олена Коваль"
     assert (answer.json["fields"]["text"], answer.json["revision"]) == ("Яма", stored(app, second).revision)
@@ -739,7 +790,7 @@ def test_another_telephone_brings_its_people_and_its_open_reports(app, exchange,
     assert 'data-alt="1"' in side
     assert side.count("<kbd>F6</kbd>") == 1
     assert f'data-report="{report}"' in side
-    assert ("впізнати за ним нікого" in side) is (called_from == "anonymous")
+    assert ("встановити за ним особу неможливо" in side) is (called_from == "anonymous")
     assert "Запитайте телефон" not in side
     assert "За іншим телефоном" in mine.fetch("/desk/live").text
     answer = mine.post(f"/drafts/{draft}/person", {"name": "Олена Коваль"})

@@ -168,8 +168,8 @@ def test_own_password_is_changed_and_other_sessions_end(web: Flask) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "again", "status", "sentence"),
     [
-        ("wrong", "long enough it is", "long enough it is", 401, "Це не ваш теперішній пароль."),
-        (PASSWORD, "short", "short", 422, "щонайменше 10 символів"),
+        ("wrong", "long enough it is", "long enough it is", 401, "Поточний пароль неправильний."),
+        (PASSWORD, "short", "short", 422, "щонайменше 10\u00a0символів"),
         (PASSWORD, "long enough it is", "another long one", 422, "Два нові паролі різні."),
     ],
 )

@@ -50,7 +50,7 @@ def test_database_away_says_so_and_what_to_do(settings: Settings) -> None:
     answer = browser.get("/journal?state=new")
     assert answer.status_code == 503
     assert "База даних не відповідає" in answer.text
-    assert "зачекайте хвилину" in answer.text
+    assert "Зачекайте хвилину" in answer.text
     assert 'href="/journal?state=new"' in answer.text
     script = browser.get("/journal", **{"Sec-Fetch-Dest": "empty"})
     assert (script.status_code, script.json["error"]) == (503, "database")
@@ -72,7 +72,7 @@ def test_a_form_that_met_a_locked_database_can_be_sent_again_from_the_answer(web
         answer = browser.post(f"/drafts/{draft}/register", typed, page="/me")
         other.execute("ROLLBACK")
     assert answer.status_code == 503
-    assert "Введене лишилося на цій сторінці" in answer.text
+    assert "Набране збережено на цій сторінці" in answer.text
     goal, fields = sent_again(answer.text)
     assert goal == f"/drafts/{draft}/register"
     assert {name: fields[name] for name in typed} == typed
@@ -110,6 +110,6 @@ def test_a_fault_shows_nothing_of_it(settings: Settings, error: Exception, statu
     web.add_url_rule("/failing", "failing", failing(error))
     answer = Browser(web).get("/failing")
     assert answer.status_code == status
-    assert ("Щось зламалося" in answer.text) is (status == 500)
+    assert ("Сталася помилка в системі" in answer.text) is (status == 500)
     assert SECRET not in answer.text
     close_database(web)

@@ -79,8 +79,8 @@ def test_what_is_done_awaits_the_applicants_word(web: Flask, browser: Browser) -
     report_id = register(web, "Яма", events=(*ACCEPTED, ReportEvent.COMPLETED))
     page = browser.get("/journal?state=done").text
     assert listed(page) == [report_id]
-    assert "<small>чекає підтвердження</small>" in page
-    assert "selected>Виконано, чекає підтвердження</option>" in page
+    assert "<small>очікує підтвердження</small>" in page
+    assert "selected>Виконано, очікує підтвердження</option>" in page
 
 
 def test_period_counts_days_in_kyiv_both_included(web: Flask, browser: Browser) -> None:
@@ -220,7 +220,7 @@ def test_mistakes_are_named_and_what_was_chosen_stays(browser: Browser) -> None:
         ("date_to=0001-01-01", "Це не дата"),
         ("date_to=9999-12-31", "Це не дата"),
         ("date_from=2026-11-22&date_to=2026-11-01", "Період закінчується раніше"),
-        ("state=lost", "Такого стану немає"),
+        ("state=lost", "Такого статусу немає"),
         ("category=x", "Такого запису немає"),
         ("line=99999999999999999999", "Такого запису немає"),
         ("q=unknown", "Наберіть його ще раз"),
@@ -294,7 +294,7 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
     page = browser.get(f"/reports/{report_id}").text
     year = now().astimezone(KYIV).year
     for words in (
-        f"№ {year}-0001",
+        f"№&nbsp;{year}-0001",
         "Київська, 12, кв. 7",
         "взято в роботу",
         "зареєстровано",
@@ -303,17 +303,17 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
         "Питає, коли полагодять",
         f'<a href="/reports/{draft_id}">',
         "дзвінок прийнято: ",
-        f"№ {year}-0002",
+        f"№&nbsp;{year}-0002",
         "лишилося 5\u00a0год",
     ):
         assert words in page, words
-    assert f"№ {year}-0001" in browser.get(f"/reports/{repeat_id}").text
+    assert f"№&nbsp;{year}-0001" in browser.get(f"/reports/{repeat_id}").text
 
 
 def test_the_orders_are_quoted_in_words_and_not_by_our_clause_numbers(web: Flask, browser: Browser) -> None:
     report_id = register(web, "Не горить ліхтар")
     page = browser.get(f"/reports/{report_id}").text
-    assert "5 робочих днів для цього виду" in page
+    assert "5\u00a0робочих днів для цього виду" in page
     for address in ("/", "/journal", f"/reports/{report_id}", "/status"):
         assert not re.search(r"\b[RS] \d\.\d", browser.get(address).text), address
 

@@ -76,6 +76,12 @@ def test_translations_are_ukrainian_office_language() -> None:
             assert form.endswith(".") == message.endswith("."), form
 
 
+def test_translations_keep_together_what_is_read_as_one() -> None:
+    """A dash does not begin a line; a number stands beside its sign and what it counts, a key beside its name."""
+    torn = re.compile(r" —|№ |%\((?:num|size)\)d |\b(?:Alt|Shift) ")
+    assert [form for forms in translated().values() for form in forms if torn.search(form)] == []
+
+
 def test_every_state_event_role_and_source_has_words() -> None:
     assert set(REPORT_BADGES) == set(ReportState)
     assert set(CALL_BADGES) == set(CallState)

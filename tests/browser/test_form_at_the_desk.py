@@ -105,7 +105,7 @@ def test_another_telephone_is_searched_as_soon_as_it_is_typed(site, desk):
     site.draft(earlier, state="consultation", applicant_name="Марія Лисенко")
     call, draft = ring(site, "anonymous")
     site.exchange.answer(call, 1)
-    expect(desk.locator("#side")).to_contain_text("Запитайте телефон для передзвону")
+    expect(desk.locator("#side")).to_contain_text("Запитайте, на який номер передзвонити")
     desk.focus("#other_phone")
     desk.keyboard.type("050 111-22-33")
     desk.keyboard.press("Tab")
@@ -200,10 +200,10 @@ def in_one_row(desk: Page) -> bool:
 def test_the_list_shows_what_is_saved_while_somebody_types_on(site, desk):
     call, draft = ring(site)
     site.exchange.answer(call, 1)
-    expect(desk.locator("#drafts")).to_contain_text("ще нічого не набрано")
+    expect(desk.locator("#drafts")).to_contain_text("ще не заповнено")
     desk.fill("#text", "Яма на дорозі")
     expect(desk.locator("#drafts")).to_contain_text("Яма на дорозі")
-    expect(desk.locator("#drafts")).not_to_contain_text("ще нічого не набрано")
+    expect(desk.locator("#drafts")).not_to_contain_text("ще не заповнено")
 
 
 def test_who_oversees_sees_the_lines_change_and_keeps_what_is_open(site, new_browser):

@@ -155,7 +155,7 @@ def test_answered_elsewhere_and_ended_during_a_break_closes_the_form_and_says_wh
     site.exchange.hang_up(call)
     expect(form_of(page, draft)).to_be_visible()
     mend(network, page)
-    expect(page.locator("#pane")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(page.locator("#pane")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     expect(form_of(page, draft)).to_have_count(0)
     expect(bar(page, call)).to_have_count(0)
     expect(page).to_have_url(f"http://127.0.0.1:{network.port}/")
@@ -200,7 +200,7 @@ def test_what_was_typed_stays_when_a_colleague_answered_during_a_break(site, net
     site.exchange.answer(call, 2)
     site.exchange.hang_up(call)
     mend(network, page)
-    expect(page.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(page.locator("#draft-notice")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     assert page.locator("#text").input_value() == "Почала писати"
 
 
@@ -237,7 +237,7 @@ def test_a_browser_that_shares_no_worker_between_its_tabs_works_as_well(site, ne
     site.exchange.answer(call, 2)
     site.exchange.hang_up(call)
     mend(network, page)
-    expect(page.locator("#draft-notice")).to_contain_text("На дзвінок відповідає: Чернявська С. І.")
+    expect(page.locator("#draft-notice")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     saved(page)
     assert site.draft(draft).text == "Яма біля школи і садка"
     second = context.new_page()

@@ -18,8 +18,8 @@ def test_nothing_is_lost_when_the_server_dies_while_somebody_types(site, desk):
     saved(desk)
     site.kill("web")
     desk.locator("#text").press_sequentially(" Друге речення.")
-    expect(desk.locator("#save-state")).to_have_text("не збережено — тримаю в цьому браузері")
-    expect(desk.locator("#strip")).to_contain_text("Дзвінки все одно дзвонять")
+    expect(desk.locator("#save-state")).to_have_text("не збережено на сервері: текст у цьому браузері")
+    expect(desk.locator("#strip")).to_contain_text("Телефони дзвонять як звичайно")
     desk.keyboard.press("F9")
     expect(desk.locator("#draft-notice")).to_contain_text("Немає зв’язку")
     assert desk.input_value("#text") == "Перше речення. Друге речення."
@@ -62,7 +62,7 @@ def test_nothing_is_lost_by_logging_out_while_typing(site, desk):
     expect(other.locator("#login")).to_be_visible()
     desk.locator("#text").press_sequentially(" Друге.")
     expect(desk.locator("#strip a")).to_have_attribute("href", "/login")
-    expect(desk.locator("#save-state")).to_have_text("не збережено — тримаю в цьому браузері")
+    expect(desk.locator("#save-state")).to_have_text("не збережено на сервері: текст у цьому браузері")
     expect(desk.locator("#strip")).not_to_contain_text("збережено")
     assert desk.input_value("#text") == "Перше. Друге."
     assert site.draft(draft).text == "Перше."
@@ -130,14 +130,14 @@ def test_a_refusal_is_one_sentence_and_replaces_nothing(site, desk):
     desk.route(f"**/drafts/{earlier}", lambda route: refuse(route, 404, "Такої сторінки немає"), times=1)
     desk.click(f'#missed [data-draft-link="{earlier}"]')
     expect(desk.locator("#pane > .notice")).to_have_text(
-        "Такої сторінки немає. Нічого не змінено, а введене збережено. Перезавантажте сторінку й спробуйте ще раз."
+        "Такої сторінки немає. Нічого не змінено, набране збережено. Оновіть сторінку й спробуйте ще раз."
     )
     expect(desk.locator(".desk-empty")).to_be_visible()
 
     call, draft = ring(site)
     expect(form_of(desk, draft)).to_be_visible()
     site.exchange.answer(call, 1)
-    expect(bar(desk, call)).to_contain_text("До форми")
+    expect(bar(desk, call)).to_contain_text("Перейти до форми")
     desk.fill("#text", "Яма")
     saved(desk)
     desk.route("**/desk/side/*", lambda route: refuse(route, 403, "Не для вашої посади"))
@@ -149,7 +149,7 @@ def test_a_refusal_is_one_sentence_and_replaces_nothing(site, desk):
     expect(desk.locator("#draft-notice")).to_contain_text("Забагато тексту. Нічого не змінено")
     assert desk.input_value("#text") == "Яма"
     assert "{" not in desk.locator("#desk").inner_text()
-    expect(desk.locator("#side")).to_contain_text("Цей номер ще не відомий")
+    expect(desk.locator("#side")).to_contain_text("Хто телефонує з цього номера, ще невідомо")
 
 
 def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(site, desk):
@@ -176,7 +176,7 @@ def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(
     desk.reload()
     hears_events(desk)
     expect(refused).to_contain_text("Яма біля школи")
-    refused.get_by_role("button", name="Відкинути").click()
+    refused.get_by_role("button", name="Видалити").click()
     expect(refused).to_have_count(0)
     desk.reload()
     hears_events(desk)
