@@ -297,7 +297,7 @@ def test_a_missed_calls_buttons_are_said_to_be_for_after_the_call_back(exchange,
     exchange.hang_up(call)
     hidden, words = hint.search(mine.fetch(f"/drafts/{draft}").text).groups()
     assert hidden is None
-    assert "Після передзвону:" in words
+    assert "Завершуйте після передзвону:" in words
     assert "Не додзвонилися\u00a0— відкладіть" in words
     answer = mine.post(f"/drafts/{draft}/end", {"ending": "consulted", "revision": "0"})
     assert "У списку пропущених цього дзвінка більше немає." in answer.text

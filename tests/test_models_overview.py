@@ -77,5 +77,18 @@ def test_who_oversees_sees_the_lines_and_who_talks(web, exchange, login):
     assert "4567" not in overview
 
 
+def test_each_count_of_the_overview_has_its_word(web, exchange):
+    with web.app_context(), transaction() as session:
+        for draft in (exchange.call()[1], exchange.call()[1]):
+            claim_draft(session, session.get_one(Report, draft), session.get_one(User, user_id("tsapkova")))
+    page = logged_in(web, "nachalnyk").get("/desk/overview").text
+    words = " ".join(re.sub("<[^>]+>", " ", page).split())
+    assert "Цапкова О. П. — 2 чернетки · найдавніша: сьогодні" in words
+    heads = [" ".join(head.split()) for head in re.findall(r'class="count-of">([^<]+)</th>', page)]
+    assert heads == re.findall(r'data-word="([^"]+)"', page)[: len(heads)]
+    assert heads[0] == "Дзвінки"
+    assert heads[-1] == "Не завершено"
+
+
 def test_an_administrators_desk_has_no_overview(web):
     assert 'id="overview"' not in logged_in(web, "tsapkova").get("/").text

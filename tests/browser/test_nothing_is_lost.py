@@ -149,7 +149,7 @@ def test_a_refusal_is_one_sentence_and_replaces_nothing(site, desk):
     expect(desk.locator("#draft-notice")).to_contain_text("Забагато тексту. Нічого не змінено")
     assert desk.input_value("#text") == "Яма"
     assert "{" not in desk.locator("#desk").inner_text()
-    expect(desk.locator("#side")).to_contain_text("Хто телефонує з цього номера, ще невідомо")
+    expect(desk.locator("#side")).to_contain_text("Хто дзвонить із цього номера, ще невідомо")
 
 
 def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(site, desk):

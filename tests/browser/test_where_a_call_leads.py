@@ -74,7 +74,7 @@ def test_the_buttons_say_that_they_are_for_after_the_call_back_as_soon_as_a_call
     expect(form_of(desk, draft)).to_be_visible()
     expect(desk.locator("#acts-when")).to_be_hidden()
     site.exchange.hang_up(call)
-    expect(desk.locator("#acts-when")).to_contain_text("Після передзвону: завершений дзвінок зникне з пропущених")
+    expect(desk.locator("#acts-when")).to_contain_text("Завершуйте після передзвону: дзвінок зникне з пропущених")
     desk.keyboard.press("Escape")
     expect(desk.locator(f'#missed [data-draft-link="{draft}"]')).to_be_visible()
     other = missed_elsewhere(site)
