@@ -324,7 +324,7 @@ def test_a_draft_that_nobody_works_on_is_listed_and_can_be_taken(app, exchange, 
     assert "Яма на дорозі" in forsaken
     assert "розпочато: Чернявська С. І." in forsaken
     page = mine.page(f"/drafts/{draft}").text
-    assert 'data-mine="true"' in page
+    assert 'data-writable="true"' in page
     assert f'formaction="/drafts/{draft}/claim"' in page
     assert mine.post(f"/drafts/{draft}/claim").status_code == 200
     assert stored(app, draft).owner_id == _id(app, "tsapkova")

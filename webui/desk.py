@@ -142,7 +142,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     session = db.session()
     parts: dict[str, object] = {"draft": found, "errors": errors, "notice": notice}
     stored = stored_fields(found)
-    parts |= {"fields": stored | typed, "mine": found.open_to(current_user), "longest": LONGEST}
+    parts |= {"fields": stored | typed, "may_write": found.open_to(current_user), "longest": LONGEST}
     # a page that could not save shows what is stored beside what was typed
     parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
     parts["unsettled"] = (

@@ -1,5 +1,7 @@
 """Nothing typed is lost: servers die, people log out, answers come late, refusals are final (I3)."""
 
+import json
+
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -46,6 +48,30 @@ def test_nothing_is_lost_when_the_page_goes_before_it_was_saved(site, desk):
     again.goto("/")  # not even the draft's own page: what waits is sent all the same
     hears_events(again)
     eventually(lambda: site.draft(draft).text == "Перше. Друге.", "it is sent after all")
+
+
+def test_a_text_that_another_tab_goes_on_with_is_not_taken_for_saved(site, desk):
+    """What waits is sent by whichever page comes first; meanwhile its own tab has kept more."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    form_of(desk, draft)
+    desk.route("**/save", lambda route: route.abort())
+    desk.fill("#text", "Перше.")
+    key = f"cc-draft:{desk.locator('body').get_attribute('data-user')}:{draft}"
+    eventually(lambda: desk.evaluate("key => localStorage.getItem(key)", key), "the text waits in the browser")
+    newer = desk.evaluate("key => localStorage.getItem(key).replace('Перше.', 'Перше. Друге.')", key)
+    other = desk.context.new_page()
+    types_on = f"""const real = window.fetch;
+        window.fetch = async (...asked) => {{
+          const answer = await real(...asked);
+          if (String(asked[0]).endsWith("/save")) localStorage.setItem({json.dumps(key)}, {json.dumps(newer)});
+          return answer;
+        }};"""
+    other.add_init_script(types_on)
+    other.goto("/")
+    eventually(lambda: site.draft(draft).text == "Перше.", "the first text is sent")
+    hears_events(other)
+    assert other.evaluate("key => localStorage.getItem(key)", key) == newer
 
 
 def test_nothing_is_lost_by_logging_out_while_typing(site, desk):

@@ -62,7 +62,7 @@ async function openDraftNews(now, before) {
   } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {
     const note = await noteOf(now.call);
     if (pane.openId() === now.draft && !pane.form?.touched) pane.closePane(note);
-  } else if (elsewhere && form && pane.section().dataset.mine === "true") { // else the page says already whose it is
+  } else if (elsewhere && form && pane.section().dataset.writable === "true") { // else the page says already whose it is
     pane.notice(await noteOf(now.call));
     pane.refreshDraft();
   } else if (now.state !== before?.state || now.owner !== before?.owner) {

@@ -65,7 +65,7 @@ export function beingFilled() {
 
 // False when nobody answered.
 export async function openDraft(id, { claim = false, focus = false, push = true } = {}) {
-  const mine = ++turn;
+  const ours = ++turn;
   form?.flush(); // goes on by itself; what is not sent is in this browser's storage
   let content;
   opening += 1;
@@ -78,7 +78,7 @@ export async function openDraft(id, { claim = false, focus = false, push = true 
   } finally {
     opening -= 1;
   }
-  if (mine !== turn) return true;
+  if (ours !== turn) return true;
   if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   replacePane(content, focus ? "#category_id, [data-close]" : "");
   for (const call of calls.values()) if (call.draft === id) markSeen(call.call);
@@ -128,6 +128,6 @@ export function refreshDraft() {
       const now = fresh.getElementById(part);
       if (now) document.getElementById(part).replaceWith(now);
     }
-    for (const name of ["owned", "mine"]) section().dataset[name] = now.dataset[name];
+    for (const name of ["owned", "writable"]) section().dataset[name] = now.dataset[name];
   });
 }

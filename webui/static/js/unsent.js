@@ -33,9 +33,11 @@ export async function sendUnsent(open) {
   for (const id of unsentIds()) {
     const kept = unsent(id);
     if (!kept || kept.refused || id === open) continue;
+    const sent = localStorage.getItem(storageKey(id));
     try {
       const answer = await post(`/drafts/${id}/save`, { revision: kept.revision, fields: kept.fields });
       const { errors, error } = await answer.json();
+      if (localStorage.getItem(storageKey(id)) !== sent) continue; // another tab has typed on: it saves by itself
       if (answer.ok && !Object.keys(errors).length) discard(id);
       else if (answer.status === 404 || GONE.includes(error)) keepUnsent(id, { ...kept, refused: true });
     } catch {
