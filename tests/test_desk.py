@@ -218,7 +218,7 @@ def test_the_bar_of_a_call_that_goes_on_says_what_its_draft_has_become(app, exch
     assert "data-claim" not in bars
     assert "До форми" not in bars
     for draft, words in (
-        (report, f"Відкрити повідомлення №\u00a0{stored(app, report).number}"),
+        (report, f'Відкрити повідомлення №\u00a0<span class="number">{stored(app, report).number}</span>'),
         (consultation, "Відкрити запис про дзвінок"),
     ):
         assert re.search(rf'href="/drafts/{draft}"[^>]*>{words} <kbd', bars)
@@ -240,7 +240,8 @@ def test_the_strip_of_other_pages_has_what_the_bar_has(app, exchange, mine, coll
     mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "0"})
     number = stored(app, draft).number
     assert re.search(
-        rf'href="/reports/{draft}">Відкрити повідомлення №\u00a0{number} <kbd>', mine.fetch("/desk/strip").text
+        rf'href="/reports/{draft}">Відкрити повідомлення №\u00a0<span class="number">{number}</span> <kbd>',
+        mine.fetch("/desk/strip").text,
     )
     second = exchange.call("anonymous")[0]
     strip = mine.fetch("/desk/strip").text
