@@ -9,7 +9,6 @@ the one that gets the citizen does), by the end of dialling with an answer, by e
 picking up, and by a finished transfer. Each of them is enough, so none of them may be lost at a price.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +16,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from models.calls import (
-    Call,
     close_lost_calls,
     find_calls,
     note_answered,
@@ -25,11 +23,9 @@ from models.calls import (
     note_leg_ended,
     note_ringing,
 )
-from models.drafts import TakenByAnother, claim_draft, open_draft
+from models.drafts import give_to_speaker, open_draft
 from models.intake import Began, record_inbound
-from models.machine import IllegalMove
 from models.people import Phone
-from models.reports import ReportState
 
 
 @dataclass(frozen=True)
@@ -90,8 +86,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     """Write facts down, inside the caller's transaction. Doing it twice, or in another order, changes nothing.
 
     `Began` makes the call and its draft when there is none (I1). A fact about a call that is not there is about a
-    talk among colleagues, and is left. Who answers becomes the draft's owner unless somebody is already: the user of
-    the phone at the time of writing, also of a call that is recovered later.
+    talk among colleagues, and is left. Who answers becomes the draft's owner (`give_to_speaker`): the user of the
+    phone at the time of writing, also of a call that is recovered later.
     """
     calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive)})
     phones = {}
@@ -112,12 +108,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
             elif isinstance(fact, LegEnded):
                 note_leg_ended(session, call, fact.leg, phones.get(fact.phone), fact.at)
             else:
-                note_answered(session, call, fact.leg, phones.get(fact.phone), fact.at)
-                _give_draft(session, call, phones.get(fact.phone))
-
-
-def _give_draft(session: Session, call: Call, phone: Phone | None) -> None:
-    draft = open_draft(session, call)
-    if phone is not None and phone.user is not None and draft.owner_id is None and draft.state == ReportState.DRAFT:
-        with suppress(TakenByAnother, IllegalMove):  # somebody was quicker, or has ended it already
-            claim_draft(session, draft, phone.user)
+                phone = phones.get(fact.phone)
+                note_answered(session, call, fact.leg, phone, fact.at)
+                if phone is not None and phone.user is not None:
+                    give_to_speaker(session, open_draft(session, call), phone.user, call)

@@ -5,6 +5,7 @@ moment: the line that is just being written still goes into it, the next one beg
 """
 
 import csv
+import errno
 import os
 import re
 import shutil
@@ -141,11 +142,14 @@ def put_aside(path: Path, now: float) -> None:
     """
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            state, folder = os.fstat(file.fileno()), path.parent.stat()
             first = next((row for row in map(parse, file) if row is not None), None)
     except FileNotFoundError:
         return
     age = now - float(first["time"]) if first is not None else 0.0
+    size = state.st_size
+    if (size >= LARGE or age >= OLD) and state.st_uid != folder.st_uid:
+        raise PermissionError(errno.EPERM, "its folder belongs to another account")  # which could begin no other file
     if (size >= LARGE or age >= OLD) and shutil.disk_usage(path.parent).free >= ROOM:
         number = max(map(_number, earlier_files(path)), default=0) + 1
         path.rename(path.with_name(f"{path.name}.{number}"))

@@ -1,5 +1,6 @@
 """The files that Asterisk reads, written from the database; and how Asterisk is found and started."""
 
+import ipaddress
 import os
 import platform
 import pwd
@@ -151,6 +152,7 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "ami_port": settings.ami_port,
         "agi_port": settings.agi_port,
         "trunk_host": settings.trunk_host,
+        "trunk_address": _address(settings.trunk_host),
         "ami_listen_secret": secrets["ami_listen"],
         "ami_dial_secret": secrets["ami_dial"],
         "phones": phones,
@@ -200,3 +202,11 @@ def _install(settings: Settings, rendered: dict[str, str]) -> Path:
         for folder in own:
             os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
     return etc
+
+
+def _address(host: str) -> str:
+    """The host if it is an address, else nothing: an access list knows no names."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.base import announce, now
-from models.calls import Call
+from models.calls import Call, CallState
 from models.machine import IllegalMove
 from models.people import User
 from models.places import Category
@@ -124,6 +124,36 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
         note_history(session, draft, HistoryEvent.TAKEN, user)
     if draft.call_id is not None:
         announce(session, "call", draft.call_id)
+
+
+def give_to_speaker(session: Session, draft: Report, user: User, call: Call) -> None:
+    """The draft goes to ``user``, who speaks with the citizen (I3): also from somebody who only typed while it rang.
+
+    Who has spoken in this call keeps it, though the call went on to another, and so does who works on it once the call
+    is over. What the former owner typed stays in the draft; a change of hands leaves a history row.
+    """
+    former = draft.owner
+    if former is user or draft.state != ReportState.DRAFT:
+        return
+    spoke = former is not None and any(
+        leg.answered_at is not None and leg.phone is not None and leg.phone.user_id == former.id for leg in call.legs
+    )
+    if former is not None and (spoke or call.state != CallState.TALKING):
+        return
+    given = session.execute(
+        update(Report)
+        .where(
+            Report.id == draft.id,
+            Report.state == ReportState.DRAFT,
+            Report.owner_id == former.id if former else Report.owner_id.is_(None),
+        )
+        .values(owner_id=user.id)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(draft, ["state", "owner_id"])
+    if given.rowcount == 1:  # else somebody was quicker, or has ended it already
+        note_history(session, draft, HistoryEvent.TAKEN, user)
+        announce(session, "call", call.id)
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:

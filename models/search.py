@@ -20,6 +20,14 @@ def plain(text: str) -> str:
     return _APOSTROPHES.sub("", unicodedata.normalize("NFC", text).lower())
 
 
+_ALPHABET = {letter: place for place, letter in enumerate("абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", ord("а"))}
+
+
+def alphabetical(text: str) -> str:
+    """A key that puts words in the order of the Ukrainian alphabet: Unicode misplaces ґ, є, і and ї."""
+    return text.lower().translate({ord(letter): place for letter, place in _ALPHABET.items()})
+
+
 def search_text(report: "Report") -> str:
     """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor,
     and its telephones (`telephone_word`).

@@ -8,10 +8,13 @@ from sqlalchemy.orm import Session, joinedload
 from models.calls import Call, CallState
 from models.people import User
 from models.reports import Report, ReportState
-from models.telephone import withheld
+
+# one citizen: the number, what was received when it cannot be understood; each withheld number is another citizen
+_RECEIVED = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `telephone.withheld` has it
+_CALLER = func.coalesce(Call.number, _RECEIVED, literal("call ") + cast(Call.id, String))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Missed:
     """A number we did not speak with: its latest missed call, that call's draft, and how often it tried.
 
@@ -20,39 +23,47 @@ class Missed:
 
     call: Call
     draft: Report
-    times: int = 1
-    by: User | None = None
+    times: int
+    by: User | None
 
 
-def missed_calls(session: Session, limit: int = 30) -> list[Missed]:
+def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
     """The missed calls that nobody has settled yet, one row a number, the latest first (C1).
 
-    A missed call is settled by a later talk with the number, or by ending its draft.
+    A missed call is settled by a later talk with the number, or by ending its draft. However often one number calls,
+    it hides no other.
     """
-    newest_first = (Call.started_at.desc(), Call.id.desc())
-    query = (
-        only_missed(select(Call, Report))
+    latest = {"partition_by": _CALLER, "order_by": (Call.started_at.desc(), Call.id.desc())}
+    ranked = only_missed(
+        select(
+            Call.id,
+            func.row_number().over(**latest).label("place"),
+            func.count().over(partition_by=_CALLER).label("times"),
+        )
+    ).subquery()
+    rows = session.execute(
+        select(Call, Report, ranked.c.times, _CALLER)
+        .join(ranked, ranked.c.id == Call.id)
+        .join(Report, Report.call_id == Call.id)
+        .where(ranked.c.place == 1)
         .options(joinedload(Call.line), joinedload(Report.owner))
-        .order_by(*newest_first)
+        .order_by(Call.started_at.desc(), Call.id.desc())
+        .limit(limit)
+    ).all()
+    at_work = dict(
+        session.execute(
+            only_missed(select(_CALLER, User))
+            .join(User, User.id == Report.owner_id)
+            .where(User.active)
+            .order_by(Call.id)
+        ).all()
     )
-    rows = session.execute(query.limit(limit * 5))
-    found: dict[str, Missed] = {}
-    for call, draft in rows:
-        key = call.number or (f"call {call.id}" if withheld(call.number_received) else call.number_received)
-        if key in found:
-            found[key].times += 1
-        elif len(found) < limit:
-            found[key] = Missed(call, draft)
-        if key in found and found[key].by is None and not draft.nobodys:
-            found[key].by = draft.owner
-    return list(found.values())
+    return [Missed(call, draft, times, at_work.get(caller)) for call, draft, times, caller in rows]
 
 
 def count_missed(session: Session) -> int:
     """How many numbers wait in `missed_calls`."""
-    received = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `withheld` has it
-    caller = func.coalesce(Call.number, received, literal("call ") + cast(Call.id, String))
-    return session.scalar(only_missed(select(func.count(caller.distinct())))) or 0
+    return session.scalar(only_missed(select(func.count(_CALLER.distinct())))) or 0
 
 
 def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:

@@ -14,14 +14,15 @@ from flask import Flask, has_app_context
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
+from jobs.callfacts import Answered, apply
 from jobs.settings import Settings
 from jobs.supervise import redis_server
 from models.base import db, now, transaction
-from models.calls import Call, find_call, note_answered, note_hung_up, note_ringing
+from models.calls import Call, find_call, note_hung_up, note_ringing
 from models.people import Organisation, Phone, Role, User
 from models.places import Category, Street
 from models.reports import Report
-from tests.helpers import add_lines, close_database, eventually, record_call
+from tests.helpers import AREA_CODE, add_lines, close_database, eventually, record_call
 from webui.auth import hasher
 
 PASSWORD = "three words long"
@@ -87,7 +88,10 @@ class Exchange:
         self._report(call_id, phone, note_ringing)
 
     def answer(self, call_id: int, phone: int) -> None:
-        self._report(call_id, phone, note_answered)
+        """The receiver of ``admin<phone>`` is lifted: the draft goes to whose phone it is."""
+        with inside(self._app), transaction() as session:
+            call = session.get_one(Call, call_id).uniqueid
+            apply(session, [Answered(call, f"{call}-leg-{phone}", f"admin{phone}", now())], AREA_CODE)
 
     def hang_up(self, call_id: int) -> None:
         with inside(self._app), transaction() as session:

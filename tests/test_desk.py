@@ -482,6 +482,17 @@ def test_the_callers_number_stays_and_another_telephone_stands_in_for_a_withheld
     assert (found.state, found.contact_number, found.other_phone) == ("new", contact, other_phone)
 
 
+def test_a_look_up_of_another_telephone_leaves_a_trace(app, exchange, mine):
+    """A3: whose it is, and which report they repeat, is told; who tries many is seen."""
+    _call, draft = exchange.call("anonymous")
+    revision = 0
+    for typed in ("0501112233", "0501112234", "через сусідку"):
+        revision = mine.save(draft, revision, other_phone=typed).json["revision"]
+    with app.app_context():
+        asked = db.session.scalars(db.select(AccessLog).where(AccessLog.subject == "search")).all()
+        assert [(row.subject_id, row.reason) for row in asked] == [(12, "another telephone in a draft")] * 2
+
+
 def test_a_telephone_taken_back_is_no_contact_any_more(app, exchange, mine):
     draft = exchange.call("anonymous")[1]
     mine.save(draft, 0, other_phone="050 111-22-33")

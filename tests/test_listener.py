@@ -81,7 +81,8 @@ def test_who_answers_owns_the_draft(town, settings):
         assert draft_of("own").owner.name == "Alice"
 
 
-def test_who_claimed_the_draft_before_keeps_it(town, settings):
+def test_who_speaks_has_the_draft_though_a_colleague_typed_while_it_rang(town, settings):
+    """I3: the one with the citizen in their ear must be able to write."""
     events = recorded("answered", "kept")
     with listening(town, settings) as (exchange, _):
         exchange.say(*events[:5])
@@ -92,7 +93,27 @@ def test_who_claimed_the_draft_before_keeps_it(town, settings):
         exchange.say(*events[5:])
         eventually(lambda: find("kept").ended_at, "the call's end")
         assert find("kept").answered_by.name == "admin1"
-        assert draft_of("kept").owner.name == "Charlie"
+        assert draft_of("kept").owner.name == "Alice"
+
+
+def test_who_has_spoken_keeps_the_draft_when_the_call_goes_on_to_another(town, settings):
+    with transaction() as session:
+        apply(session, [Began("on", "53273", "", "", now())], AREA_CODE)
+        for phone in ("admin1", "admin2"):
+            apply(session, [Answered("on", f"on-{phone}", phone, now())], AREA_CODE)
+    assert find("on").talking_to.name == "admin2"
+    assert draft_of("on").owner.name == "Alice"
+
+
+def test_who_works_on_a_draft_after_the_call_keeps_it_though_an_answer_is_told_late(town, settings):
+    at = now()
+    with transaction() as session:
+        apply(session, [Began("late", "53273", "", "", at), CallEnded("late", at, 16)], AREA_CODE)
+        charlie = session.scalars(select(User).where(User.name == "Charlie")).one()
+        claim_draft(session, session.scalars(select(Report)).one(), charlie)
+    with transaction() as session:
+        apply(session, [Answered("late", "late-leg", "admin1", at)], AREA_CODE)
+    assert draft_of("late").owner.name == "Charlie"
 
 
 def test_while_the_database_is_locked_facts_wait_and_the_listener_lives(hasty_app, settings):

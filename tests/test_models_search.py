@@ -5,7 +5,26 @@ import pytest
 from models.people import Organisation
 from models.places import Street
 from models.reports import Report
-from models.search import search_text, search_words, telephone_beginning
+from models.search import alphabetical, search_text, search_words, telephone_beginning
+
+
+def test_names_stand_in_the_order_of_the_ukrainian_alphabet():
+    names = [
+        "вулиця Івана Франка",
+        "вулиця Аптекарська",
+        "вулиця Їжакова",
+        "вулиця Ґанок",
+        "вулиця Гоголя",
+        "вулиця Єсенія",
+    ]
+    assert [name.split()[1] for name in sorted(names, key=alphabetical)] == [
+        "Аптекарська",
+        "Гоголя",
+        "Ґанок",
+        "Єсенія",
+        "Івана",
+        "Їжакова",
+    ]
 
 
 def test_search_text_holds_all_that_a_report_is_found_by():

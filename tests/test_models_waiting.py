@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from models.base import transaction
-from models.drafts import claim_draft, end_draft
-from models.people import User
+from models.drafts import end_draft
+from models.people import Phone, User
 from models.reports import Report, ReportEvent
 from models.waiting import count_missed, forsaken_drafts, missed_calls
 from tests.desk_fixtures import new_draft, user_id
@@ -15,16 +17,17 @@ def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange
     exchange.call("0501110001")
     exchange.missed("0501110002")
     taken, left = new_draft(exchange, session, "0501110003"), new_draft(exchange, session, "0501110004")
-    for draft in (taken, left):
-        exchange.answer(draft.call_id, 1)
+    for draft, phone in ((taken, 1), (left, 3)):
+        exchange.answer(draft.call_id, phone)
     settled = exchange.missed("0501110005")[1]
     talked, answered = exchange.call("0501110005")
-    exchange.answer(talked, 3)
-    gone = session.get_one(User, user_id("sorokina"))
+    nobodys = session.scalars(select(Phone).where(Phone.name == "admin2")).one()
     with transaction():
-        claim_draft(session, taken, me)
-        claim_draft(session, left, gone)
-        gone.active = False
+        nobodys.user = None
+    exchange.answer(talked, 2)
+    with transaction():
+        session.get_one(User, user_id("sorokina")).active = False
+    assert taken.owner is me
     assert [draft.id for draft in forsaken_drafts(session)] == [answered, settled, left.id]
 
 
@@ -38,6 +41,17 @@ def test_missed_calls_are_one_row_a_number_with_how_often(exchange, session):
         ("0501112233", 3), ("12", 2), ("anonymous", 1), ("anonymous", 1), ("", 1), ("", 1)
     ]  # fmt: skip
     assert count_missed(session) == 6
+
+
+def test_one_number_that_calls_again_and_again_hides_no_other(exchange, session):
+    """C1: everyone whom we missed is called back."""
+    exchange.missed("0501110001", timedelta(hours=1))
+    for _ in range(160):
+        exchange.missed("0501112233")
+    assert [(one.call.number_received, one.times) for one in missed_calls(session)] == [
+        ("0501112233", 160),
+        ("0501110001", 1),
+    ]
 
 
 def test_a_missed_call_stays_until_somebody_speaks_with_the_number(exchange, session):

@@ -106,8 +106,8 @@ def log_looks_with_answer(subject: str, subject_ids: Iterable[int], reason: str)
         return response
 
 
-def log_telephone_search(digits: int) -> None:
+def log_telephone_search(digits: int, reason: str) -> None:
     """Record that the logged-in user searches by so many digits of a telephone; each time, whatever it finds."""
     user_id = current_user.id
     with transaction() as session:
-        session.add(AccessLog(user_id=user_id, subject="search", subject_id=digits, reason="telephone in the journal"))
+        session.add(AccessLog(user_id=user_id, subject="search", subject_id=digits, reason=reason))

@@ -19,6 +19,7 @@ from models.lines import Line
 from models.people import Organisation, Phone
 from models.places import Category, Street
 from models.reports import Report, ReportState
+from models.search import alphabetical
 from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
@@ -156,7 +157,9 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
                 .where(or_(Category.active, Category.id == found.category_id))
                 .order_by(Category.position, Category.name)
             ).all(),
-            "streets": session.scalars(select(Street).where(Street.active).order_by(Street.name)).all(),
+            "streets": sorted(
+                session.scalars(select(Street).where(Street.active)), key=lambda street: alphabetical(street.name)
+            ),
             "organisations": session.scalars(
                 select(Organisation)
                 .where(or_(Organisation.active, Organisation.id == found.executor_id))
@@ -180,6 +183,8 @@ def side_parts(found: Report) -> dict[str, object]:
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
     log_looks_with_answer("report", [report.id for report in theirs], "found by a draft's other telephone")
+    whose = caller.other.known if caller.other else []
+    log_looks_with_answer("person", [person.id for person in whose], "found by a draft's other telephone")
     nobody_said = caller.person is None and not caller.other_person
     return {
         "caller": caller,

@@ -34,10 +34,10 @@ from models.machine import IllegalMove
 from models.people import User
 from models.reports import Report, ReportState, find_report
 from webui import desk
-from webui.access import DESK_ROLES, allow
+from webui.access import DESK_ROLES, allow, log_telephone_search
 from webui.errors import wants_page
 from webui.form import phone_note, read_fields, stored_fields, street_note, typed_fields
-from webui.text import area_code, row_id
+from webui.text import area_code, e164, row_id
 
 bp = Blueprint("drafts", __name__)
 
@@ -89,9 +89,11 @@ def save(draft_id: int) -> ResponseReturnValue:
                 answer["street"] = street_note(session, str(body["fields"]["street"] or ""))
             if "other_phone" in body["fields"]:
                 answer["phone_note"] = phone_note(str(body["fields"]["other_phone"] or ""), area_code())
-        return answer
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         return _conflict(draft_id, trouble)
+    if number := e164(str(body["fields"].get("other_phone") or "")):  # whose it is, and what they repeat, is shown
+        log_telephone_search(len(number) - 1, "another telephone in a draft")
+    return answer
 
 
 @bp.post("/drafts/<int:draft_id>/register")

@@ -115,7 +115,7 @@ def search() -> ResponseReturnValue:
     given = {name: request.form.get(name, "").strip()[:20] for name in _FIELDS}
     text = " ".join(request.form.get("text", "").split())[:LONGEST_SEARCH]
     if digits := _digits(text):
-        log_telephone_search(digits)
+        log_telephone_search(digits, "telephone in the journal")
     token = keep_search(text) if text else None
     return redirect(url_for("journal.journal", **{name: value for name, value in given.items() if value}, q=token))
 

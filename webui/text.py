@@ -60,7 +60,7 @@ SOURCE_NAMES = {
     Source.VISIT: lazy_gettext("at a visit"),
 }
 EVENT_WORDS = {
-    ReportEvent.CREATED: lazy_gettext("the call opened a draft"),
+    ReportEvent.CREATED: lazy_gettext("draft opened"),
     ReportEvent.REGISTERED: lazy_gettext("registered"),
     ReportEvent.ACCEPTED: lazy_gettext("taken to work"),
     ReportEvent.COMPLETED: lazy_gettext("marked as done"),

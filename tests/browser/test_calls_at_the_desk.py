@@ -7,8 +7,8 @@ from playwright.sync_api import Route, expect
 
 from models.base import db
 from models.reports import Report
-from tests.browser.at_the_desk import bar, form_of, missed_elsewhere, refuse, ring, saved
-from tests.browser.conftest import hears_events
+from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, refuse, ring, saved
+from tests.browser.conftest import hears_events, log_in
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.browser
@@ -100,17 +100,17 @@ def test_answered_elsewhere_closes_an_untouched_form_and_says_who(site, desk):
     expect(form_of(desk, draft)).to_have_count(0)
     expect(bar(desk, call)).to_have_count(0)
     expect(desk).to_have_url(f"{site.url}/")
-    assert site.draft(draft).owner_id is None
+    assert site.draft(draft).owner_id == id_of(site, "cherniavska")
 
 
 def test_answered_elsewhere_keeps_a_form_that_was_typed_in(site, desk):
     call, draft = ring(site)
     desk.locator("#text").press_sequentially("Почала писати")
+    saved(desk)
     site.exchange.answer(call, 2)
     expect(desk.locator("#draft-notice")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
     assert desk.locator("#text").input_value() == "Почала писати"
-    saved(desk)
-    assert site.draft(draft).text == "Почала писати"
+    expect(desk.locator("#draft-head")).to_contain_text("Чернявська С. І.")
 
 
 def test_a_call_on_another_line_opens_nothing_here(site, desk):
@@ -266,3 +266,29 @@ def test_of_two_calls_that_ring_the_key_takes_the_one_that_is_not_open(site, des
     assert site.draft(draft).owner_id is None
     expect(bar(desk, first).locator("[data-take]")).to_be_visible()
     expect(bar(desk, second).locator("[data-take]")).to_be_hidden()
+
+
+def test_who_speaks_can_write_though_a_colleague_typed_while_it_rang(site, desk, new_browser):
+    """I3: the colleague's words are in the draft; the one who typed is told, and keeps nobody's form."""
+    call, draft = ring(site)
+    form_of(desk, draft)
+    desk.fill("#text", "Не горить")
+    saved(desk)
+    colleague, third = (new_browser().new_page() for _ in range(2))
+    log_in(colleague, "sorokina")
+    log_in(third, "cherniavska")
+    for phone in (2, 3):
+        site.exchange.ring(call, phone)
+    expect(form_of(colleague, draft)).to_be_visible()
+    site.exchange.answer(call, 3)
+    expect(colleague.locator("#text")).to_be_enabled()
+    expect(colleague.locator("#text")).to_have_value("Не горить")
+    expect(desk.locator("#draft")).to_contain_text("Сорокіна")
+    colleague.fill("#text", "Не горить ліхтар")
+    saved(colleague)
+    assert site.draft(draft).text == "Не горить ліхтар"
+    expect(form_of(third, draft)).to_be_hidden()
+    later, theirs = ring(site, "0501112233", line="53275", phone=2)
+    expect(form_of(third, theirs)).to_be_visible()
+    site.exchange.answer(later, 2)
+    expect(third.locator("#text")).to_be_enabled()

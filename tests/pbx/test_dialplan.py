@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.sipp import free_udp_port, register_phone, start_sipp
+from jobs.sipp import free_udp_port, register_phone, scenario, start_sipp
 from tests.helpers import eventually
 from tests.pbx.town import Town, read_trace
 
@@ -88,3 +88,16 @@ def test_no_call_is_refused_while_the_dialplan_is_read_anew(town: Town) -> None:
     finally:
         town.start_part("agi")
     eventually(lambda: town.unwell() == [], town.unwell, 30)
+
+
+def test_a_phone_cannot_say_that_it_is_at_the_gateway(town: Town) -> None:
+    """Whoever called it would call out into the town, at its cost."""
+    phone = town.rows("SELECT name, secret FROM phones ORDER BY name")[0]
+    text = scenario("register", contact_port=5060, expires=3600, **phone)
+    there = text.replace("<sip:" + phone["name"] + "@[local_ip]", "<sip:0900123456@127.0.0.2")
+    assert there != text
+    folder = town.folder("elsewhere")
+    once = ("-m", "1", "-timeout", "5", "-timeout_error")
+    asked = start_sipp(town.settings, there, folder, *once, host="127.0.0.1", port=free_udp_port())
+    assert asked.wait(10) != 0
+    assert "0900123456" not in town.asterisk("pjsip show contacts")

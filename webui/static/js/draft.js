@@ -25,9 +25,9 @@ export class DraftForm {
     this.hints = new Hints(this.fields, (street) => this.corrected(street));
     this.conflicts = new Conflicts(this.fields, (name) => this.chosen(name));
     this.base = this.fields.read(); // what the server has
-    this.touched = Object.values(this.base).some((value) => value !== "" && value !== false);
+    this.stopped = form.querySelector("fieldset").disabled; // a colleague's: here nobody types
+    this.touched = !this.stopped && Object.values(this.base).some((value) => value !== "" && value !== false);
     this.sending = null;
-    this.stopped = form.querySelector("fieldset").disabled;
     this.follow();
     this.takeBack();
   }
@@ -63,6 +63,7 @@ export class DraftForm {
   changed({ name }) {
     if (!this.fields.names.includes(name)) return;
     this.touched = true;
+    this.fields.forgive(name);
     this.executor.changed(name);
     this.remember();
     clearTimeout(this.timer);

@@ -22,6 +22,12 @@ export class Fields {
     else field.value = value;
   }
 
+  // Who mends a field has read what was wrong with it.
+  forgive(name) {
+    this.form.querySelector(`#${name}-error`)?.remove();
+    this.of(name).removeAttribute("aria-invalid");
+  }
+
   get revision() {
     return Number(this.of("revision").value);
   }

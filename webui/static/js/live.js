@@ -16,6 +16,14 @@ export function next() {
 // The bars and the open draft belong together: F2 stands on the bar that it takes, and a draft has one button to take it.
 export function match() {
   for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
+  for (const bar of live.querySelectorAll(".bar")) {
+    const open = Number(bar.dataset.draft) === openId();
+    for (const word of bar.querySelectorAll("[data-when-open]")) word.hidden = !open;
+    for (const word of bar.querySelectorAll("[data-when-other]")) word.hidden = open;
+  }
+  const other = document.getElementById("other-call");
+  const talking = live.querySelector('.bar[data-talking="true"]');
+  if (other) other.hidden = !talking || Number(talking.dataset.draft) === openId();
   const claim = document.querySelector('#pane [data-act="claim"]');
   if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
 }

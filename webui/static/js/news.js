@@ -56,7 +56,8 @@ async function openDraftNews(now, before) {
   if (acting) return;
   const { form } = pane;
   const first = now.state === "talking" ? before?.state !== "talking" : now.state === "ended" && before?.state === "ringing";
-  const elsewhere = first && !now.talking_to_me; // told late, a call may have ended by now
+  // told late, a call may have ended by now; of a page just opened nothing is known from before, and it stays
+  const elsewhere = Boolean(before) && first && !now.talking_to_me;
   if (now.draft_state && now.draft_state !== pane.section().dataset.state) {
     await pane.refreshDraft();
   } else if (elsewhere && form && !form.touched && !form.dirty && !now.owner_is_me) {

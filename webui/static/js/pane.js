@@ -25,7 +25,13 @@ function tell(...news) {
 
 export function mount() {
   const element = document.getElementById("draft-form");
-  form = element ? new DraftForm(element, notice, (fields) => tell("saved", fields)) : null;
+  form = element ? new DraftForm(element, notice, wasSaved) : null;
+}
+
+function wasSaved(fields) {
+  const old = document.querySelector("#draft-notice > .notice");
+  if (old?.textContent.trim() === words.no_link) old.remove(); // there is a link again
+  tell("saved", fields);
 }
 
 export function replacePane(content, focus = "") {
@@ -119,11 +125,13 @@ export function refreshDraft() {
     if (id !== openId()) return;
     const fresh = parse(content);
     const now = fresh.getElementById("draft");
+    const mayWriteNow = now.dataset.writable === "true" && section().dataset.writable !== "true";
     if (now.dataset.state !== section().dataset.state) {
       if (form?.dirty) notice(words.finished_elsewhere);
       else replacePane(content);
       return;
     }
+    if (mayWriteNow && !form?.dirty) return replacePane(content);
     for (const part of ["draft-head", "acts-when"]) {
       const now = fresh.getElementById(part);
       if (now) document.getElementById(part).replaceWith(now);
