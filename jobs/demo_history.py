@@ -16,6 +16,7 @@ from jobs.demo_stories import (
     CONSULTATIONS,
     GIVEN_NAMES,
     LANDMARKS,
+    REASONS,
     REDIRECTIONS,
     REFUTED,
     STORIES,
@@ -23,6 +24,7 @@ from jobs.demo_stories import (
     WORK_DONE,
 )
 from jobs.settings import Profile
+from models import work
 from models.calls import note_answered, note_hung_up, note_leg_ended, note_ringing
 from models.drafts import find_repeated, open_draft
 from models.intake import Began, record_inbound
@@ -41,7 +43,7 @@ from models.reports import (
     note_history,
 )
 from models.search import search_text
-from models.workdays import KYIV, add_working_days, ukrainian_workday
+from models.workdays import KYIV, WorkCalendar
 
 DAYS = 90
 REPORTS, OTHER_CALLS, MISSED_CALLS = 150, 120, 15
@@ -66,6 +68,8 @@ class Town:
     streets: list[Street]
     categories: list[Category]
     known: list[tuple[Person | None, str]]
+    operators: dict[int, User]  # by their organisation's id
+    control: dict[int, User]  # who controls it, by the organisation's id
 
 
 def write_history(session: Session, chance: random.Random, end: datetime, town: Town) -> None:
@@ -83,6 +87,7 @@ class _History:
         self.dispatcher = town.users[len(town.lines)]
         self.events: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self.order = itertools.count()
+        self.calendar = WorkCalendar()
 
     def write_all(self) -> None:
         begun = self.end.astimezone(KYIV) - timedelta(days=DAYS)
@@ -107,16 +112,16 @@ class _History:
             ago = self.chance.randint(0, 3) if self.chance.random() < 0.08 else self.chance.randint(1, DAYS)
             day = self.end.astimezone(KYIV).date() - timedelta(days=ago)
             at = datetime.combine(day, time(), KYIV) + timedelta(hours=self.chance.triangular(7.8, 18.5, 9.5))
-            if at < self.end - timedelta(hours=1) and (ukrainian_workday(day) or self.chance.random() < 0.15):
+            if at < self.end - timedelta(hours=1) and (self.calendar.is_workday(day) or self.chance.random() < 0.15):
                 return at
 
     def working_time(self, at: datetime) -> datetime:
         """The same moment, or the next morning on which people work."""
         local = at.astimezone(KYIV)
-        if ukrainian_workday(local.date()) and 8 <= local.hour < 17:
+        if self.calendar.is_workday(local.date()) and 8 <= local.hour < 17:
             return local
         day = local.date() + timedelta(days=local.hour >= 8)
-        while not ukrainian_workday(day):
+        while not self.calendar.is_workday(day):
             day += timedelta(days=1)
         return datetime.combine(day, time(8, self.chance.randint(5, 55)), KYIV)
 
@@ -222,14 +227,14 @@ class _History:
             registered_at = at + timedelta(minutes=4)
         self.describe(report, person if report.contact_number else None, at.astimezone(KYIV).date())
         report.registered_at = registered_at
-        report.due_at = add_working_days(registered_at, report.category.working_days)
         report.number = next_number(self.session, registered_at.astimezone(KYIV).year)
         repeated = find_repeated(self.session, report)
         report.repeat_of_id = repeated.id if repeated else None
         report.search_text = search_text(report)
         move(self.session, report, ReportEvent.REGISTERED, report.owner, at=registered_at)
-        for event, when, user, note in self.work_on(report):
-            self.plan(when, partial(move, self.session, report, event, user, note))
+        work.begin_work(self.session, report, report.owner, registered_at)
+        for when, act in self.work_on(report):
+            self.plan(when, act)
 
     def describe(self, report: Report, person: Person | None, day: date) -> None:
         """What, where and who; sometimes they call again about the same."""
@@ -255,20 +260,37 @@ class _History:
             report.street = self.chance.choice(self.town.streets)
             report.building = f"{self.chance.randint(1, 140)}{self.chance.choice(('', '', '', '', 'а', 'б'))}"
 
-    def work_on(self, report: Report) -> Iterator[tuple[ReportEvent, datetime, User, str]]:
-        """What the executor and the applicant did, one after the other; some are late, some wait for the check."""
+    def work_on(self, report: Report) -> Iterator[tuple[datetime, Callable[[datetime], None]]]:
+        """What executor, control body and applicant did, one after the other; some are late, some wait."""
+        session, operator = self.session, self.town.operators[report.executor_id]
         days = report.category.working_days
-        at = self.working_time(report.registered_at + timedelta(hours=self.chance.choice((2, 4, 20, 28, 44, 90))))
-        yield ReportEvent.ACCEPTED, at, report.owner, ""
+        taken = self.working_time(report.registered_at + timedelta(hours=self.chance.choice((2, 4, 20, 28, 44, 90))))
+        if self.chance.random() < 0.9:
+            informed = report.registered_at + (taken - report.registered_at) * 0.6
+            yield informed, partial(work.inform_head, session, report, operator)
+        yield taken, partial(work.accept, session, report, operator)
+        at = taken
         for attempt in range(2):
             if self.chance.random() < 0.12:
                 return  # still in progress, however old
             at = self.working_time(at + timedelta(days=days * self.chance.uniform(0.1, 1.4), hours=3))
-            yield ReportEvent.COMPLETED, at, report.owner, self.chance.choice(WORK_DONE)
+            if self.chance.random() < 0.08:
+                yield at, partial(work.give_reasons, session, report, operator, self.chance.choice(REASONS))
+                if self.chance.random() < 0.25:
+                    return  # the control body has not decided yet
+                at = self.working_time(at + timedelta(days=self.chance.randint(1, 6)))
+                control = self.town.control[report.executor_id]
+                if self.chance.random() < 0.5:
+                    yield at, partial(work.close_unsolved, session, report, control, "Причини обґрунтовані.")
+                    return
+                due = self.calendar.end_of_working_days(at, days)
+                yield at, partial(work.return_to_work, session, report, control, "Виконати в межах коштів.", due)
+                at = self.working_time(at + timedelta(days=days * self.chance.uniform(0.2, 0.9)))
+            yield at, partial(work.complete, session, report, operator, self.chance.choice(WORK_DONE))
             if self.chance.random() < 0.15:
                 return  # waits for the check
             at = self.working_time(at + timedelta(hours=self.chance.randint(4, 60)))
             if attempt or self.chance.random() < 0.85:
-                yield ReportEvent.CONFIRMED, at, self.dispatcher, self.chance.choice(CONFIRMED)
+                yield at, partial(work.confirm, session, report, self.dispatcher, self.chance.choice(CONFIRMED))
                 return
-            yield ReportEvent.REFUTED, at, self.dispatcher, self.chance.choice(REFUTED)
+            yield at, partial(work.refute, session, report, self.dispatcher, self.chance.choice(REFUTED))

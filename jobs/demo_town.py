@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from jobs.database import DatabaseTrouble
 from jobs.demo_history import DAYS, Town, write_history
 from jobs.demo_places import CATEGORIES, ORGANISATIONS, STREETS
-from jobs.demo_stories import PERSONS
+from jobs.demo_stories import GIVEN_NAMES, PERSONS, SURNAMES
 from jobs.settings import demo_only
 from models.base import db, now, transaction
 from models.calls import Call
@@ -30,7 +30,12 @@ DEMO_USERS = (
     ("dyspetcher", "romny-dyspetcher", "Приходько Н. М.", Role.DISPATCHER.value),
     ("tekhnik", "romny-tekhnik", "Корнюшкін Ю. І.", Role.TECHNICAL_ADMINISTRATOR.value),
     ("nachalnyk", "romny-nachalnyk", "Захарченко Л. В.", Role.SUPERVISOR.value),
+    ("vodokanal", "romny-vodokanal", "Бондаренко В. М.", Role.OPERATOR.value),
+    ("kerivnyk", "romny-kerivnyk", "Литвиненко А. П.", Role.HEAD.value),
+    ("luzan", "romny-luzan", "Лузан Є. С.", Role.CONTROL_BODY.value),
 )
+OTHER_CONTROL = ("Хоронько С. В.", "Тетірко І. В.", "Мицик В. М.", "Сосненко Л. Г.")
+NO_LOGIN = "!"  # a password that nothing matches
 LINES = ("5-32-73", "5-32-75", "5-42-86")
 OWN_SECONDS, OTHERS_SECONDS = 20, 25
 STRANGERS = 24  # numbers that belong to nobody known
@@ -52,8 +57,9 @@ def fill_demo_town(app: Flask, seed: int = 1) -> None:
             begun = datetime.combine((end - timedelta(days=DAYS + 5)).date(), time(9), KYIV)
             users, phones, lines = _staff(session, settings.profile.area_code, begun)
             streets, categories = _places(session)
+            operators, control = _organisations(session, chance, users, begun)
             known = _people(session, chance, settings.profile.area_code, begun, streets, users[0])
-            town = Town(settings.profile, users, phones, lines, streets, categories, known)
+            town = Town(settings.profile, users, phones, lines, streets, categories, known, operators, control)
             write_history(session, chance, end, town)
         db.session.remove()
 
@@ -94,6 +100,39 @@ def _places(session: Session) -> tuple[list[Street], list[Category]]:
     session.add_all([*streets, *organisations, *categories])
     session.flush()
     return streets, categories
+
+
+def _organisations(
+    session: Session, chance: random.Random, users: list[User], begun: datetime
+) -> tuple[dict[int, User], dict[int, User]]:
+    """Who works for each organisation in the system, and who controls it; the demo logins belong to the first."""
+    organisations = session.scalars(select(Organisation).order_by(Organisation.id)).all()
+    by_role = {user.role: user for user in users}
+    by_role[Role.HEAD].organisation = by_role[Role.OPERATOR].organisation = organisations[0]
+    operators = [by_role[Role.OPERATOR]]
+    for place, organisation in enumerate(organisations[1:], 2):
+        name = f"{chance.choice(SURNAMES)} {chance.choice(GIVEN_NAMES)[0]}. {chance.choice('АВГМОПС')}."
+        operators.append(
+            User(
+                login=f"operator{place}",
+                password_hash=NO_LOGIN,
+                name=name,
+                role=Role.OPERATOR,
+                organisation=organisation,
+                created_at=begun,
+            )
+        )
+    control = [by_role[Role.CONTROL_BODY]]
+    for place, name in enumerate(OTHER_CONTROL, 2):
+        control.append(
+            User(login=f"control{place}", password_hash=NO_LOGIN, name=name, role=Role.CONTROL_BODY, created_at=begun)
+        )
+    for place, organisation in enumerate(organisations):
+        control[place % len(control)].controls.append(organisation)
+    session.add_all([*operators, *control])
+    session.flush()
+    controllers = {organisation.id: user for user in control for organisation in user.controls}
+    return {user.organisation_id: user for user in operators}, controllers
 
 
 def _people(

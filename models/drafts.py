@@ -23,7 +23,8 @@ from models.reports import (
 )
 from models.search import search_text
 from models.telephone import to_e164
-from models.workdays import KYIV, add_working_days
+from models.work import begin_work
+from models.workdays import KYIV
 
 
 @dataclass(frozen=True)
@@ -211,22 +212,23 @@ def registration_errors(draft: Report) -> list[FieldError]:
 
 
 def register_draft(session: Session, draft: Report, user: User) -> None:
-    """Turn a draft into a report: number, deadline, history (I5).
+    """Turn a draft into a report: number, deadlines, history (I5).
 
-    Where no executor is chosen it is the one responsible for the category; the deadline is the category's working
-    days (S 2.3). Raises `RegistrationRefused` with the fields to mend, `TakenByAnother`, `IllegalMove`.
+    Where no executor is chosen it is the one responsible for the category. Raises `RegistrationRefused` with the
+    fields to mend, `TakenByAnother`, `IllegalMove`.
     """
     claim_draft(session, draft, user)
     if errors := registration_errors(draft):
         raise RegistrationRefused(errors)
-    category, at = session.get_one(Category, draft.category_id), now()
-    draft.executor_id = draft.executor_id or category.organisation_id
-    draft.registered_at, draft.due_at = at, add_working_days(at, category.working_days)
+    at = now()
+    draft.executor_id = draft.executor_id or session.get_one(Category, draft.category_id).organisation_id
+    draft.registered_at = at
     draft.number = next_number(session, at.astimezone(KYIV).year)
     repeated = find_repeated(session, draft)
     draft.repeat_of_id = repeated.id if repeated else None
     _make_findable(session, draft)
-    move(session, draft, ReportEvent.REGISTERED, user)
+    move(session, draft, ReportEvent.REGISTERED, user, at=at)
+    begin_work(session, draft, user, at)
 
 
 def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, note: str = "") -> None:

@@ -3,8 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, now
 
@@ -14,6 +14,13 @@ class Role(StrEnum):
     DISPATCHER = "dispatcher"
     TECHNICAL_ADMINISTRATOR = "technical_administrator"
     SUPERVISOR = "supervisor"
+    OPERATOR = "operator"
+    HEAD = "head"  # of an organisation
+    CONTROL_BODY = "control_body"  # a deputy mayor, the secretary, the manager of affairs (R 2.7)
+
+
+# of one organisation, whose reports alone they see (W2)
+ORGANISATION_ROLES = frozenset({Role.OPERATOR, Role.HEAD})
 
 
 class User(Base):
@@ -31,8 +38,12 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True)
     session_mark: Mapped[int] = mapped_column(default=0)  # raised to end all sessions of this user
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    email: Mapped[str] = mapped_column(String(160), default="", server_default="")
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))  # an operator's or a head's
 
     phone: Mapped["Phone | None"] = relationship(back_populates="user")
+    organisation: Mapped["Organisation | None"] = relationship()
+    controls: Mapped[list["Organisation"]] = relationship(secondary=lambda: CONTROL, back_populates="controlled_by")
 
     is_authenticated = True
     is_anonymous = False
@@ -68,6 +79,18 @@ class Organisation(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(160), unique=True)
     active: Mapped[bool] = mapped_column(default=True)
+    email: Mapped[str] = mapped_column(String(160), default="", server_default="")
+
+    controlled_by: Mapped[list[User]] = relationship(secondary=lambda: CONTROL, back_populates="controls")
+
+
+# which member of the control body controls which organisation (R order 4)
+CONTROL = Table(
+    "control",
+    Base.metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("organisation_id", ForeignKey("organisations.id"), primary_key=True, index=True),
+)
 
 
 class Person(Base):
@@ -114,3 +137,8 @@ class AccessLog(Base):
     subject: Mapped[str] = mapped_column(String(32))  # "call", "report", "person", "search"
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))
+
+
+def active_organisations(session: Session) -> list[Organisation]:
+    """Those that reports can be given to, by name."""
+    return list(session.scalars(select(Organisation).where(Organisation.active).order_by(Organisation.name)))

@@ -24,6 +24,7 @@ class ReportState(StrEnum):
     DRAFT = "draft"
     NEW = "new"
     IN_PROGRESS = "in_progress"
+    REASONS_GIVEN = "reasons_given"  # the executor says why it cannot be solved; the control body decides (R 4.4)
     DONE = "done"
     CLOSED = "closed"
     # how a draft may end otherwise (I6)
@@ -40,8 +41,13 @@ class ReportEvent(StrEnum):
     REGISTERED = "registered"
     ACCEPTED = "accepted"
     COMPLETED = "completed"
-    CONFIRMED = "confirmed"
+    CONFIRMED = "confirmed"  # the applicant says so
+    CLOSED = "closed"  # without the applicant's answer
     REFUTED = "refuted"
+    REASONS_GIVEN = "reasons_given"
+    CLOSED_UNSOLVED = "closed_unsolved"
+    RETURNED = "returned"
+    REASSIGNED = "reassigned"
     CONSULTED = "consulted"
     ATTACHED = "attached"
     REDIRECTED = "redirected"
@@ -60,6 +66,14 @@ class HistoryEvent(StrEnum):
     OTHER_PERSON = "other_person"  # somebody said that it is none of those who were named
     APPLICANT_CALLED = "applicant_called"
     CALL_DETACHED = "call_detached"
+    ASSIGNED = "assigned"  # an organisation became an executor
+    RELEASED = "released"  # and is one no longer
+    HEAD_INFORMED = "head_informed"  # R 4.2
+    PART_ACCEPTED = "part_accepted"  # one of the executors took it to work
+    PART_COMPLETED = "part_completed"  # one of them is done, others are not
+    WARNED = "warned"  # R 4.3
+    NOTE = "note"  # for those who work here
+    PUBLIC_NOTE = "public_note"  # for the applicant, too
 
 
 REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
@@ -81,10 +95,19 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.NEW, ReportEvent.ACCEPTED): ReportState.IN_PROGRESS,
     (ReportState.IN_PROGRESS, ReportEvent.COMPLETED): ReportState.DONE,
     (ReportState.DONE, ReportEvent.CONFIRMED): ReportState.CLOSED,
+    (ReportState.DONE, ReportEvent.CLOSED): ReportState.CLOSED,
     (ReportState.DONE, ReportEvent.REFUTED): ReportState.IN_PROGRESS,
+    (ReportState.CLOSED, ReportEvent.REFUTED): ReportState.IN_PROGRESS,  # the applicant calls later: it is not done
+    # what cannot be solved: only the control body closes it (R 4.4)
+    (ReportState.IN_PROGRESS, ReportEvent.REASONS_GIVEN): ReportState.REASONS_GIVEN,
+    (ReportState.REASONS_GIVEN, ReportEvent.CLOSED_UNSOLVED): ReportState.CLOSED,
+    (ReportState.REASONS_GIVEN, ReportEvent.RETURNED): ReportState.IN_PROGRESS,
+    # another executor: new for them
+    (ReportState.NEW, ReportEvent.REASSIGNED): ReportState.NEW,
+    (ReportState.IN_PROGRESS, ReportEvent.REASSIGNED): ReportState.NEW,
 }
 
-OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.DONE)
+OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
 
 

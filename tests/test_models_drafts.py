@@ -22,7 +22,7 @@ from models.machine import IllegalMove
 from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import HistoryRow, ReportEvent, ReportState, move
-from models.workdays import add_working_days
+from models.workdays import WorkCalendar
 from tests.helpers import AREA_CODE, record_call
 
 
@@ -105,7 +105,7 @@ def test_a_landmark_does_instead_of_a_street_and_the_name_is_optional(town):
 def test_the_deadline_and_where_nobody_is_chosen_the_executor_follow_from_the_category(town):
     """I5, S 2.3"""
     report, chosen = town.registered(executor_id=None), Organisation(name="КП «Інше»")
-    assert report.due_at == add_working_days(report.registered_at, 5)
+    assert report.due_at == WorkCalendar().end_of_working_days(report.registered_at, 5)
     assert report.executor is town.executor
     assert "міськсвітло" in report.search_text
     town.session.add(chosen)

@@ -1,0 +1,44 @@
+"""Who works on a report: one organisation, or several, each with its own part (W15)."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from models.base import Base, UTCDateTime
+from models.people import Organisation
+from models.reports import Report
+
+
+class Execution(Base):
+    """One organisation's part in a report. The leading one is the report's ``executor``."""
+
+    __tablename__ = "executions"
+    __table_args__ = (UniqueConstraint("report_id", "organisation_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), index=True)
+    assigned_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    informed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the head knows of it (R 4.2)
+    accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # taken to work (R 4.3)
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    done: Mapped[str] = mapped_column(Text, default="")  # what was done (R 4.5)
+
+    report: Mapped[Report] = relationship()
+    organisation: Mapped[Organisation] = relationship()
+
+
+def executions_of(session: Session, report: Report) -> list[Execution]:
+    """All parts of the report, the leading executor's first."""
+    found = session.scalars(select(Execution).where(Execution.report_id == report.id).order_by(Execution.id)).all()
+    return sorted(found, key=lambda part: part.organisation_id != report.executor_id)
+
+
+def execution_of(session: Session, report: Report, organisation_id: int | None) -> Execution | None:
+    """This organisation's part of the report, if it has one."""
+    if organisation_id is None:
+        return None
+    return session.scalar(
+        select(Execution).where(Execution.report_id == report.id, Execution.organisation_id == organisation_id)
+    )

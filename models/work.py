@@ -1,0 +1,291 @@
+"""Work on a registered report, from *new* to *closed*: what each person may do with it, and what that changes (W1-W8).
+
+`ACTS` is the whole of it: a row for each act, with who may, in which states, and whether words are needed. The page
+shows the acts that `possible_acts` returns, and every function here asks the same table: what it does not list is
+refused.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from models.base import announce, now
+from models.deadlines import DeadlineKind, follow, move_due, note_warning, open_deadlines
+from models.executions import Execution, execution_of, executions_of
+from models.free_days import load_calendar
+from models.machine import IllegalMove
+from models.people import ORGANISATION_ROLES, Organisation, Role, User
+from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, move, note_history
+
+
+class NotYours(Exception):
+    """This person may not do that with this report."""
+
+
+class WordsMissing(Exception):
+    """The act needs words: what was done, the reasons, the applicant's words."""
+
+
+class Act(StrEnum):
+    INFORM_HEAD = "inform_head"
+    ACCEPT = "accept"
+    COMPLETE = "complete"
+    GIVE_REASONS = "give_reasons"
+    CLOSE_UNSOLVED = "close_unsolved"
+    RETURN = "return"
+    CONFIRM = "confirm"
+    REFUTE = "refute"
+    CLOSE = "close"
+    REASSIGN = "reassign"
+    ADD_EXECUTOR = "add_executor"
+    WARN = "warn"
+    NOTE = "note"
+    PUBLIC_NOTE = "public_note"
+
+
+EXECUTOR = frozenset({Role.OPERATOR})
+CONTROL = frozenset({Role.CONTROL_BODY})
+CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
+KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
+_UNDECIDED = frozenset(OPEN_STATES)
+_AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who may do an act, in which states of the report, and whether it needs words."""
+
+    roles: frozenset[Role]
+    states: frozenset[ReportState]
+    words: bool = False
+
+
+ACTS: dict[Act, Terms] = {
+    Act.INFORM_HEAD: Terms(EXECUTOR, _AT_WORK),  # R 4.2
+    Act.ACCEPT: Terms(EXECUTOR, _AT_WORK),  # R 4.3
+    Act.COMPLETE: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.5
+    Act.GIVE_REASONS: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.4
+    Act.CLOSE_UNSOLVED: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),  # R 4.4
+    Act.RETURN: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),
+    Act.CONFIRM: Terms(CENTRE, frozenset({ReportState.DONE})),  # S 3.2
+    Act.REFUTE: Terms(CENTRE, frozenset({ReportState.DONE, ReportState.CLOSED}), words=True),  # S 3.2
+    Act.CLOSE: Terms(KEEPERS | EXECUTOR, frozenset({ReportState.DONE}), words=True),  # R 4.5
+    Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
+    Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
+    Act.WARN: Terms(KEEPERS, _AT_WORK),  # R 4.3
+    Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _UNDECIDED, words=True),
+    Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _UNDECIDED, words=True),
+}
+
+
+def concerns(session: Session, report: Report, user: User) -> bool:
+    """Whether the report is this person's business: their organisation's, one they control, or the centre's (W2).
+
+    Drafts are the centre's alone.
+    """
+    if user.role in CENTRE:
+        return True
+    if report.number is None:
+        return False
+    if user.role in ORGANISATION_ROLES:
+        return execution_of(session, report, user.organisation_id) is not None
+    if user.role in CONTROL:
+        controlled = {organisation.id for organisation in user.controls}
+        return any(part.organisation_id in controlled for part in executions_of(session, report))
+    return False
+
+
+def possible_acts(session: Session, report: Report, user: User) -> list[Act]:
+    """What this person can do with the report now, in the order of `ACTS`."""
+    if not concerns(session, report, user):
+        return []
+    part = execution_of(session, report, user.organisation_id) if user.role in EXECUTOR else None
+    done_already = {
+        Act.INFORM_HEAD: part is not None and part.informed_at is not None,
+        Act.ACCEPT: part is not None and part.accepted_at is not None,
+        Act.COMPLETE: part is not None and (part.accepted_at is None or part.completed_at is not None),
+        Act.GIVE_REASONS: part is not None and part.accepted_at is None,
+        Act.WARN: not open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
+    }
+    return [
+        act
+        for act, terms in ACTS.items()
+        if user.role in terms.roles and report.state in terms.states and not done_already.get(act, False)
+    ]
+
+
+def begin_work(session: Session, report: Report, user: User | None, at: datetime) -> None:
+    """The report was just registered: its executor is assigned, and its deadlines begin (R 4.2, R 4.3, S 2.3)."""
+    calendar = load_calendar(session)
+    follow(session, report, ReportEvent.REGISTERED, calendar, at)
+    _assign(session, report, report.executor_id, user, at, note=False)
+
+
+def inform_head(session: Session, report: Report, user: User, at: datetime | None = None) -> None:
+    """The operator says that the head of the organisation knows of the report (R 4.2)."""
+    at, part = at or now(), _part(session, report, user, Act.INFORM_HEAD)
+    part.informed_at = at
+    _record(session, report, HistoryEvent.HEAD_INFORMED, user, at, organisation=part.organisation_id)
+
+
+def accept(session: Session, report: Report, user: User, at: datetime | None = None) -> None:
+    """The operator takes the report to work; the first who does makes it *in progress* (R 4.3)."""
+    at, part = at or now(), _part(session, report, user, Act.ACCEPT)
+    part.accepted_at = at
+    follow(session, report, HistoryEvent.PART_ACCEPTED, load_calendar(session), at, part.organisation_id)
+    if report.state == ReportState.NEW:
+        move(session, report, ReportEvent.ACCEPTED, user, at=at)
+    else:
+        note_history(session, report, HistoryEvent.PART_ACCEPTED, user, at=at)
+
+
+def complete(session: Session, report: Report, user: User, done: str, at: datetime | None = None) -> None:
+    """The operator says what was done (R 4.5); the report is *done* once all executors are."""
+    at, part = at or now(), _part(session, report, user, Act.COMPLETE, done)
+    part.completed_at, part.done = at, done
+    session.flush()
+    if any(other.completed_at is None for other in executions_of(session, report)):
+        note_history(session, report, HistoryEvent.PART_COMPLETED, user, done, at=at)
+        announce(session, "report", report.id)
+    else:
+        _move(session, report, ReportEvent.COMPLETED, user, done, at)
+
+
+def give_reasons(session: Session, report: Report, user: User, reasons: str, at: datetime | None = None) -> None:
+    """The executor says to the control body why it cannot be solved (R 4.4)."""
+    _part(session, report, user, Act.GIVE_REASONS, reasons)
+    _move(session, report, ReportEvent.REASONS_GIVEN, user, reasons, at or now())
+
+
+def close_unsolved(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
+    """The control body accepts the reasons (R 4.4)."""
+    _check(session, report, user, Act.CLOSE_UNSOLVED, why)
+    _move(session, report, ReportEvent.CLOSED_UNSOLVED, user, why, at or now())
+
+
+def return_to_work(
+    session: Session, report: Report, user: User, why: str, due: datetime, at: datetime | None = None
+) -> None:
+    """The control body sends it back to work, to be done until ``due``."""
+    _check(session, report, user, Act.RETURN, why)
+    at = at or now()
+    _move(session, report, ReportEvent.RETURNED, user, why, at)
+    move_due(session, report, DeadlineKind.WORK, due, user, why, at)
+
+
+def confirm(session: Session, report: Report, user: User, words: str = "", at: datetime | None = None) -> None:
+    """The applicant says that it is done (S 3.2)."""
+    _check(session, report, user, Act.CONFIRM, words)
+    _move(session, report, ReportEvent.CONFIRMED, user, words, at or now())
+
+
+def refute(session: Session, report: Report, user: User, words: str, at: datetime | None = None) -> None:
+    """The applicant says, in these words, that it is not done: back to work, within a new term (S 3.2)."""
+    _check(session, report, user, Act.REFUTE, words)
+    for part in executions_of(session, report):
+        part.completed_at = None
+    _move(session, report, ReportEvent.REFUTED, user, words, at or now())
+
+
+def close(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
+    """Done, and closed without the applicant's answer (R 4.5); the history says so."""
+    _check(session, report, user, Act.CLOSE, why)
+    _move(session, report, ReportEvent.CLOSED, user, why, at or now())
+
+
+def reassign(
+    session: Session, report: Report, user: User, to: Organisation, why: str, at: datetime | None = None
+) -> None:
+    """Another organisation becomes the executor instead of the leading one; for it the report is new."""
+    _check(session, report, user, Act.REASSIGN, why)
+    at = at or now()
+    former = execution_of(session, report, report.executor_id)
+    if former is not None and former.organisation_id != to.id:
+        follow(session, report, HistoryEvent.RELEASED, load_calendar(session), at, former.organisation_id)
+        note_history(session, report, HistoryEvent.RELEASED, user, former.organisation.name, at=at)
+        session.delete(former)
+        session.flush()
+    report.executor_id = to.id
+    _move(session, report, ReportEvent.REASSIGNED, user, why, at)
+    _assign(session, report, to.id, user, at)
+
+
+def add_executor(
+    session: Session, report: Report, user: User, organisation: Organisation, at: datetime | None = None
+) -> None:
+    """One more organisation has a part in the report (W15)."""
+    _check(session, report, user, Act.ADD_EXECUTOR)
+    _assign(session, report, organisation.id, user, at or now())
+
+
+def warn(session: Session, report: Report, user: User, how: str, at: datetime | None = None) -> None:
+    """The administrator has warned the operators of those deadlines that they have not met (R 4.3)."""
+    _check(session, report, user, Act.WARN)
+    at = at or now()
+    for deadline in open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)):
+        note_warning(session, deadline, user, how, at)
+    note_history(session, report, HistoryEvent.WARNED, user, how, at=at)
+    announce(session, "report", report.id)
+
+
+def add_note(
+    session: Session, report: Report, user: User, text: str, *, public: bool, at: datetime | None = None
+) -> None:
+    """Write a note into the report's history; a public one is for the applicant, too."""
+    _check(session, report, user, Act.PUBLIC_NOTE if public else Act.NOTE, text)
+    event = HistoryEvent.PUBLIC_NOTE if public else HistoryEvent.NOTE
+    note_history(session, report, event, user, text, at=at or now())
+    announce(session, "report", report.id)
+
+
+def _check(session: Session, report: Report, user: User, act: Act, words: str | None = None) -> None:
+    """Raise `NotYours`, `IllegalMove` or `WordsMissing` where `ACTS` does not allow the act.
+
+    Until the transaction ends nobody else moves the report (SQLite has taken its only write lock already).
+    """
+    session.refresh(report, ["state", "revision"], with_for_update=True)
+    if user.role not in ACTS[act].roles or not concerns(session, report, user):
+        raise NotYours(act)
+    if act not in possible_acts(session, report, user):
+        raise IllegalMove("report", report.state, act)
+    if ACTS[act].words and words is not None and not words.strip():
+        raise WordsMissing(act)
+
+
+def _part(session: Session, report: Report, user: User, act: Act, words: str | None = None) -> Execution:
+    """The part of this person's organisation, once the act is checked."""
+    _check(session, report, user, act, words)
+    part = execution_of(session, report, user.organisation_id)
+    if part is None:
+        raise NotYours(act)
+    return part
+
+
+def _move(session: Session, report: Report, event: ReportEvent, user: User, note: str, at: datetime) -> None:
+    move(session, report, event, user, note, at)
+    follow(session, report, event, load_calendar(session), at)
+
+
+def _record(
+    session: Session, report: Report, event: HistoryEvent, user: User, at: datetime, *, organisation: int
+) -> None:
+    """A row of history that moves nothing, and what it does to the deadlines of this executor."""
+    follow(session, report, event, load_calendar(session), at, organisation)
+    note_history(session, report, event, user, at=at)
+    announce(session, "report", report.id)
+
+
+def _assign(
+    session: Session, report: Report, organisation_id: int | None, user: User | None, at: datetime, note: bool = True
+) -> None:
+    if organisation_id is None or execution_of(session, report, organisation_id) is not None:
+        return
+    part = Execution(report_id=report.id, organisation_id=organisation_id, assigned_at=at)
+    session.add(part)
+    session.flush()
+    follow(session, report, HistoryEvent.ASSIGNED, load_calendar(session), at, organisation_id)
+    if note:
+        note_history(session, report, HistoryEvent.ASSIGNED, user, part.organisation.name, at=at)
+        announce(session, "report", report.id)

@@ -1,0 +1,304 @@
+"""Work on a report: who may do what, what each act changes, and that every change leaves a row (W1-W8, W15)."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from models import work
+from models.base import transaction
+from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
+from models.drafts import register_draft, save_draft
+from models.executions import execution_of, executions_of
+from models.machine import IllegalMove
+from models.people import Organisation, Role, User
+from models.places import Category
+from models.reports import REPORT_TABLE, HistoryEvent, HistoryRow, ReportEvent, ReportState
+from models.work import ACTS, Act, NotYours, WordsMissing, possible_acts
+from models.workdays import KYIV
+from tests.helpers import AREA_CODE, record_call
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=KYIV)
+
+
+class Town:
+    """Two organisations with an operator each, who they are controlled by, and those of the centre."""
+
+    def __init__(self, session):
+        self.session = session
+        self.light, self.water = Organisation(name="КП «Міськсвітло»"), Organisation(name="КП «Водоканал»")
+        self.category = Category(name="Освітлення", organisation=self.light, working_days=5)
+        self.alice, self.nina, self.chief, self.tech = (
+            self.user(role) for role in ("administrator", "dispatcher", "supervisor", "technical_administrator")
+        )
+        self.olha, self.head = self.user("operator", self.light), self.user("head", self.light)
+        self.petro = self.user("operator", self.water)
+        self.luzan, self.khoronko = self.user("control_body"), self.user("control_body", login="other")
+        self.luzan.controls.append(self.light)
+        self.khoronko.controls.append(self.water)
+        session.add_all([self.light, self.water, self.category, *self.everybody])
+        session.flush()
+
+    def user(self, role, organisation=None, login=""):
+        name = login or f"{role}-{organisation.name if organisation else ''}"
+        return User(login=name, name=name, password_hash="x", role=Role(role), organisation=organisation)
+
+    @property
+    def everybody(self):
+        return [
+            self.alice,
+            self.nina,
+            self.chief,
+            self.tech,
+            self.olha,
+            self.head,
+            self.petro,
+            self.luzan,
+            self.khoronko,
+        ]
+
+    def registered(self):
+        report = record_call(self.session)[1]
+        values = {"category_id": self.category.id, "text": "Не горить ліхтар", "landmark": "біля школи"}
+        save_draft(self.session, report, self.alice, values, 0, AREA_CODE)
+        register_draft(self.session, report, self.alice)
+        return report
+
+    def in_state(self, state):
+        """A report that has come as far as ``state``."""
+        report = self.registered()
+        if state != ReportState.NEW:
+            work.accept(self.session, report, self.olha)
+        if state in (ReportState.DONE, ReportState.CLOSED):
+            work.complete(self.session, report, self.olha, "Замінено лампу")
+        if state == ReportState.CLOSED:
+            work.confirm(self.session, report, self.nina)
+        if state == ReportState.REASONS_GIVEN:
+            work.give_reasons(self.session, report, self.olha, "Немає коштів")
+        assert report.state == state
+        return report
+
+    def deadlines(self, report):
+        rows = self.session.scalars(select(Deadline).where(Deadline.report_id == report.id).order_by(Deadline.id))
+        return {row.kind: row for row in rows}  # the last of each kind
+
+    def events(self, report):
+        query = select(HistoryRow.event).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id)
+        return list(self.session.scalars(query))
+
+
+@pytest.fixture
+def town(app):
+    with transaction() as session:
+        yield Town(session)
+
+
+def do(town, act, report, user, words="Слова", at=None):
+    """Any act, with whatever it needs."""
+    calls = {
+        Act.INFORM_HEAD: lambda: work.inform_head(town.session, report, user, at),
+        Act.ACCEPT: lambda: work.accept(town.session, report, user, at),
+        Act.COMPLETE: lambda: work.complete(town.session, report, user, words, at),
+        Act.GIVE_REASONS: lambda: work.give_reasons(town.session, report, user, words, at),
+        Act.CLOSE_UNSOLVED: lambda: work.close_unsolved(town.session, report, user, words, at),
+        Act.RETURN: lambda: work.return_to_work(town.session, report, user, words, MONDAY + timedelta(days=30), at),
+        Act.CONFIRM: lambda: work.confirm(town.session, report, user, words, at),
+        Act.REFUTE: lambda: work.refute(town.session, report, user, words, at),
+        Act.CLOSE: lambda: work.close(town.session, report, user, words, at),
+        Act.REASSIGN: lambda: work.reassign(town.session, report, user, town.water, words, at),
+        Act.ADD_EXECUTOR: lambda: work.add_executor(town.session, report, user, town.water, at),
+        Act.WARN: lambda: work.warn(town.session, report, user, words, at),
+        Act.NOTE: lambda: work.add_note(town.session, report, user, words, public=False, at=at),
+        Act.PUBLIC_NOTE: lambda: work.add_note(town.session, report, user, words, public=True, at=at),
+    }
+    calls[act]()
+
+
+ADMINISTRATORS = {Act.REASSIGN, Act.ADD_EXECUTOR, Act.NOTE, Act.PUBLIC_NOTE}
+NOTES = {Act.NOTE, Act.PUBLIC_NOTE}
+# who can do what, by the state of a report whose executor is «Міськсвітло»
+MAY = {
+    ReportState.NEW: {
+        "alice": ADMINISTRATORS | {Act.WARN},
+        "chief": ADMINISTRATORS | {Act.WARN},
+        "nina": NOTES,
+        "olha": NOTES | {Act.INFORM_HEAD, Act.ACCEPT},
+        "luzan": {Act.NOTE},
+    },
+    ReportState.IN_PROGRESS: {
+        "alice": ADMINISTRATORS | {Act.WARN},  # the head is not informed yet
+        "chief": ADMINISTRATORS | {Act.WARN},
+        "nina": NOTES,
+        "olha": NOTES | {Act.INFORM_HEAD, Act.COMPLETE, Act.GIVE_REASONS},
+        "luzan": {Act.NOTE},
+    },
+    ReportState.REASONS_GIVEN: {
+        "alice": NOTES,
+        "chief": NOTES,
+        "nina": NOTES,
+        "olha": NOTES,
+        "luzan": {Act.NOTE, Act.CLOSE_UNSOLVED, Act.RETURN},
+    },
+    ReportState.DONE: {
+        "alice": NOTES | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
+        "chief": NOTES | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
+        "nina": NOTES | {Act.CONFIRM, Act.REFUTE},
+        "olha": NOTES | {Act.CLOSE},
+        "luzan": {Act.NOTE},
+    },
+    ReportState.CLOSED: {"alice": {Act.REFUTE}, "chief": {Act.REFUTE}, "nina": {Act.REFUTE}},
+}
+
+
+@pytest.mark.parametrize("state", MAY)
+def test_who_may_do_what_in_each_state(town, state):
+    """W1, W6: every person, every act; what is not offered is refused and changes nothing."""
+    report = town.in_state(state)
+    names = {id(user): name for name, user in vars(town).items() if isinstance(user, User)}
+    for user in town.everybody:
+        wanted = MAY[state].get(names[id(user)], set())
+        assert set(possible_acts(town.session, report, user)) == wanted, names[id(user)]
+        before = town.events(report)
+        for act in set(Act) - wanted:
+            with pytest.raises((NotYours, IllegalMove)):
+                do(town, act, report, user)
+        assert (report.state, town.events(report)) == (state, before)
+
+
+@pytest.mark.parametrize("act", [act for act, terms in ACTS.items() if terms.words])
+def test_an_act_that_needs_words_is_refused_without(town, act):
+    state = next(state for state, people in MAY.items() if any(act in acts for acts in people.values()))
+    report = town.in_state(state)
+    user = getattr(town, next(name for name, acts in MAY[state].items() if act in acts))
+    with pytest.raises(WordsMissing):
+        do(town, act, report, user, words="  ")
+    assert report.state == state
+
+
+def test_the_deadlines_of_a_new_report(town):
+    """R 4.2, R 4.3, R 4.4, S 2.3: each with its clause and its due moment."""
+    report = town.registered()
+    work_started = report.registered_at.astimezone(KYIV).date()
+    found = town.deadlines(report)
+    assert {kind: row.clause for kind, row in found.items()} == {
+        "inform_head": "R 4.2",
+        "accept": "R 4.3",
+        "work": "S 2.3",
+        "reasons": "R 4.4",
+    }
+    assert found["work"].due_at == report.due_at
+    assert (found["reasons"].due_at.astimezone(KYIV).date() - work_started).days in (30, 31, 32)
+    assert (found["accept"].organisation_id, found["work"].organisation_id) == (town.light.id, None)
+
+
+def test_each_act_meets_its_deadlines(town):
+    report = town.registered()
+    later = report.registered_at + timedelta(hours=1)
+    work.inform_head(town.session, report, town.olha, later)
+    work.accept(town.session, report, town.olha, later)
+    found = town.deadlines(report)
+    assert (found["inform_head"].met_at, found["accept"].met_at) == (later, later)
+    work.complete(town.session, report, town.olha, "Замінено лампу", later)
+    found = town.deadlines(report)
+    assert (found["work"].met_at, found["reasons"].met_at) == (later, later)
+    assert not any(row.late(later) for row in found.values())
+
+
+def test_not_done_begins_a_new_term_with_the_applicants_words(town):
+    """W8"""
+    report = town.in_state(ReportState.DONE)
+    at = MONDAY + timedelta(days=7)
+    work.refute(town.session, report, town.nina, "Знову не горить", at)
+    assert report.state == ReportState.IN_PROGRESS
+    assert town.deadlines(report)["work"].due_at == datetime(2026, 12, 7, 18, 0, tzinfo=KYIV) == report.due_at
+    assert execution_of(town.session, report, town.light.id).completed_at is None
+    assert town.session.scalars(select(HistoryRow.note).order_by(HistoryRow.id.desc())).first() == "Знову не горить"
+    work.complete(town.session, report, town.olha, "Замінено дріт")
+    work.confirm(town.session, report, town.nina, "Так")
+    assert report.state == ReportState.CLOSED
+
+
+def test_the_control_body_decides_on_what_cannot_be_solved(town):
+    """R 4.4, W6: the work's term stands still meanwhile, and a return sets a new date."""
+    report = town.in_state(ReportState.REASONS_GIVEN)
+    work_term = town.deadlines(report)[DeadlineKind.WORK]
+    assert work_term.paused_at is not None
+    assert not work_term.late(work_term.due_at + timedelta(days=30))
+    due = datetime(2026, 12, 24, 18, 0, tzinfo=UTC)
+    work.return_to_work(town.session, report, town.luzan, "Кошти виділено", due)
+    assert (report.state, report.due_at, work_term.due_at, work_term.paused_at) == ("in_progress", due, due, None)
+    steps = town.session.scalars(select(DeadlineStep).where(DeadlineStep.deadline_id == work_term.id)).all()
+    assert [step.kind for step in steps] == [StepKind.PAUSED, StepKind.MOVED]
+    assert steps[1].user is town.luzan
+    work.give_reasons(town.session, report, town.olha, "Немає труби")
+    work.close_unsolved(town.session, report, town.luzan, "Обґрунтовано")
+    assert report.state == ReportState.CLOSED
+    assert not any(row.open for row in town.deadlines(report).values() if row.kind in ("work", "reasons"))
+
+
+def test_a_report_is_done_when_all_its_executors_are(town):
+    """W15"""
+    report = town.registered()
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.add_executor(town.session, report, town.alice, town.water)  # twice is once
+    assert [part.organisation for part in executions_of(town.session, report)] == [town.light, town.water]
+    work.accept(town.session, report, town.petro)
+    work.accept(town.session, report, town.olha)
+    work.complete(town.session, report, town.olha, "Ліхтар горить")
+    assert report.state == ReportState.IN_PROGRESS
+    assert set(possible_acts(town.session, report, town.khoronko)) == {Act.NOTE}
+    work.complete(town.session, report, town.petro, "Яму засипано")
+    assert report.state == ReportState.DONE
+    assert town.events(report)[-4:] == ["accepted", "part_accepted", "part_completed", "completed"]
+
+
+def test_another_executor_gets_a_new_report_and_the_former_none(town):
+    report = town.in_state(ReportState.IN_PROGRESS)
+    work.reassign(town.session, report, town.alice, town.water, "Не їхня мережа")
+    assert (report.state, report.executor_id) == (ReportState.NEW, town.water.id)
+    assert possible_acts(town.session, report, town.olha) == []
+    assert Act.ACCEPT in possible_acts(town.session, report, town.petro)
+    rows = town.session.scalars(select(Deadline).where(Deadline.organisation_id == town.light.id)).all()
+    assert [(row.met_at is not None, row.cancelled_at is not None) for row in rows] == [(False, True), (True, False)]
+
+
+def test_a_warning_is_kept_with_its_deadline(town):
+    """R 4.3, W4"""
+    report = town.registered()
+    work.warn(town.session, report, town.alice, "телефоном")
+    step = town.session.scalars(select(DeadlineStep).order_by(DeadlineStep.id)).first()
+    assert (step.kind, step.user, step.note) == (StepKind.WARNED, town.alice, "телефоном")
+    assert town.events(report)[-1] == HistoryEvent.WARNED
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.tuples(st.sampled_from(list(Act)), st.integers(0, 8)), max_size=25))
+def test_whatever_people_try_every_move_is_in_the_table_and_leaves_a_row(town, steps):
+    """W1: no sequence of acts leads to a state without a history row; a state's deadlines agree with it."""
+    report = town.registered()
+    for act, who in steps:
+        before, rows = report.state, len(town.events(report))
+        try:
+            do(town, act, report, town.everybody[who])
+        except (NotYours, IllegalMove):
+            assert (report.state, len(town.events(report))) == (before, rows)
+    moves = town.session.scalars(
+        select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id)
+    ).all()
+    state = ""
+    for row in moves:
+        assert row.from_state == state
+        state = row.to_state
+        if row.event in set(ReportEvent) and row.event != ReportEvent.CREATED:
+            assert REPORT_TABLE[(ReportState(row.from_state), ReportEvent(row.event))] == row.to_state
+        else:
+            assert row.from_state in ("", row.to_state)
+    assert state == report.state
+    deadlines = town.session.scalars(select(Deadline).where(Deadline.report_id == report.id))
+    open_kinds = [row.kind for row in deadlines if row.open]
+    works = report.state in (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN)
+    assert open_kinds.count(DeadlineKind.WORK) == works
+    if report.state in (ReportState.DONE, ReportState.CLOSED):
+        assert open_kinds == []
