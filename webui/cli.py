@@ -10,6 +10,7 @@ import click
 
 from jobs.settings import SettingsError, demo_only, load_settings
 from webui.cli_calls import calls, reports
+from webui.cli_organisations import organisations
 from webui.cli_people import lines, phones, users
 from webui.cli_tools import Refused, as_json, print_rows
 
@@ -22,7 +23,7 @@ def cli() -> None:
     """The town's contact centre: people, lines, calls, reports, health."""
 
 
-for group in (users, lines, phones, calls, reports):
+for group in (users, organisations, lines, phones, calls, reports):
     cli.add_command(group)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webui.cli_organisations import find_organisation
 from webui.cli_tools import Refused, as_json, open_database, print_rows
 
 if TYPE_CHECKING:
@@ -49,23 +50,32 @@ def list_users(in_json: bool) -> None:
 @click.option(
     "--role",
     required=True,
-    type=click.Choice(["administrator", "dispatcher", "technical_administrator", "supervisor"]),
+    type=click.Choice(
+        ["administrator", "dispatcher", "technical_administrator", "supervisor", "operator", "head", "control_body"]
+    ),
 )
+@click.option("--organisation", help="An operator's or a head's: its name or a part of it.")
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
-def add_user(login: str, name: str, role: str, generate: bool) -> None:
+def add_user(login: str, name: str, role: str, organisation: str | None, generate: bool) -> None:
     """Add a user; the password is asked for."""
     from sqlalchemy import select
 
-    from models.people import Role, User
+    from models.people import ORGANISATION_ROLES, Role, User
 
     login = login.strip().lower()
     if not login or len(login) > 64 or not name.strip():
         raise Refused("Write a login of at most 64 characters and a name.")
+    if (Role(role) in ORGANISATION_ROLES) != (organisation is not None):
+        raise Refused("An operator and a head have an --organisation, nobody else.")
     password_hash = _new_password_hash(generate)
     with open_database(write=True) as session:
         if session.scalar(select(User.id).where(User.login == login)):
             raise Refused(f"There is a user {login} already: choose another login.")
-        session.add(User(login=login, name=name.strip()[:128], role=Role(role), password_hash=password_hash))
+        own = find_organisation(session, organisation) if organisation else None
+        user = User(
+            login=login, name=name.strip()[:128], role=Role(role), password_hash=password_hash, organisation=own
+        )
+        session.add(user)
     click.echo(f"{login} can log in.")
 
 

@@ -1,0 +1,54 @@
+"""Organisations and their people from the command line (A2)."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from webui.cli import cli
+from webui.cli_tools import Refused
+
+
+@pytest.fixture
+def run(settings, monkeypatch):
+    monkeypatch.setenv("CC_VAR", str(settings.var))
+
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(cli, list(words))
+
+    for name in ("КП «Міськсвітло»", "КП «Міськводоканал»"):
+        assert invoke("organisation", "add", name).exit_code == 0
+    return invoke
+
+
+def test_people_of_an_organisation_and_who_controls_it(run):
+    user = ("user", "add", "--generate", "--name", "Хтось")
+    assert run(*user, "light", "--role", "operator", "--organisation", "світло").exit_code == 0
+    assert run(*user, "luzan", "--role", "control_body").exit_code == 0
+    assert "водоканал" in run("organisation", "control", "водоканал", "luzan").output
+    listed = json.loads(run("organisation", "list", "--json").stdout)
+    assert {row["name"]: row["controlled_by"] for row in listed} == {
+        "КП «Міськводоканал»": "luzan",
+        "КП «Міськсвітло»": "",
+    }
+    assert "none" in run("organisation", "control", "водоканал", "luzan", "--end").output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("user", "add", "x", "--name", "X", "--generate", "--role", "operator"), "have an --organisation"),
+        (
+            ("user", "add", "x", "--name", "X", "--generate", "--role", "supervisor", "--organisation", "світло"),
+            "nobody else",
+        ),
+        (("user", "add", "x", "--name", "X", "--generate", "--role", "head", "--organisation", "Місь"), "means КП"),
+        (("organisation", "add", "КП «Міськсвітло»"), "already"),
+        (("organisation", "add", " "), "at most 160"),
+        (("organisation", "control", "світло", "nobody"), "no member of the control body"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(run, words, sentence):
+    refused = run(*words)
+    assert isinstance(refused.exception, Refused)  # `webui.cli.main` prints its sentence
+    assert sentence in str(refused.exception)

@@ -1,0 +1,91 @@
+"""The commands about organisations: who solves reports, and who controls them (R order 4)."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from webui.cli_tools import Refused, as_json, open_database, print_rows
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from models.people import Organisation
+
+
+@click.group("organisation")
+def organisations() -> None:
+    """Who solves reports."""
+
+
+@organisations.command("list")
+@as_json
+def list_organisations(in_json: bool) -> None:
+    """All organisations, with who controls each."""
+    from sqlalchemy import select
+
+    from models.people import Organisation
+
+    with open_database() as session:
+        found = session.scalars(select(Organisation).order_by(Organisation.name)).all()
+        rows = [
+            {
+                "name": organisation.name,
+                "active": organisation.active,
+                "controlled_by": ", ".join(user.login for user in organisation.controlled_by),
+            }
+            for organisation in found
+        ]
+    print_rows(rows, in_json)
+
+
+@organisations.command("add")
+@click.argument("name")
+def add_organisation(name: str) -> None:
+    """Add an organisation."""
+    from sqlalchemy import select
+
+    from models.people import Organisation
+
+    name = " ".join(name.split())
+    if not name or len(name) > 160:
+        raise Refused("Write a name of at most 160 characters.")
+    with open_database(write=True) as session:
+        if session.scalar(select(Organisation.id).where(Organisation.name == name)):
+            raise Refused(f"There is an organisation {name} already.")
+        session.add(Organisation(name=name))
+    click.echo(f"{name} is added.")
+
+
+@organisations.command("control")
+@click.argument("name")
+@click.argument("login")
+@click.option("--end", is_flag=True, help="They control it no longer.")
+def set_control(name: str, login: str, end: bool) -> None:
+    """Let the member of the control body LOGIN control the organisation NAME (or a part of its name)."""
+    from sqlalchemy import select
+
+    from models.people import Role, User
+
+    with open_database(write=True) as session:
+        organisation = find_organisation(session, name)
+        user = session.scalar(select(User).where(User.login == login.strip().lower()))
+        if user is None or user.role != Role.CONTROL_BODY:
+            raise Refused(f"There is no member of the control body with the login {login}.")
+        controls = set(user.controls) - {organisation} if end else {*user.controls, organisation}
+        user.controls = sorted(controls, key=lambda one: one.name)
+        told = f"{user.login} controls: {', '.join(one.name for one in user.controls) or 'none'}"
+    click.echo(told)
+
+
+def find_organisation(session: "Session", name: str) -> "Organisation":
+    """The one organisation with this name, or with this part of it. Raises `Refused` for none and for several."""
+    from sqlalchemy import select
+
+    from models.people import Organisation
+
+    named = session.scalars(select(Organisation).order_by(Organisation.name)).all()
+    found = [one for one in named if one.name == name] or [one for one in named if name.lower() in one.name.lower()]
+    if len(found) != 1:
+        which = "; ".join(one.name for one in found) or "none"
+        raise Refused(f"Name one organisation: «{name}» means {which}.")
+    return found[0]
