@@ -19,7 +19,7 @@ from jobs.settings import Settings
 from jobs.supervise import redis_server
 from models.base import db, now, transaction
 from models.calls import Call, find_call, note_hung_up, note_ringing
-from models.people import Organisation, Phone, Role, User
+from models.people import ORGANISATION_ROLES, Organisation, Phone, Role, User
 from models.places import Category, Street
 from models.reports import Report
 from tests.helpers import AREA_CODE, add_lines, close_database, eventually, record_call
@@ -33,6 +33,9 @@ PEOPLE = {
     "dyspetcher": ("Диспетчерська Д. Д.", Role.DISPATCHER),
     "nachalnyk": ("Головна Н. К.", Role.SUPERVISOR),
     "tekhnik": ("Технічний Т. А.", Role.TECHNICAL_ADMINISTRATOR),
+    "operator": ("Операторська О. О.", Role.OPERATOR),
+    "kerivnyk": ("Керівник К. К.", Role.HEAD),
+    "kontrol": ("Контрольний К. О.", Role.CONTROL_BODY),
 }
 STREETS = {"Київська": "", "Соборна": "Леніна", "Сумська": "Жовтнева, Луначарського", "Гетьмана Мазепи": "Горького"}
 KINDS = (
@@ -43,7 +46,8 @@ KINDS = (
 
 
 def fill_desks() -> None:
-    """Three administrators with a phone and a line each (first their own line, then the others), and their helpers."""
+    """Three administrators with a phone and a line each (first their own line, then the others), their helpers,
+    and the people of the first organisation with the one who controls it."""
     password_hash = hasher.hash(PASSWORD)
     with transaction() as session:
         users = [
@@ -58,6 +62,10 @@ def fill_desks() -> None:
             session.add(responsible)
             session.flush()
             session.add(Category(name=name, organisation_id=responsible.id, working_days=days, position=position))
+            if position == 0:
+                for user in users:
+                    user.organisation = responsible if user.role in ORGANISATION_ROLES else None
+                    user.controls = [responsible] if user.role == Role.CONTROL_BODY else []
         session.add_all([Street(name=name, former_names=former) for name, former in STREETS.items()])
     db.session.remove()
 

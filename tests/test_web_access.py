@@ -12,7 +12,7 @@ from tests.desk_fixtures import PEOPLE, fill_desks
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 from webui import create_app
-from webui.access import DESK_ROLES, EVERYBODY, declared_roles
+from webui.access import DESK_ROLES, EVERYBODY, REPORT_ROLES, declared_roles
 
 PUBLIC = frozenset({"public"})
 EVERYONE = frozenset(EVERYBODY)
@@ -31,7 +31,12 @@ TABLE = {
     "health.parts": EVERYONE,
     "events.alive": EVERYONE,
     "overview.overview": frozenset({Role.SUPERVISOR, Role.DISPATCHER}),
-    "desk.desk": EVERYONE,  # sends the technical administrator to the state of the system
+    "desk.desk": EVERYONE,  # sends who has no desk to where their work is
+    "reports.show": REPORT_ROLES,  # which reports says `models.work.concerns`
+    "reports.show_number": REPORT_ROLES,
+    "work.act": REPORT_ROLES,  # which acts says `models.work.ACTS`
+    "work.day": frozenset({Role.OPERATOR, Role.HEAD}),
+    "work.decisions": frozenset({Role.CONTROL_BODY}),
 }  # every other view: the desk's roles
 
 

@@ -24,6 +24,7 @@ from webui import (
     reports,
     static_files,
     text,
+    work,
 )
 
 LANGUAGES = ("uk", "en")
@@ -99,7 +100,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, health):
+    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, health):
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says

@@ -11,10 +11,11 @@ from flask_login import current_user
 from sqlalchemy import select
 
 from models.base import db, now, transaction
-from models.people import AccessLog, Role
+from models.people import ORGANISATION_ROLES, AccessLog, Role
 
 EVERYBODY = frozenset(Role)
 DESK_ROLES = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
+REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.work.concerns`: which
 _PUBLIC = frozenset({"public"})
 _LOOK_COUNTS_FOR = timedelta(minutes=5)
 

@@ -21,7 +21,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select, update
 
 from models.base import db, transaction
-from models.people import User
+from models.people import ORGANISATION_ROLES, Role, User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
 from webui.errors import wants_page
 from webui.login_limits import browser_is_known, count_wrong, know_browser, login_typed, turn_to_hash
@@ -182,8 +182,12 @@ def set_sound() -> ResponseReturnValue:
 
 
 def home(user: User) -> str:
-    """Where this person's work is: the desk, or for the technical administrator the state of the system."""
-    return "/" if user.role in DESK_ROLES else url_for("health.status")
+    """Where this person's work is: the desk, their organisation's reports, their decisions, the state of the system."""
+    if user.role in DESK_ROLES:
+        return "/"
+    if user.role in ORGANISATION_ROLES:
+        return url_for("work.day")
+    return url_for("work.decisions" if user.role == Role.CONTROL_BODY else "health.status")
 
 
 def safe_next(target: str | None) -> str | None:

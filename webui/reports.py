@@ -1,37 +1,55 @@
 """A report, or a call's record that ended otherwise: its facts, its history, the calls about it (W1, I10, A3)."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from models.base import db
 from models.calls import Call
+from models.deadlines import all_deadlines
+from models.executions import executions_of
+from models.people import active_organisations
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
-from webui.access import DESK_ROLES, allow, log_looks
+from models.work import concerns, possible_acts
+from webui.access import REPORT_ROLES, allow, log_looks
+from webui.acts import FORMS
 
 bp = Blueprint("reports", __name__)
 
 
 @bp.get("/reports/<int:report_id>")
-@allow(*DESK_ROLES)
+@allow(*REPORT_ROLES)
 def show(report_id: int) -> ResponseReturnValue:
     """The report with the applicant's number masked; who looks at the name and the flat is recorded (A3).
 
-    A draft is worked on at its own address.
+    A draft is worked on at its own address. A report that is not this person's business is no page of theirs.
     """
-    return _page(report_id, full=False)
+    return page(report_id)
 
 
 @bp.post("/reports/<int:report_id>/number")
-@allow(*DESK_ROLES)
+@allow(*REPORT_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
     """The same page with the applicant's numbers in full; the look is recorded (A3)."""
-    return _page(report_id, full=True)
+    return page(report_id, full=True)
 
 
-def _page(report_id: int, full: bool) -> ResponseReturnValue:
-    report = db.session.scalar(
+def page(
+    report_id: int,
+    *,
+    full: bool = False,
+    status: int = 200,
+    typed: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+    notice: str = "",
+) -> ResponseReturnValue:
+    """The report's page; ``typed`` and ``errors`` belong to the act that was asked for and refused."""
+    session = db.session()
+    report = session.scalar(
         select(Report)
         .where(Report.id == report_id)
         .options(
@@ -47,13 +65,13 @@ def _page(report_id: int, full: bool) -> ResponseReturnValue:
             selectinload(Report.history).joinedload(HistoryRow.user),
         )
     )
-    if report is None:
+    if report is None or not concerns(session, report, current_user):
         abort(404)
     if report.state == ReportState.DRAFT:
         return redirect(url_for("desk.draft", draft_id=report.id))
     log_looks("report", [report_id], "number on the report's page" if full else "the report's page")
     attached, repeats = (
-        db.session.scalars(
+        session.scalars(
             select(Report)
             .where(link == report_id)
             .options(joinedload(Report.call), joinedload(Report.owner))
@@ -62,11 +80,18 @@ def _page(report_id: int, full: bool) -> ResponseReturnValue:
         ).all()
         for link in (Report.attached_to_id, Report.repeat_of_id)
     )
-    return render_template(
-        "reports/show.html",
-        report=report,
-        attached=attached,
-        repeats=repeats,
-        full=full,
-        open=report.state in OPEN_STATES,
-    )
+    parts = {
+        "report": report,
+        "attached": attached,
+        "repeats": repeats,
+        "full": full,
+        "open": report.state in OPEN_STATES,
+        "parts": executions_of(session, report),
+        "deadlines": all_deadlines(session, report),
+        "acts": [(act, FORMS[act]) for act in possible_acts(session, report, current_user)] if report.number else [],
+        "organisations": active_organisations(session),
+        "typed": typed or {},
+        "errors": errors or {},
+        "notice": notice,
+    }
+    return render_template("reports/show.html", **parts), status

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from models import telephone
 from models.base import now
 from models.calls import CallState
+from models.deadlines import DeadlineKind
 from models.people import Role
 from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
 from models.workdays import KYIV
@@ -32,6 +33,7 @@ REPORT_BADGES = {
     ReportState.DRAFT: Badge(lazy_gettext("Draft"), "◌", "quiet"),
     ReportState.NEW: Badge(lazy_gettext("New"), "●", "new"),
     ReportState.IN_PROGRESS: Badge(lazy_gettext("In progress"), "◐", "work"),
+    ReportState.REASONS_GIVEN: Badge(lazy_gettext("Reasons given"), "◇", "work"),
     ReportState.DONE: Badge(lazy_gettext("Done"), "✓", "done"),
     ReportState.CLOSED: Badge(lazy_gettext("Closed"), "■", "closed"),
     ReportState.CONSULTATION: Badge(lazy_gettext("Consultation"), "?", "quiet"),
@@ -52,6 +54,9 @@ ROLE_NAMES = {
     Role.DISPATCHER: lazy_gettext("dispatcher"),
     Role.TECHNICAL_ADMINISTRATOR: lazy_gettext("technical administrator"),
     Role.SUPERVISOR: lazy_gettext("head of the contact centre"),
+    Role.OPERATOR: lazy_gettext("operator"),
+    Role.HEAD: lazy_gettext("head of the organisation"),
+    Role.CONTROL_BODY: lazy_gettext("control body"),
 }
 SOURCE_NAMES = {
     Source.TELEPHONE: lazy_gettext("by telephone"),
@@ -66,6 +71,11 @@ EVENT_WORDS = {
     ReportEvent.COMPLETED: lazy_gettext("marked as done"),
     ReportEvent.CONFIRMED: lazy_gettext("the applicant confirmed it"),
     ReportEvent.REFUTED: lazy_gettext("the applicant says it is not done"),
+    ReportEvent.CLOSED: lazy_gettext("closed without the applicant's answer"),
+    ReportEvent.REASONS_GIVEN: lazy_gettext("reasons given to the control body"),
+    ReportEvent.CLOSED_UNSOLVED: lazy_gettext("closed by the control body as not solvable"),
+    ReportEvent.RETURNED: lazy_gettext("returned to work by the control body"),
+    ReportEvent.REASSIGNED: lazy_gettext("given to another executor"),
     ReportEvent.CONSULTED: lazy_gettext("consultation given"),
     ReportEvent.ATTACHED: lazy_gettext("added to a report"),
     ReportEvent.REDIRECTED: lazy_gettext("another body's matter"),
@@ -79,6 +89,20 @@ EVENT_WORDS = {
     HistoryEvent.CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
     HistoryEvent.IDENTIFIED: lazy_gettext("the caller was recognised"),
     HistoryEvent.OTHER_PERSON: lazy_gettext("the caller is another person"),
+    HistoryEvent.ASSIGNED: lazy_gettext("executor added"),
+    HistoryEvent.RELEASED: lazy_gettext("executor taken off"),
+    HistoryEvent.HEAD_INFORMED: lazy_gettext("the head is informed"),
+    HistoryEvent.PART_ACCEPTED: lazy_gettext("taken to work by one more executor"),
+    HistoryEvent.PART_COMPLETED: lazy_gettext("one executor's part is done"),
+    HistoryEvent.WARNED: lazy_gettext("the operator was warned"),
+    HistoryEvent.NOTE: lazy_gettext("note"),
+    HistoryEvent.PUBLIC_NOTE: lazy_gettext("answer to the applicant"),
+}
+DEADLINE_WORDS = {
+    DeadlineKind.INFORM_HEAD: lazy_gettext("inform the head"),
+    DeadlineKind.ACCEPT: lazy_gettext("take to work"),
+    DeadlineKind.WORK: lazy_gettext("do the work"),
+    DeadlineKind.REASONS: lazy_gettext("give reasons if it cannot be solved"),
 }
 
 
@@ -101,8 +125,20 @@ def add_filters(app: Flask) -> None:
         role_names=ROLE_NAMES,
         source_names=SOURCE_NAMES,
         event_word=lambda event: EVENT_WORDS.get(event, event),
+        deadline_words=DEADLINE_WORDS,
+        clause_word=clause_word,
         open_states=OPEN_STATES,
         now=now,
+    )
+
+
+def clause_word(clause: str) -> str:
+    """Which paper sets a deadline: «R 4.3» is the Romny order, «S 2.3» the Slavutych regulation."""
+    paper, _space, point = clause.partition(" ")
+    return (
+        _("p. %(point)s of the Order", point=point)
+        if paper == "R"
+        else _("p. %(point)s of the Regulation", point=point)
     )
 
 

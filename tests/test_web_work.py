@@ -1,0 +1,192 @@
+"""Pages of the work on reports: an organisation's day, decisions, monitoring, and the acts on a report (W1-W9)."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from models.base import db, now, transaction
+from models.deadlines import Deadline
+from models.looks import DailyLook
+from models.people import AccessLog, Organisation, Role, User
+from models.reports import HistoryRow, Report
+from models.work import Act
+from models.workdays import KYIV
+from tests.web_fixtures import Browser, logged_in, register, stored_user
+
+PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
+
+
+def stored(web: Flask, report_id: int) -> Report:
+    with web.app_context():
+        report = db.session.get_one(Report, report_id)
+        db.session.expunge(report)
+        return report
+
+
+def act(web: Flask, login: str, report_id: int, wanted: Act, **values: str):
+    """What this person's page would send for an act; without a ``revision`` the present one."""
+    browser = logged_in(web, login)
+    form = {"act": wanted, "revision": str(stored(web, report_id).revision), **values}
+    return browser.post(f"/reports/{report_id}/act", form, page="/me", headers=PAGE)
+
+
+def test_from_new_to_closed_by_the_pages(web):
+    """The order's way of a report: taken to work, done, not done, done, confirmed (W1, W7, W8)."""
+    report = register(web, "Не горить ліхтар")
+    day = logged_in(web, "operator").get("/work")
+    assert stored(web, report).number in day.text
+    for login, wanted, words in (
+        ("operator", Act.INFORM_HEAD, ""),
+        ("operator", Act.ACCEPT, ""),
+        ("operator", Act.COMPLETE, "Замінено лампу"),
+        ("dyspetcher", Act.REFUTE, "Знову темно"),
+        ("operator", Act.COMPLETE, "Замінено дріт"),
+        ("dyspetcher", Act.CONFIRM, ""),
+    ):
+        answer = act(web, login, report, wanted, words=words)
+        assert (answer.status_code, answer.location) == (302, f"/reports/{report}"), (wanted, answer.status_code)
+    assert stored(web, report).state == "closed"
+    page = logged_in(web, "tsapkova").get(f"/reports/{report}").text
+    for said in ("Замінено лампу", "Знову темно", "Замінено дріт"):
+        assert said in page
+
+
+def test_what_cannot_be_solved_goes_to_the_control_body_and_back(web):
+    """R 4.4, W6"""
+    report = register(web, "Провалився асфальт")
+    act(web, "operator", report, Act.ACCEPT)
+    act(web, "operator", report, Act.GIVE_REASONS, words="Коштів немає")
+    number = stored(web, report).number
+    assert number in logged_in(web, "kontrol").get("/decisions").text
+    late = act(web, "kontrol", report, Act.RETURN, words="Виконати", due="2020-01-01")
+    assert late.status_code == 422
+    assert "Виконати" in late.text
+    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    assert act(web, "kontrol", report, Act.RETURN, words="Виконати", due=day.isoformat()).status_code == 302
+    moved = stored(web, report)
+    assert (moved.state, moved.due_at.astimezone(KYIV).date()) == ("in_progress", day)
+
+
+def test_an_act_without_its_words_names_the_field(web):
+    report = register(web, "Не горить ліхтар")
+    act(web, "operator", report, Act.ACCEPT)
+    answer = act(web, "operator", report, Act.COMPLETE, words="  ")
+    assert answer.status_code == 422
+    assert re.search(r'<a href="#words">', answer.text)
+    assert re.search(r'<details class="act" open>\s*<summary[^>]*>Виконано', answer.text)
+    assert stored(web, report).state == "in_progress"
+
+
+def test_the_second_of_two_is_shown_the_first_and_keeps_their_words(web):
+    """Both had the page; the first moved the report."""
+    report = register(web, "Не горить ліхтар")
+    act(web, "operator", report, Act.ACCEPT)
+    seen = stored(web, report).revision
+    act(web, "operator", report, Act.COMPLETE, words="Замінено лампу")
+    second = act(web, "operator", report, Act.COMPLETE, words="Інші слова", revision=str(seen))
+    assert second.status_code == 409
+    assert "Замінено лампу" in second.text
+    assert "Інші слова" in second.text
+    with web.app_context():
+        notes = db.session.scalars(select(HistoryRow.note).where(HistoryRow.event == "completed")).all()
+    assert notes == ["Замінено лампу"]
+
+
+def test_a_note_does_not_mind_what_another_changed(web):
+    report = register(web, "Не горить ліхтар")
+    seen = stored(web, report).revision
+    act(web, "operator", report, Act.ACCEPT)
+    assert act(web, "tsapkova", report, Act.NOTE, words="Дзвонили двічі", revision=str(seen)).status_code == 302
+
+
+@pytest.mark.parametrize("login", ["operator", "kerivnyk", "kontrol"])
+def test_a_report_of_others_is_not_there(web, login):
+    """W2: another organisation's report: no page, no number, no act; nor a draft."""
+    foreign = register(web, "Немає води", category=2)
+    browser = logged_in(web, login)
+    assert browser.get(f"/reports/{foreign}").status_code == 404
+    assert browser.post(f"/reports/{foreign}/number", page="/me").status_code == 404
+    assert browser.post(f"/reports/{foreign}/act", {"act": "accept", "revision": "0"}, page="/me").status_code == 404
+    assert stored(web, foreign).number not in browser.get(browser.get("/").location or "/").text
+
+
+def test_an_operator_sees_the_number_masked_and_a_look_at_it_is_kept(web):
+    """A3"""
+    report = register(web, "Не горить ліхтар")
+    browser = logged_in(web, "operator")
+    assert "123" not in re.sub(r"\s", "", browser.get(f"/reports/{report}").text.split("Заявник")[1][:600])
+    shown = browser.post(f"/reports/{report}/number", page="/me")
+    assert shown.status_code == 200
+    with web.app_context():
+        reasons = set(db.session.scalars(select(AccessLog.reason).where(AccessLog.subject == "report")))
+    assert "number on the report's page" in reasons
+
+
+@pytest.mark.parametrize("wanted", ["", "nonsense", "registered"])
+def test_an_act_that_does_not_exist(web, wanted):
+    report = register(web, "Не горить ліхтар")
+    browser = logged_in(web, "tsapkova")
+    assert browser.post(f"/reports/{report}/act", {"act": wanted}, page="/me").status_code == 400
+
+
+def test_an_act_that_is_anothers_is_refused(web):
+    """W6: only the control body closes what is not solved."""
+    report = register(web, "Не горить ліхтар")
+    for login, wanted in (("tsapkova", Act.ACCEPT), ("operator", Act.CLOSE_UNSOLVED), ("kerivnyk", Act.ACCEPT)):
+        assert act(web, login, report, wanted, words="Слова").status_code == 403
+    assert stored(web, report).state == "new"
+
+
+def test_an_executor_that_is_not_on_the_list(web):
+    report = register(web, "Не горить ліхтар")
+    for chosen in ("", "999", "x"):
+        assert act(web, "tsapkova", report, Act.REASSIGN, words="Не їхнє", organisation=chosen).status_code == 422
+    with web.app_context():
+        water = db.session.scalar(select(Organisation.id).where(Organisation.name.contains("водоканал")))
+    assert act(web, "tsapkova", report, Act.REASSIGN, words="Не їхнє", organisation=str(water)).status_code == 302
+    assert logged_in(web, "operator").get(f"/reports/{report}").status_code == 404
+
+
+def test_the_first_look_of_a_day_is_kept_and_who_did_not_look_is_listed(web):
+    """R 4.1, W2"""
+    register(web, "Не горить ліхтар")
+    register(web, "Немає води", category=2)
+    browser = logged_in(web, "operator")
+    browser.get("/work")
+    browser.get("/work")
+    with web.app_context():
+        assert [look.user_id for look in db.session.scalars(select(DailyLook))] == [stored_user(web, "operator").id]
+    page = logged_in(web, "tsapkova").get("/monitoring").text
+    not_looked = page.split('id="not-looked"')[1].split("</section>")[0]
+    if "робочий" not in not_looked:  # on a day off nobody has to look
+        assert "Міськводоканал" in not_looked
+        assert "Міськсвітло" not in not_looked
+
+
+def test_the_monitoring_counts_by_organisation_what_is_late(web):
+    """S 3.3, W9"""
+    report = register(web, "Не горить ліхтар")
+    with web.app_context(), transaction() as session:
+        for deadline in session.scalars(select(Deadline).where(Deadline.report_id == report)):
+            if deadline.kind == "work":
+                deadline.due_at = now() - timedelta(hours=3)
+    page = logged_in(web, "nachalnyk").get("/monitoring").text
+    overdue = page.split('id="overdue"')[1].split("</section>")[0]
+    assert stored(web, report).number in overdue
+    assert "3 год" in overdue.replace("\u00a0", " ")
+
+
+def test_a_user_without_an_organisation_has_no_day(web):
+    stored_user(web, "operator", organisation_id=None)
+    assert logged_in(web, "operator").get("/work").status_code == 403
+
+
+def test_everybody_begins_where_their_work_is(web):
+    for login, place in (("operator", "/work"), ("kerivnyk", "/work"), ("kontrol", "/decisions"), ("tsapkova", "/")):
+        browser = Browser(web)
+        assert browser.log_in(login).location == place
+    with web.app_context():
+        assert set(db.session.scalars(select(User.role))) == set(Role)

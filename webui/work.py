@@ -1,0 +1,180 @@
+"""Work on registered reports: an organisation's day, the control body's decisions, the daily monitoring (W1-W9).
+
+What a person may do with a report, and when, says `models.work.ACTS`; here stands how each act is called, asked for
+and done.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy.orm import Session
+
+from models import work
+from models.base import db, now, transaction
+from models.free_days import load_calendar
+from models.looks import has_looked, note_look, who_has_not_looked
+from models.machine import IllegalMove
+from models.monitoring import daily_monitoring, organisation_day, to_decide
+from models.people import ORGANISATION_ROLES, Organisation, Role, User
+from models.reports import Report
+from models.work import Act, NotYours, WordsMissing, concerns
+from models.workdays import END_OF_DAY, KYIV
+from webui import reports
+from webui.access import DESK_ROLES, REPORT_ROLES, allow
+from webui.acts import FORMS
+from webui.auth import safe_next
+from webui.text import row_id
+
+bp = Blueprint("work", __name__)
+
+LONGEST_WORDS = 10_000  # characters
+LATEST_DUE = timedelta(days=2 * 366)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came with an act: the words, a day, an organisation."""
+
+    words: str = ""
+    due: datetime | None = None
+    organisation: Organisation | None = None
+
+
+DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
+    Act.INFORM_HEAD: lambda session, report, user, _asked: work.inform_head(session, report, user),
+    Act.ACCEPT: lambda session, report, user, _asked: work.accept(session, report, user),
+    Act.COMPLETE: lambda session, report, user, asked: work.complete(session, report, user, asked.words),
+    Act.GIVE_REASONS: lambda session, report, user, asked: work.give_reasons(session, report, user, asked.words),
+    Act.CLOSE_UNSOLVED: lambda session, report, user, asked: work.close_unsolved(session, report, user, asked.words),
+    Act.RETURN: lambda session, report, user, asked: work.return_to_work(session, report, user, asked.words, asked.due),
+    Act.CONFIRM: lambda session, report, user, asked: work.confirm(session, report, user, asked.words),
+    Act.REFUTE: lambda session, report, user, asked: work.refute(session, report, user, asked.words),
+    Act.CLOSE: lambda session, report, user, asked: work.close(session, report, user, asked.words),
+    Act.REASSIGN: lambda session, report, user, asked: work.reassign(
+        session, report, user, asked.organisation, asked.words
+    ),
+    Act.ADD_EXECUTOR: lambda session, report, user, asked: work.add_executor(session, report, user, asked.organisation),
+    Act.WARN: lambda session, report, user, asked: work.warn(session, report, user, asked.words),
+    Act.NOTE: lambda session, report, user, asked: work.add_note(session, report, user, asked.words, public=False),
+    Act.PUBLIC_NOTE: lambda session, report, user, asked: work.add_note(
+        session, report, user, asked.words, public=True
+    ),
+}
+# what changes nothing that another has changed meanwhile
+ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN})
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody moved the report since the page was made."""
+
+
+@bp.get("/work")
+@allow(*ORGANISATION_ROLES)
+def day() -> str:
+    """The organisation's reports, the nearest deadline first; the first look of a day is kept (R 4.1)."""
+    organisation = current_user.organisation or abort(403)
+    at, user_id = now(), current_user.id
+    if not has_looked(db.session(), organisation.id, at):
+        with transaction() as session:
+            note_look(session, session.get_one(User, user_id), at)
+    session = db.session()
+    return render_template(
+        "work/day.html",
+        organisation=session.get_one(Organisation, organisation.id),
+        day=organisation_day(session, organisation.id),
+    )
+
+
+@bp.get("/decisions")
+@allow(Role.CONTROL_BODY)
+def decisions() -> str:
+    """What waits for a decision of this member of the control body (R 4.4), and what is late at whom they control."""
+    session = db.session()
+    controlled = {organisation.id for organisation in current_user.controls}
+    return render_template(
+        "work/decisions.html",
+        waiting=to_decide(session, current_user),
+        monitoring=_monitoring(session, controlled) if controlled else None,
+        controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
+    )
+
+
+@bp.get("/monitoring")
+@allow(*DESK_ROLES)
+def monitoring() -> str:
+    """What is overdue, due today and due soon, by organisation; and who has not looked at their reports (S 3.3)."""
+    session = db.session()
+    today = now().astimezone(KYIV).date()
+    works_today = load_calendar(session).is_workday(today)
+    return render_template(
+        "work/monitoring.html",
+        monitoring=_monitoring(session),
+        not_looked=who_has_not_looked(session, today) if works_today else [],
+        works_today=works_today,
+    )
+
+
+def _monitoring(session: Session, organisations: set[int] = frozenset()):
+    at = now()
+    end_of_today = datetime.combine(at.astimezone(KYIV).date(), time.max, KYIV)
+    soon = load_calendar(session).end_of_working_days(at, 2)
+    return daily_monitoring(session, at, end_of_today, soon, organisations)
+
+
+@bp.post("/reports/<int:report_id>/act")
+@allow(*REPORT_ROLES)
+def act(report_id: int) -> ResponseReturnValue:
+    """Do one act (``act``) with a report; what stands in the way is said, and what was typed stays on the page."""
+    wanted = next((one for one in Act if one == request.form.get("act")), None) or abort(400)
+    try:
+        with transaction() as session:
+            report, user = session.get(Report, report_id), session.get_one(User, current_user.id)
+            if report is None or not concerns(session, report, user):
+                abort(404)
+            asked, errors = read_asked(session, wanted, request.form)
+            if not errors:
+                if wanted not in ADDS_ONLY and request.form.get("revision") != str(report.revision):
+                    raise ChangedMeanwhile
+                DO[wanted](session, report, user, asked)
+    except WordsMissing:
+        errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
+    except NotYours:
+        abort(403)
+    except (IllegalMove, ChangedMeanwhile):
+        notice = _("This report was changed meanwhile; see its history. What you typed is kept below.")
+        return reports.page(report_id, status=409, typed=request.form, notice=notice)
+    if errors:
+        return reports.page(report_id, status=422, typed=request.form, errors=errors)
+    return redirect(safe_next(request.form.get("back")) or url_for("reports.show", report_id=report_id))
+
+
+def read_asked(session: Session, wanted: Act, form: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
+    """What the form of an act holds, and a sentence for each field that cannot be meant."""
+    errors: dict[str, str] = {}
+    words = form.get("words", "").replace("\r\n", "\n").replace("\0", "")
+    words = words.encode("utf-8", "replace").decode().strip()
+    if len(words) > LONGEST_WORDS:
+        errors["words"] = _("This is too long: at most %(num)d characters fit here.", num=LONGEST_WORDS)
+    organisation, due = None, None
+    if "organisation" in FORMS[wanted].asks:
+        chosen = row_id(form.get("organisation", ""))
+        organisation = session.get(Organisation, chosen) if chosen is not None else None
+        if organisation is None or not organisation.active:
+            errors["organisation"] = _("Choose one from the list.")
+    if "due" in FORMS[wanted].asks:
+        due = _end_of(form.get("due", ""))
+        if due is None or not now() < due < now() + LATEST_DUE:
+            errors["due"] = _("Choose a day from today on, at most two years ahead.")
+    return Asked(words, due, organisation), errors
+
+
+def _end_of(typed: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(typed), END_OF_DAY, KYIV)
+    except ValueError:
+        return None
