@@ -133,13 +133,9 @@ def add_filters(app: Flask) -> None:
 
 
 def clause_word(clause: str) -> str:
-    """Which paper sets a deadline: «R 4.3» is the Romny order, «S 2.3» the Slavutych regulation."""
+    """What sets a deadline: a point of the town's order («R 4.3»), or the type of the report («S 2.3»)."""
     paper, _space, point = clause.partition(" ")
-    return (
-        _("p. %(point)s of the Order", point=point)
-        if paper == "R"
-        else _("p. %(point)s of the Regulation", point=point)
-    )
+    return _("p. %(point)s of the Order", point=point) if paper == "R" else _("by its type")
 
 
 def kyiv(at: datetime | None) -> str:
