@@ -157,10 +157,20 @@ def test_what_was_kept_under_another_secret_is_forgotten(web: Flask, browser: Br
     assert "Наберіть його ще раз" in browser.get(address).text
 
 
-def traces(web: Flask) -> list[tuple[str, int, str]]:
+def traces(web: Flask, *, pages: bool = False) -> list[tuple[str, int, str]]:
+    """The rows of looks by searching, or by looking through ``pages``."""
     with web.app_context():
         query = db.select(AccessLog.subject, AccessLog.subject_id, AccessLog.reason).order_by(AccessLog.id)
-        return [tuple(row) for row in db.session.execute(query)]
+        return [tuple(row) for row in db.session.execute(query) if (row.subject == "journal") is pages]
+
+
+def test_who_looks_through_names_and_flats_is_seen(web: Flask, browser: Browser) -> None:
+    """A3: a row for each page, once in a while."""
+    register(web, "Не горить ліхтар")
+    newest = register(web, "Немає води")
+    for _again in range(2):
+        browser.get("/journal")
+    assert traces(web, pages=True) == [("journal", newest, "a page of 2 in the journal")]
 
 
 def test_who_finds_a_masked_number_out_digit_by_digit_is_seen(web: Flask, browser: Browser) -> None:
@@ -298,7 +308,7 @@ def test_a_report_shows_its_facts_history_calls_and_repeats(web: Flask, browser:
         "Київська, 12, кв. 7",
         "взято в роботу",
         "зареєстровано",
-        "чернетку створено за дзвінком",
+        "чернетку створено",
         "заявник дзвонив щодо повідомлення",
         "Питає, коли полагодять",
         f'<a href="/reports/{draft_id}">',

@@ -153,7 +153,12 @@ def _digits(text: str) -> int:
 
 
 def _trace(text: str, page: JournalPage) -> None:
-    """Each report shown because of its telephone is looked at."""
+    """Who looks through names and flats leaves a row for each page, of its newest report (A3).
+
+    Each report shown because of its telephone is looked at besides.
+    """
+    if page.rows:
+        log_looks_with_answer("journal", [page.rows[0].id], f"a page of {len(page.rows)} in the journal")
     if beginning := telephone_beginning(text):
         shown = [report.id for report in page.rows if has_telephone(report, beginning)]
         log_looks_with_answer("report", shown, f"found by {len(beginning) - 1} digits of a telephone")
