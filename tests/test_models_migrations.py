@@ -6,16 +6,19 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask_migrate import upgrade
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import MetaData, insert, inspect, select, text
 
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble, prepare_database
 from models.base import Base, db
+from models.deadlines import Deadline
+from models.executions import Execution
 from models.reports import Report
 
 
@@ -49,6 +52,51 @@ def test_reports_of_before_are_found_by_their_telephones(request, database, tmp_
         db.session.remove()
         db.engine.dispose()
     assert texts == ["яма t765432176083 t3322119050", ""]
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_reports_of_before_get_their_executors_part_and_their_deadlines(request, database, tmp_path):
+    """Nothing is lost: who took it to work and when, what was done, and the deadline that the work had."""
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    registered, taken, done = (datetime(2026, 11, 20, hour) for hour in (9, 10, 11))  # a Friday, in UTC
+    common = {
+        "source": "telephone", "revision": 0, "text": "Яма", "building": "", "flat": "", "landmark": "біля школи",
+        "emergency": False, "applicant_name": "", "other_phone": "", "search_text": "", "created_at": registered,
+        "category_id": 1, "executor_id": 1, "registered_at": registered, "due_at": datetime(2026, 12, 1, 16),
+    }  # fmt: skip
+    with app.app_context():
+        upgrade(revision="0005")
+        with db.engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            add = lambda table, **values: connection.execute(insert(before.tables[table]).values(values))  # noqa: E731
+            add("organisations", id=1, name="КП «Міськсвітло»", active=True)
+            add("categories", id=1, name="Ями", organisation_id=1, working_days=7, position=0, active=True)
+            for number, state in ((1, "new"), (2, "closed"), (3, "draft")):
+                add("reports", id=number, number=f"2026-{number}" if state != "draft" else None, state=state, **common)
+            for event, at, note in (("accepted", taken, ""), ("completed", done, "Засипано")):
+                moved = {"from_state": "", "to_state": "", "event": event, "at": at, "note": note}
+                add("report_history", report_id=2, **moved)
+        upgrade()
+        parts = db.session.execute(select(Execution.report_id, Execution.accepted_at, Execution.done)).all()
+        deadlines = db.session.scalars(select(Deadline).order_by(Deadline.report_id, Deadline.id)).all()
+        found = {(row.report_id, row.kind): (row.due_at.isoformat(), row.met_at is not None) for row in deadlines}
+        db.session.remove()
+        db.engine.dispose()
+    assert sorted(parts) == [(1, None, ""), (2, taken.replace(tzinfo=UTC), "Засипано")]
+    assert found == {
+        (1, "work"): ("2026-12-01T16:00:00+00:00", False),
+        (1, "reasons"): ("2026-12-21T16:00:00+00:00", False),  # thirty days on is a Sunday
+        (1, "inform_head"): ("2026-11-23T16:00:00+00:00", False),
+        (1, "accept"): ("2026-11-24T16:00:00+00:00", False),
+        (2, "work"): ("2026-12-01T16:00:00+00:00", True),
+        (2, "reasons"): ("2026-12-21T16:00:00+00:00", True),
+        (2, "inform_head"): ("2026-11-23T16:00:00+00:00", True),
+        (2, "accept"): ("2026-11-24T16:00:00+00:00", True),
+    }
 
 
 def refused(settings, words):
