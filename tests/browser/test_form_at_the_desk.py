@@ -127,10 +127,20 @@ def test_a_colleagues_draft_cannot_be_typed_into(site, desk, new_browser):
     expect(other.locator("#draft-notice")).to_contain_text("З цією чернеткою працює Цапкова О. П.")
     desk.keyboard.press("F8")
     desk.click(f'[data-act="hand_over"][value="{id_of(site, "cherniavska")}"]')
-    expect(desk.locator("#pane")).to_contain_text("Чернетку передано")
+    expect(desk.locator("#pane")).to_contain_text("Чернетку передано: Чернявська С. І.")
     other.reload()
     expect(other.locator("#text")).to_be_enabled()
     expect(other.locator("#text")).to_have_value("Моє")
+
+
+def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#text")).to_be_enabled()
+    desk.click(".bar-menu > summary")
+    desk.click(".bar-menu button:has-text('Сорокіна')")
+    expect(desk.locator("#pane")).to_contain_text("Чернетку передано: Сорокіна В. В.")
+    assert site.draft(draft).owner_id == id_of(site, "sorokina")
 
 
 def test_the_form_works_without_scripts(site, chromium):

@@ -13,11 +13,13 @@ document.addEventListener("submit", (event) => {
   } else if (target.matches("[data-claim]")) {
     event.preventDefault();
     pane.openDraft(Number(target.closest(".bar").dataset.draft), { claim: true, focus: true });
-  } else if (target.matches("[data-hand-over], [data-reopen]")) {
+  } else if (target.matches("[data-hand-over]")) {
     event.preventDefault();
-    const body = new FormData(target, event.submitter);
     const draft = Number(target.action.match(/drafts\/(\d+)/)[1]);
-    act(target.action, body, target.matches("[data-reopen]") || draft === pane.openId());
+    act(target.action, new FormData(target, event.submitter), () => handed(event.submitter, draft === pane.openId()));
+  } else if (target.matches("[data-reopen]")) {
+    event.preventDefault();
+    act(target.action, new FormData(target), (content) => pane.replacePane(content, "#text, [data-close]"));
   }
 });
 
@@ -40,7 +42,7 @@ async function pressed(button) {
       open.meet(fields, revision);
       pane.refreshSide();
     } else if (act === "hand_over" && answer.ok) {
-      if (open === pane.form) pane.closePane(pane.words.handed_over);
+      handed(button, open === pane.form);
     } else {
       const content = await htmlOf(answer);
       if (answer.ok) open.base = fields; // the errand carried all fields
@@ -55,12 +57,19 @@ async function pressed(button) {
   }
 }
 
-async function act(url, body, replace) {
+// To whom the draft went; it is not here any more.
+function handed(button, open) {
+  const said = `${pane.words.handed_over} ${button.firstChild.textContent.trim()}`;
+  if (open) pane.closePane(said);
+  else pane.notice(said, "");
+}
+
+async function act(url, body, done) {
   if (acting) return;
   acting = true;
   try {
     const content = await htmlOf(await post(url, body));
-    if (replace) pane.replacePane(content, "#text, [data-close]");
+    done(content);
     refreshLive();
   } catch (error) {
     pane.say(error);
