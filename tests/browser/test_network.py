@@ -234,10 +234,10 @@ def test_a_browser_that_shares_no_worker_between_its_tabs_works_as_well(site, ne
     assert site.draft(draft).text == "Яма біля школи"
     cut(network, page)
     page.locator("#text").press_sequentially(" і садка")
-    site.exchange.answer(call, 2)
+    site.exchange.answer(call, 1)
     site.exchange.hang_up(call)
     mend(network, page)
-    expect(page.locator("#draft-notice")).to_contain_text("Дзвінок прийнято: Чернявська С. І.")
+    expect(page.locator("#draft-head")).to_contain_text("Чернетка завершеного дзвінка")
     saved(page)
     assert site.draft(draft).text == "Яма біля школи і садка"
     second = context.new_page()
