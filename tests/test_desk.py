@@ -21,6 +21,7 @@ from models.places import Category, Street
 from models.reports import HistoryRow, Report
 from tests.desk_fixtures import PASSWORD, PEOPLE, Exchange, fill_desks, user_id
 from webui import create_app
+from webui.access import DESK_ROLES
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
 JSON = {"Content-Type": "application/json"}
@@ -97,11 +98,17 @@ def stored(app: Flask, draft_id: int) -> Report:
 # ---- who may see it
 
 
-@pytest.mark.parametrize(
-    "login", [login for login, (_name, role) in PEOPLE.items() if role != "technical_administrator"]
-)
+@pytest.mark.parametrize("login", [login for login, (_name, role) in PEOPLE.items() if role in DESK_ROLES])
 def test_the_desk_is_for_those_who_answer(app, login):
     assert Desk(app, login).page("/").status_code == 200
+
+
+@pytest.mark.parametrize(("login", "place"), [("operator", "/work"), ("kerivnyk", "/work"), ("kontrol", "/decisions")])
+def test_who_has_no_desk_is_sent_to_their_own_work(app, exchange, login, place):
+    draft, person = exchange.call()[1], Desk(app, login)
+    assert person.page("/").location == place
+    for path in (f"/drafts/{draft}", "/desk/live", "/desk/lists", f"/desk/side/{draft}", "/desk/frame", "/events"):
+        assert person.fetch(path).status_code == 403
 
 
 def test_the_technical_administrator_is_sent_to_the_state_of_the_system(app, exchange):
