@@ -307,5 +307,5 @@ def test_ones_own_password_is_guessed_as_slowly(web: Flask) -> None:
     statuses = [browser.post("/me/password", values, page="/me").status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]
     refused = browser.post("/me/password", values, page="/me")
-    assert "Забагато спроб: зачекайте п’ять хвилин і спробуйте знову." in refused.text
+    assert "Забагато спроб: зачекайте п’ять хвилин і спробуйте ще раз." in refused.text
     assert 'name="old"' in refused.text
