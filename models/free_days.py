@@ -27,11 +27,3 @@ def load_calendar(session: Session) -> WorkCalendar:
     mark = session.get(Mark, _MARTIAL_LAW)
     exceptions = {row.day: row.worked for row in session.scalars(select(DayException))}
     return WorkCalendar(date.fromisoformat(mark.value) if mark else None, exceptions)
-
-
-def end_martial_law(session: Session, last_day: date | None) -> None:
-    """Set the last day of martial law; None while nobody knows it. Deadlines that run already stay as they are."""
-    if last_day is not None:
-        session.merge(Mark(name=_MARTIAL_LAW, value=last_day.isoformat()))
-    elif (mark := session.get(Mark, _MARTIAL_LAW)) is not None:
-        session.delete(mark)

@@ -49,7 +49,7 @@ EXECUTOR = frozenset({Role.OPERATOR})
 CONTROL = frozenset({Role.CONTROL_BODY})
 CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
-_UNDECIDED = frozenset(OPEN_STATES)
+_OPEN = frozenset(OPEN_STATES)
 _AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
 
 
@@ -75,8 +75,8 @@ ACTS: dict[Act, Terms] = {
     Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
     Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
     Act.WARN: Terms(KEEPERS, _AT_WORK),  # R 4.3
-    Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _UNDECIDED, words=True),
-    Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _UNDECIDED, words=True),
+    Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _OPEN, words=True),
+    Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _OPEN, words=True),
 }
 
 
