@@ -36,7 +36,7 @@ def inbound(channel: Channel, work: Work) -> None:
     rings; a database that is slower than that holds up no call.
     """
     began = read_beginning(channel.env)
-    steps = work.read(lambda: ring_order(db.session(), began.dialled), channel.deadline - COMMAND_TIME)
+    steps = work.ring_order(began.dialled, channel.deadline - COMMAND_TIME)
     if began.call:
         written = work.write(began)
         with suppress(TimeoutError):

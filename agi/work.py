@@ -16,15 +16,19 @@ from typing import Any, TypeVar
 from flask import Flask
 
 from jobs.factwriter import Trouble, Writer
-from models.base import reason
+from models.base import db, reason
 from models.intake import Began
+from models.lines import ring_order
 
 T = TypeVar("T")
+Steps = list[tuple[list[str], int]]
 
 READERS = 2  # threads
 WAITING_READS = 250  # further ones are skipped at once: nobody would wait for them
 WAITING_WRITES = 2000  # further ones are left to the reconciler
 YIELD = 0.05  # seconds at most for which a write lets those that wait for a ring order go first
+FRESH = 1.0  # seconds for which a ring order that was read is used again: calls that come together ask once
+LINES_KEPT = 100  # ring orders; a town has a few, and a caller may ask for anything
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +82,7 @@ class Work:
         area_code = app.config["SETTINGS"].profile.area_code
         self._writer = Writer(app, area_code, kept=writes, gather=0.0, hold=self._let_readers_pass)
         self._trouble = Trouble(log)
+        self._orders: dict[str, tuple[float, Steps | None]] = {}
 
     @property
     def trouble(self) -> str:
@@ -102,6 +107,16 @@ class Work:
             self._trouble.note("")
             return result
         return None
+
+    def ring_order(self, digits: str, until: float) -> Steps | None:
+        """`models.lines.ring_order` as it is now, or was a second ago; None when it is not there by ``until``."""
+        read_at, steps = self._orders.get(digits, (0.0, None))
+        if steps is None or time.monotonic() - read_at >= FRESH:
+            read_at, steps = time.monotonic(), self.read(lambda: ring_order(db.session(), digits), until)
+            if len(self._orders) >= LINES_KEPT:
+                self._orders = {}
+            self._orders[digits] = read_at, steps
+        return steps
 
     def write(self, began: Began) -> "Future[None]":
         """Record the call with its draft soon, whether or not anybody waits for the future; see `Writer`."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from models.base import announce, now
@@ -105,26 +105,11 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
     works on it, and `IllegalMove` when it is a draft no longer. Decided by one conditional update, so of two who
     claim at once exactly one gets it; until the transaction ends nobody else changes the draft.
     """
-    former = draft.owner_id
-    session.execute(
-        update(Report)
-        .where(
-            Report.id == draft.id,
-            Report.state == ReportState.DRAFT,
-            Report.nobodys | (Report.owner_id == user.id),
-        )
-        .values(owner_id=user.id)
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(draft, ["state", "owner_id"])
+    _take(session, draft, user, Report.nobodys | (Report.owner_id == user.id))
     if draft.state != ReportState.DRAFT:
         raise IllegalMove("report", draft.state, HistoryEvent.TAKEN)
     if draft.owner_id != user.id:
         raise TakenByAnother(session.get_one(User, draft.owner_id))
-    if former != user.id:
-        note_history(session, draft, HistoryEvent.TAKEN, user)
-    if draft.call_id is not None:
-        announce(session, "call", draft.call_id)
 
 
 def give_to_speaker(session: Session, draft: Report, user: User, call: Call) -> None:
@@ -141,20 +126,23 @@ def give_to_speaker(session: Session, draft: Report, user: User, call: Call) -> 
     )
     if former is not None and (spoke or call.state != CallState.TALKING):
         return
-    given = session.execute(
+    _take(session, draft, user, Report.owner_id == former.id if former else Report.owner_id.is_(None))
+
+
+def _take(session: Session, draft: Report, user: User, free: ColumnElement[bool]) -> None:
+    """Make ``user`` the owner if it is a draft and ``free``; else nothing changes. The draft is loaded anew."""
+    former = draft.owner_id
+    taken = session.execute(
         update(Report)
-        .where(
-            Report.id == draft.id,
-            Report.state == ReportState.DRAFT,
-            Report.owner_id == former.id if former else Report.owner_id.is_(None),
-        )
+        .where(Report.id == draft.id, Report.state == ReportState.DRAFT, free)
         .values(owner_id=user.id)
         .execution_options(synchronize_session=False)
     )
     session.refresh(draft, ["state", "owner_id"])
-    if given.rowcount == 1:  # else somebody was quicker, or has ended it already
+    if taken.rowcount == 1 and former != user.id:
         note_history(session, draft, HistoryEvent.TAKEN, user)
-        announce(session, "call", call.id)
+    if draft.call_id is not None:
+        announce(session, "call", draft.call_id)
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:

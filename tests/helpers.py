@@ -1,9 +1,12 @@
 """What the tests of every area share: free ports, waiting for something, lines with phones, calls."""
 
 import itertools
+import os
+import random
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -24,6 +27,8 @@ START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)  # a Friday morning
 
 T = TypeVar("T")
 
+# Not the kernel's own range, from which connections take theirs; a part of it for each process of a run.
+_PORTS = range(16_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4, 32_000, 4)
 _given_ports: set[int] = set()
 _calls = itertools.count(1)
 
@@ -31,10 +36,11 @@ _calls = itertools.count(1)
 def free_port() -> int:
     """A port of the loopback address that nobody listens on, another one each time."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in _given_ports:
+        port = random.choice(_PORTS)
+        if port in _given_ports:
+            continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
             _given_ports.add(port)
             return port
 
