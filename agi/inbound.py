@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi.channel import Channel
-from agi.work import Work
+from agi.database import Work
 from jobs.callfacts import apply
 from jobs.pbx import route
 from models.base import db, now, reason, transaction

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 from agi.channel import Channel, HungUp
+from agi.database import Work
 from agi.inbound import inbound, rehearse, try_database
-from agi.work import Work
 from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log

@@ -143,7 +143,9 @@ def read_present(manager: Manager, legs: Legs, teller: Teller, systemname: str) 
             legs.join(leg, call, asked)
             fact = Answered if said["BridgeId"] else Rang
             facts += teller.tell(fact(call, leg, phone, asked))
-    return [*facts, StillLive(systemname, frozenset(said["Uniqueid"] for said in channels), asked)]
+    # of a doubtful channel every id that it may have: to end a live call is worse than to keep a dead one
+    alive = frozenset(uniqueid for event in listed for uniqueid in event.message.get_all("Uniqueid"))
+    return [*facts, StillLive(systemname, alive, asked)]
 
 
 def _duration(text: str) -> timedelta:

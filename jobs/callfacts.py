@@ -109,6 +109,6 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 note_leg_ended(session, call, fact.leg, phones.get(fact.phone), fact.at)
             else:
                 phone = phones.get(fact.phone)
-                note_answered(session, call, fact.leg, phone, fact.at)
-                if phone is not None and phone.user is not None:
+                news = note_answered(session, call, fact.leg, phone, fact.at)
+                if news and phone is not None and phone.user is not None:
                     give_to_speaker(session, open_draft(session, call), phone.user, call)

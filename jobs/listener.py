@@ -56,7 +56,7 @@ class Listener:
             except ManagerException as error:
                 log.warning("no connection to the exchange: %s", error)
                 self._beat(f"Asterisk's manager interface is away ({error}): see whether Asterisk runs.")
-                self._wait(pause)
+                self.stop.wait(pause)
                 pause = min(LONGEST_PAUSE, pause * 2)
         self._writer.close()
 
@@ -83,12 +83,6 @@ class Listener:
 
     def _read_present(self, manager: Manager) -> None:
         self._writer.put(read_present(manager, self._legs, self._teller, self._settings.profile.systemname))
-
-    def _wait(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not self.stop.wait(min(0.5, max(0.0, deadline - time.monotonic()))) and time.monotonic() < deadline:
-            if time.monotonic() >= self._next_beat:
-                self._beat("Asterisk's manager interface is away: see whether Asterisk runs.")
 
     def _beat(self, away: str) -> None:
         detail = away or self._writer.trouble

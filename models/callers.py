@@ -19,7 +19,7 @@ from models.reports import OPEN_STATES, REGISTERED_STATES, HistoryEvent, History
 from models.search import plain, search_text
 from models.telephone import to_e164
 
-_LOOKED_AT = 40  # the newest reports of a number that are asked for names
+_LOOKED_AT = 40  # for each number that many of the newest reports, of all of them together, are asked for names
 
 
 class NobodyNamed(Exception):
@@ -127,7 +127,7 @@ def callers_of(session: Session, drafts: Sequence[Report], area_code: str) -> di
 
 
 def _named_reports(session: Session, numbers: set[str]) -> dict[str, list[Report]]:
-    """The newest reports of each number that gave an applicant's name, newest first."""
+    """The newest reports of these numbers that gave an applicant's name, newest first."""
     rows = session.execute(
         select(Report, Call.number)
         .outerjoin(Call, Call.id == Report.call_id)

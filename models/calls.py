@@ -142,9 +142,13 @@ def _find_or_make_leg(session: Session, call: Call, uniqueid: str, phone: Phone 
     return leg
 
 
-def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> None:
-    """A person lifted the receiver. The first who did is ``answered_by``, the latest ``talking_to``."""
+def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone | None, at: datetime) -> bool:
+    """A person lifted the receiver. The first who did is ``answered_by``, the latest ``talking_to``.
+
+    Returns whether this is news: told again, it changes nothing but the earliest time.
+    """
     leg = _find_or_make_leg(session, call, leg_uniqueid, phone)
+    news = leg.answered_at is None
     leg.rang_at = earliest(leg.rang_at, at)
     leg.answered_at = earliest(leg.answered_at, at)
     answered = [known for known in {leg, *call.legs} if known.answered_at is not None]
@@ -153,6 +157,7 @@ def note_answered(session: Session, call: Call, leg_uniqueid: str, phone: Phone 
     call.talking_to_id = answered[-1].phone_id
     move_call(session, call, CallEvent.ANSWERED)
     settle_missed(session, call)
+    return news
 
 
 def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) -> None:

@@ -63,7 +63,7 @@ EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.REFUTED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),
     # while the control body thinks, nobody can work
     ReportEvent.REASONS_GIVEN: Effect(meets=(DeadlineKind.REASONS,), pauses=(DeadlineKind.WORK,)),
-    ReportEvent.CLOSED_UNSOLVED: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.INFORM_HEAD)),
+    ReportEvent.CLOSED_UNSOLVED: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     ReportEvent.RETURNED: Effect(begins=(DeadlineKind.REASONS,)),  # the work's new date is the control body's
     # of one executor
     HistoryEvent.ASSIGNED: Effect(begins=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),

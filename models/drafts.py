@@ -21,7 +21,7 @@ from models.reports import (
     next_number,
     note_history,
 )
-from models.search import search_text
+from models.search import make_findable
 from models.telephone import to_e164
 from models.work import begin_work
 from models.workdays import KYIV
@@ -113,11 +113,13 @@ def claim_draft(session: Session, draft: Report, user: User) -> None:
 
 
 def give_to_speaker(session: Session, draft: Report, user: User, call: Call) -> None:
-    """The draft goes to ``user``, who speaks with the citizen (I3): also from somebody who only typed while it rang.
+    """The draft goes to ``user``, who has just begun to speak with the citizen (I3): also from somebody who only typed
+    while it rang.
 
     Who has spoken in this call keeps it, though the call went on to another, and so does who works on it once the call
     is over. What the former owner typed stays in the draft; a change of hands leaves a history row.
     """
+    session.refresh(draft, ["state", "owner_id"], with_for_update=True)  # somebody may begin to type now (PostgreSQL)
     former = draft.owner
     if former is user or draft.state != ReportState.DRAFT:
         return
@@ -141,8 +143,7 @@ def _take(session: Session, draft: Report, user: User, free: ColumnElement[bool]
     session.refresh(draft, ["state", "owner_id"])
     if taken.rowcount == 1 and former != user.id:
         note_history(session, draft, HistoryEvent.TAKEN, user)
-    if draft.call_id is not None:
-        announce(session, "call", draft.call_id)
+        _announce_call(session, draft)
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
@@ -150,6 +151,7 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     claim_draft(session, draft, user)
     draft.owner_id = to.id
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
+    _announce_call(session, draft)
 
 
 def save_draft(
@@ -176,7 +178,7 @@ def save_draft(
             setattr(draft, name, values[name])
     if "other_phone" in values:
         draft.contact_number = reachable_at(draft, area_code)
-    _make_findable(session, draft)
+    make_findable(session, draft)
 
 
 def reachable_at(draft: Report, area_code: str) -> str | None:
@@ -214,7 +216,7 @@ def register_draft(session: Session, draft: Report, user: User) -> None:
     draft.number = next_number(session, at.astimezone(KYIV).year)
     repeated = find_repeated(session, draft)
     draft.repeat_of_id = repeated.id if repeated else None
-    _make_findable(session, draft)
+    make_findable(session, draft)
     move(session, draft, ReportEvent.REGISTERED, user, at=at)
     begin_work(session, draft, user, at)
 
@@ -273,9 +275,7 @@ def find_repeated(session: Session, draft: Report) -> Report | None:
     return session.scalar(query)
 
 
-def _make_findable(session: Session, draft: Report) -> None:
-    """Write what was set, and the words that the draft is found by (W11)."""
-    session.flush()
-    session.expire(draft, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
-    draft.search_text = search_text(draft)
-    session.flush()
+def _announce_call(session: Session, draft: Report) -> None:
+    """Whose the draft is stands with its call."""
+    if draft.call_id is not None:
+        announce(session, "call", draft.call_id)

@@ -23,6 +23,7 @@ class Execution(Base):
     informed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the head knows of it (R 4.2)
     accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # taken to work (R 4.3)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reasons_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # gave reasons that are not decided on yet (R 4.4)
     done: Mapped[str] = mapped_column(Text, default="")  # what was done (R 4.5)
 
     report: Mapped[Report] = relationship()

@@ -45,7 +45,7 @@ def organisation_day(session: Session, organisation_id: int) -> Day:
         .join(Execution, Execution.report_id == Report.id)
         .where(Report.state.in_(OPEN_STATES), Execution.organisation_id == organisation_id)
         .options(joinedload(Report.category), joinedload(Report.street))
-        .order_by(Report.id.desc())
+        .order_by(Report.due_at, Report.id)
         .limit(MOST)
     ).all()
     running = _running(session, [report.id for report, _part in rows], organisation_id)
@@ -133,7 +133,11 @@ def to_decide(session: Session, user: User) -> Sequence[Report]:
         select(Report)
         .where(
             Report.state == ReportState.REASONS_GIVEN,
-            Report.id.in_(select(Execution.report_id).where(Execution.organisation_id.in_(controlled))),
+            Report.id.in_(
+                select(Execution.report_id).where(
+                    Execution.organisation_id.in_(controlled), Execution.reasons_at.is_not(None)
+                )
+            ),
         )
         .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
         .order_by(Report.id)

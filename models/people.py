@@ -126,8 +126,8 @@ class PersonNumber(Base):
 class AccessLog(Base):
     """One look at personal data: who, at what, when and why (A3). Rows are only ever added.
 
-    ``subject_id`` is the row's; of a "journal" page its newest report's; of a "search" for a telephone, how many of
-    its digits were given.
+    ``subject_id`` is the row's; of a "journal" page or another "list" its newest report's; of a "search" for a
+    telephone, how many of its digits were given.
     """
 
     __tablename__ = "access_log"
@@ -135,7 +135,7 @@ class AccessLog(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    subject: Mapped[str] = mapped_column(String(32))  # "call", "report", "person", "journal", "search"
+    subject: Mapped[str] = mapped_column(String(32))  # "call", "report", "person", "journal", "list", "search"
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))
 

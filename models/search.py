@@ -4,6 +4,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from sqlalchemy.orm import Session
+
 if TYPE_CHECKING:
     from models.reports import Report
 
@@ -26,6 +28,14 @@ _ALPHABET = {letter: place for place, letter in enumerate("абвгґдеєжз�
 def alphabetical(text: str) -> str:
     """A key that puts words in the order of the Ukrainian alphabet: Unicode misplaces ґ, є, і and ї."""
     return text.lower().translate({ord(letter): place for letter, place in _ALPHABET.items()})
+
+
+def make_findable(session: Session, report: "Report") -> None:
+    """Write what was set, and the words that the report is found by (W11)."""
+    session.flush()
+    session.expire(report, ["category", "street", "executor"])  # loaded earlier, they would be the former ones
+    report.search_text = search_text(report)
+    session.flush()
 
 
 def search_text(report: "Report") -> str:

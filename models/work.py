@@ -1,8 +1,8 @@
 """Work on a registered report, from *new* to *closed*: what each person may do with it, and what that changes (W1-W8).
 
-`ACTS` is the whole of it: a row for each act, with who may, in which states, and whether words are needed. The page
-shows the acts that `possible_acts` returns, and every function here asks the same table: what it does not list is
-refused.
+`ACTS` has a row for each act, with who may, in which states, and whether words are needed; `possible_acts` leaves out
+what does not fit the present moment. The page shows what it returns, and every function here asks it: what it does not
+list is refused.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from models.free_days import load_calendar
 from models.machine import IllegalMove
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
 from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, move, note_history
+from models.search import make_findable
 
 
 class NotYours(Exception):
@@ -51,6 +52,7 @@ CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
 _OPEN = frozenset(OPEN_STATES)
 _AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
+_UNDONE = _AT_WORK | {ReportState.REASONS_GIVEN}  # while one executor's reasons are weighed, another may still begin
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Terms:
 
 
 ACTS: dict[Act, Terms] = {
-    Act.INFORM_HEAD: Terms(EXECUTOR, _AT_WORK),  # R 4.2
-    Act.ACCEPT: Terms(EXECUTOR, _AT_WORK),  # R 4.3
+    Act.INFORM_HEAD: Terms(EXECUTOR, _UNDONE),  # R 4.2
+    Act.ACCEPT: Terms(EXECUTOR, _UNDONE),  # R 4.3
     Act.COMPLETE: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.5
     Act.GIVE_REASONS: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.4
     Act.CLOSE_UNSOLVED: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),  # R 4.4
@@ -74,7 +76,7 @@ ACTS: dict[Act, Terms] = {
     Act.CLOSE: Terms(KEEPERS | EXECUTOR, frozenset({ReportState.DONE}), words=True),  # R 4.5
     Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
     Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
-    Act.WARN: Terms(KEEPERS, _AT_WORK),  # R 4.3
+    Act.WARN: Terms(KEEPERS, _UNDONE),  # R 4.3
     Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _OPEN, words=True),
     Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _OPEN, words=True),
 }
@@ -102,18 +104,28 @@ def possible_acts(session: Session, report: Report, user: User) -> list[Act]:
     if not concerns(session, report, user):
         return []
     part = execution_of(session, report, user.organisation_id) if user.role in EXECUTOR else None
-    done_already = {
+    not_now = {
         Act.INFORM_HEAD: part is not None and part.informed_at is not None,
         Act.ACCEPT: part is not None and part.accepted_at is not None,
         Act.COMPLETE: part is not None and (part.accepted_at is None or part.completed_at is not None),
-        Act.GIVE_REASONS: part is not None and part.accepted_at is None,
+        Act.GIVE_REASONS: part is not None and (part.accepted_at is None or part.completed_at is not None),
+        Act.CLOSE_UNSOLVED: not decides(session, report, user),
+        Act.RETURN: not decides(session, report, user),
         Act.WARN: not open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     }
     return [
         act
         for act, terms in ACTS.items()
-        if user.role in terms.roles and report.state in terms.states and not done_already.get(act, False)
+        if user.role in terms.roles and report.state in terms.states and not not_now.get(act, False)
     ]
+
+
+def decides(session: Session, report: Report, user: User) -> bool:
+    """Whether this member of the control body controls the organisation whose reasons wait for a decision (R 4.4)."""
+    controlled = {organisation.id for organisation in user.controls}
+    return any(
+        part.reasons_at is not None and part.organisation_id in controlled for part in executions_of(session, report)
+    )
 
 
 def begin_work(session: Session, report: Report, user: User | None, at: datetime) -> None:
@@ -134,11 +146,11 @@ def accept(session: Session, report: Report, user: User, at: datetime | None = N
     """The operator takes the report to work; the first who does makes it *in progress* (R 4.3)."""
     at, part = at or now(), _part(session, report, user, Act.ACCEPT)
     part.accepted_at = at
-    follow(session, report, HistoryEvent.PART_ACCEPTED, load_calendar(session), at, part.organisation_id)
     if report.state == ReportState.NEW:
+        follow(session, report, HistoryEvent.PART_ACCEPTED, load_calendar(session), at, part.organisation_id)
         move(session, report, ReportEvent.ACCEPTED, user, at=at)
     else:
-        note_history(session, report, HistoryEvent.PART_ACCEPTED, user, at=at)
+        _record(session, report, HistoryEvent.PART_ACCEPTED, user, at, organisation=part.organisation_id)
 
 
 def complete(session: Session, report: Report, user: User, done: str, at: datetime | None = None) -> None:
@@ -155,13 +167,15 @@ def complete(session: Session, report: Report, user: User, done: str, at: dateti
 
 def give_reasons(session: Session, report: Report, user: User, reasons: str, at: datetime | None = None) -> None:
     """The executor says to the control body why it cannot be solved (R 4.4)."""
-    _part(session, report, user, Act.GIVE_REASONS, reasons)
-    _move(session, report, ReportEvent.REASONS_GIVEN, user, reasons, at or now())
+    at, part = at or now(), _part(session, report, user, Act.GIVE_REASONS, reasons)
+    part.reasons_at = at
+    _move(session, report, ReportEvent.REASONS_GIVEN, user, reasons, at)
 
 
 def close_unsolved(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
     """The control body accepts the reasons (R 4.4)."""
     _check(session, report, user, Act.CLOSE_UNSOLVED, why)
+    _take_reasons_off(session, report)
     _move(session, report, ReportEvent.CLOSED_UNSOLVED, user, why, at or now())
 
 
@@ -171,6 +185,7 @@ def return_to_work(
     """The control body sends it back to work, to be done until ``due``."""
     _check(session, report, user, Act.RETURN, why)
     at = at or now()
+    _take_reasons_off(session, report)
     _move(session, report, ReportEvent.RETURNED, user, why, at)
     move_due(session, report, DeadlineKind.WORK, due, user, why, at)
 
@@ -198,18 +213,22 @@ def close(session: Session, report: Report, user: User, why: str, at: datetime |
 def reassign(
     session: Session, report: Report, user: User, to: Organisation, why: str, at: datetime | None = None
 ) -> None:
-    """Another organisation becomes the executor instead of the leading one; for it the report is new."""
+    """Another organisation becomes the executor instead of the leading one; for it the report is new.
+
+    For one that had a part in it already it begins anew.
+    """
     _check(session, report, user, Act.REASSIGN, why)
     at = at or now()
-    former = execution_of(session, report, report.executor_id)
-    if former is not None and former.organisation_id != to.id:
-        follow(session, report, HistoryEvent.RELEASED, load_calendar(session), at, former.organisation_id)
-        note_history(session, report, HistoryEvent.RELEASED, user, former.organisation.name, at=at)
-        session.delete(former)
-        session.flush()
+    for part in executions_of(session, report):
+        if part.organisation_id in (report.executor_id, to.id):
+            follow(session, report, HistoryEvent.RELEASED, load_calendar(session), at, part.organisation_id)
+            note_history(session, report, HistoryEvent.RELEASED, user, part.organisation.name, at=at)
+            session.delete(part)
+    session.flush()
     report.executor_id = to.id
     _move(session, report, ReportEvent.REASSIGNED, user, why, at)
     _assign(session, report, to.id, user, at)
+    make_findable(session, report)
 
 
 def add_executor(
@@ -261,6 +280,12 @@ def _part(session: Session, report: Report, user: User, act: Act, words: str | N
     if part is None:
         raise NotYours(act)
     return part
+
+
+def _take_reasons_off(session: Session, report: Report) -> None:
+    """They are decided on."""
+    for part in executions_of(session, report):
+        part.reasons_at = None
 
 
 def _move(session: Session, report: Report, event: ReportEvent, user: User, note: str, at: datetime) -> None:

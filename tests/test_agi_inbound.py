@@ -15,9 +15,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from agi.database import Work
 from agi.inbound import ROUTE, rehearse
 from agi.server import AgiServer
-from agi.work import Work
 from jobs.app import bare_app
 from jobs.settings import Settings
 from models.base import db, transaction

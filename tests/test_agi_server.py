@@ -15,8 +15,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from agi.database import Work, Workers
 from agi.server import AgiServer
-from agi.work import Work, Workers
 from jobs.app import bare_app
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings

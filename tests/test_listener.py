@@ -22,7 +22,7 @@ from jobs.heartbeat import read_beat
 from jobs.listener import Listener
 from models.base import db, now, transaction
 from models.calls import find_call
-from models.drafts import claim_draft
+from models.drafts import claim_draft, hand_over_draft
 from models.intake import Began
 from models.people import User
 from models.reports import Report
@@ -94,6 +94,19 @@ def test_who_speaks_has_the_draft_though_a_colleague_typed_while_it_rang(town, s
         eventually(lambda: find("kept").ended_at, "the call's end")
         assert find("kept").answered_by.name == "admin1"
         assert draft_of("kept").owner.name == "Alice"
+
+
+def test_a_draft_that_was_handed_over_stays_there_when_the_answer_is_told_again(town, settings):
+    """A listener that starts anew tells of a call's answer a second time."""
+    answered = Answered("told", "told-admin1", "admin1", now())
+    with transaction() as session:
+        apply(session, [Began("told", "53273", "", "", now()), answered], AREA_CODE)
+    with transaction() as session:
+        alice, charlie = (session.scalars(select(User).where(User.name == name)).one() for name in ("Alice", "Charlie"))
+        hand_over_draft(session, session.scalars(select(Report)).one(), alice, charlie)
+    with transaction() as session:
+        apply(session, [answered], AREA_CODE)
+    assert draft_of("told").owner.name == "Charlie"
 
 
 def test_who_has_spoken_keeps_the_draft_when_the_call_goes_on_to_another(town, settings):

@@ -95,8 +95,9 @@ def town(app):
         yield Town(session)
 
 
-def do(town, act, report, user, words="Слова", at=None):
-    """Any act, with whatever it needs."""
+def do(town, act, report, user, words="Слова", at=None, to=None):
+    """Any act, with whatever it needs; ``to`` is the other executor, else the water works."""
+    to = to or town.water
     calls = {
         Act.INFORM_HEAD: lambda: work.inform_head(town.session, report, user, at),
         Act.ACCEPT: lambda: work.accept(town.session, report, user, at),
@@ -107,8 +108,8 @@ def do(town, act, report, user, words="Слова", at=None):
         Act.CONFIRM: lambda: work.confirm(town.session, report, user, words, at),
         Act.REFUTE: lambda: work.refute(town.session, report, user, words, at),
         Act.CLOSE: lambda: work.close(town.session, report, user, words, at),
-        Act.REASSIGN: lambda: work.reassign(town.session, report, user, town.water, words, at),
-        Act.ADD_EXECUTOR: lambda: work.add_executor(town.session, report, user, town.water, at),
+        Act.REASSIGN: lambda: work.reassign(town.session, report, user, to, words, at),
+        Act.ADD_EXECUTOR: lambda: work.add_executor(town.session, report, user, to, at),
         Act.WARN: lambda: work.warn(town.session, report, user, words, at),
         Act.NOTE: lambda: work.add_note(town.session, report, user, words, public=False, at=at),
         Act.PUBLIC_NOTE: lambda: work.add_note(town.session, report, user, words, public=True, at=at),
@@ -135,10 +136,10 @@ MAY = {
         "luzan": {Act.NOTE},
     },
     ReportState.REASONS_GIVEN: {
-        "alice": NOTES,
-        "chief": NOTES,
+        "alice": NOTES | {Act.WARN},
+        "chief": NOTES | {Act.WARN},
         "nina": NOTES,
-        "olha": NOTES,
+        "olha": NOTES | {Act.INFORM_HEAD},
         "luzan": {Act.NOTE, Act.CLOSE_UNSOLVED, Act.RETURN},
     },
     ReportState.DONE: {
@@ -273,17 +274,61 @@ def test_a_warning_is_kept_with_its_deadline(town):
     assert town.events(report)[-1] == HistoryEvent.WARNED
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.tuples(st.sampled_from(list(Act)), st.integers(0, 8)), max_size=25))
-def test_whatever_people_try_every_move_is_in_the_table_and_leaves_a_row(town, steps):
-    """W1: no sequence of acts leads to a state without a history row; a state's deadlines agree with it."""
+def test_another_executor_begins_anew_and_the_journal_finds_it_there(town):
+    """W15, W11: also one that had its part in the report, or that leads it already."""
     report = town.registered()
-    for act, who in steps:
+    work.accept(town.session, report, town.olha)
+    work.reassign(town.session, report, town.alice, town.light, "Ще раз")
+    assert possible_acts(town.session, report, town.olha)[:2] == [Act.INFORM_HEAD, Act.ACCEPT]
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.petro)
+    work.reassign(town.session, report, town.alice, town.water, "Не їхнє")
+    assert Act.ACCEPT in possible_acts(town.session, report, town.petro)
+    assert [part.organisation_id for part in executions_of(town.session, report)] == [town.water.id]
+    assert "водоканал" in report.search_text
+    assert "міськсвітло" not in report.search_text
+
+
+def test_the_one_whose_executor_gave_the_reasons_decides(town):
+    """R 4.4, R order 4: not who controls another executor of the same report."""
+    report = town.registered()
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.olha)
+    work.give_reasons(town.session, report, town.olha, "Немає коштів")
+    assert Act.RETURN in possible_acts(town.session, report, town.luzan)
+    assert Act.RETURN not in possible_acts(town.session, report, town.khoronko)
+    with pytest.raises(IllegalMove):
+        work.close_unsolved(town.session, report, town.khoronko, "Згоден")
+    work.accept(town.session, report, town.petro)  # the other may begin meanwhile
+    work.close_unsolved(town.session, report, town.luzan, "Згоден")
+    assert [row for row in town.deadlines(report).values() if row.open] == []
+
+
+MOVING = set(ACTS) - {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.REASSIGN, Act.ADD_EXECUTOR}
+STEP = st.tuples(st.integers(0, 8), st.integers(0, len(ACTS) - 1), st.booleans(), st.integers(0, 9))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEP, max_size=25))
+def test_whatever_people_try_every_move_is_in_the_table_and_leaves_a_row(town, steps):
+    """W1: no sequence of acts leads to a state without a history row, to deadlines that do not agree with the state,
+    or to an open report that nobody can move on. One step in ten is any act, the others are what the person can do.
+    """
+    report = town.registered()
+    for who, choice, light, any_act in steps:
+        user = town.everybody[who]
+        possible = list(ACTS) if any_act == 0 else possible_acts(town.session, report, user)
+        if not possible:
+            continue
+        act = possible[choice % len(possible)]
         before, rows = report.state, len(town.events(report))
         try:
-            do(town, act, report, town.everybody[who])
+            do(town, act, report, user, to=town.light if light else town.water)
         except (NotYours, IllegalMove):
+            assert any_act == 0
             assert (report.state, len(town.events(report))) == (before, rows)
+        can = {act for user in town.everybody for act in possible_acts(town.session, report, user)}
+        assert report.state == ReportState.CLOSED or can & MOVING
     moves = town.session.scalars(
         select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id)
     ).all()

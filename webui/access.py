@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from models.base import db, now, transaction
 from models.people import ORGANISATION_ROLES, AccessLog, Role
+from models.work import CENTRE
 
 EVERYBODY = frozenset(Role)
-DESK_ROLES = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
+DESK_ROLES = CENTRE
 REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.work.concerns`: which
 _PUBLIC = frozenset({"public"})
 _LOOK_COUNTS_FOR = timedelta(minutes=5)
@@ -75,8 +76,8 @@ def secure_cookies() -> bool:
 def log_looks(subject: str, subject_ids: Iterable[int], reason: str) -> None:
     """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
 
-    ``subject`` is "call", "report", "person" or "journal" (a page, by its newest report). Writes a transaction of its
-    own: call it outside of any other.
+    ``subject`` is "call", "report", "person", "journal" or "list" (a page of either, by its newest report). Writes a
+    transaction of its own: call it outside of any other.
     """
     user_id, wanted = current_user.id, list(dict.fromkeys(subject_ids))
     logged = select(AccessLog.subject_id).where(

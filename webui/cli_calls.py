@@ -55,7 +55,7 @@ def reports() -> None:
 
 @reports.command("list")
 @click.option("--search", default="", help="A report number, a telephone number, or words.")
-@click.option("--state", type=click.Choice(["new", "in_progress", "done", "closed"]))
+@click.option("--state", type=click.Choice(["new", "in_progress", "reasons_given", "done", "closed"]))
 @how_many
 @in_full
 @as_json

@@ -36,7 +36,7 @@ bp = Blueprint("desk", __name__)
 @bp.get("/")
 @allow(*EVERYBODY)
 def desk() -> ResponseReturnValue:
-    """The desk without an open draft; who has no desk is sent to the state of the system."""
+    """The desk without an open draft; who has none is sent to their own first page."""
     if current_user.role not in DESK_ROLES:
         return redirect(home(current_user))
     return render_desk()

@@ -102,7 +102,7 @@ class Hub:
             self._ending.discard(client)
 
     def _end(self, client: "queue.Queue[News | None]") -> None:
-        """Tell a stream to end, under the lock. One that lags behind reads what is queued and sees it then."""
+        """Tell a stream to end, under the lock. What is queued for it is not told: its browser asks anew."""
         if self._clients.pop(client, None) is not None:
             self._ending.add(client)
             with suppress(queue.Full):

@@ -26,6 +26,12 @@ LONGEST = {  # characters, by the field's name
 CHOICES = {"category_id": Category, "executor_id": Organisation}
 
 
+def cleaned(text: object) -> str:
+    """What was typed, with plain line ends, and without what cannot be stored: NUL and half characters."""
+    plain = str(text or "").replace("\r\n", "\n").replace("\0", "")
+    return plain.encode("utf-8", "replace").decode()
+
+
 def read_fields(session: Session, typed: Mapping[str, object], whole: bool = False) -> tuple[dict, dict[str, str]]:
     """The form's fields as the draft stores them, and a sentence for each that cannot be stored.
 
@@ -35,8 +41,7 @@ def read_fields(session: Session, typed: Mapping[str, object], whole: bool = Fal
     errors: dict[str, str] = {}
     for name, longest in LONGEST.items():
         if name in typed:
-            text = str(typed[name] or "").replace("\r\n", "\n").replace("\0", "")
-            text = text.encode("utf-8", "replace").decode()  # half characters cannot be stored
+            text = cleaned(typed[name])
             if len(text) > longest:
                 errors[name] = _("This is too long: at most %(num)d characters fit here.", num=longest)
             elif name == "street":

@@ -15,8 +15,9 @@ from models.executions import executions_of
 from models.people import active_organisations
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
 from models.work import concerns, possible_acts
-from webui.access import REPORT_ROLES, allow, log_looks
+from webui.access import REPORT_ROLES, allow, log_looks_with_answer
 from webui.acts import FORMS
+from webui.form import LONGEST_TEXT
 
 bp = Blueprint("reports", __name__)
 
@@ -69,7 +70,6 @@ def page(
         abort(404)
     if report.state == ReportState.DRAFT:
         return redirect(url_for("desk.draft", draft_id=report.id))
-    log_looks("report", [report_id], "number on the report's page" if full else "the report's page")
     attached, repeats = (
         session.scalars(
             select(Report)
@@ -93,5 +93,7 @@ def page(
         "typed": typed or {},
         "errors": errors or {},
         "notice": notice,
+        "longest": LONGEST_TEXT,
     }
+    log_looks_with_answer("report", [report_id], "number on the report's page" if full else "the report's page")
     return render_template("reports/show.html", **parts), status

@@ -1,10 +1,10 @@
 """Work on registered reports: an organisation's day, the control body's decisions, the daily monitoring (W1-W9).
 
-What a person may do with a report, and when, says `models.work.ACTS`; here stands how each act is called, asked for
-and done.
+What a person may do with a report, and when, says `models.work.ACTS`; how each act is called and what it asks for,
+`webui.acts`; here stands how it is done.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -25,14 +25,14 @@ from models.reports import Report
 from models.work import Act, NotYours, WordsMissing, concerns
 from models.workdays import END_OF_DAY, KYIV
 from webui import reports
-from webui.access import DESK_ROLES, REPORT_ROLES, allow
+from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks_with_answer
 from webui.acts import FORMS
 from webui.auth import safe_next
+from webui.form import LONGEST_TEXT, cleaned
 from webui.text import row_id
 
 bp = Blueprint("work", __name__)
 
-LONGEST_WORDS = 10_000  # characters
 LATEST_DUE = timedelta(days=2 * 366)
 
 
@@ -65,8 +65,8 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
         session, report, user, asked.words, public=True
     ),
 }
-# what changes nothing that another has changed meanwhile
-ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN})
+# what changes nothing that another has changed meanwhile: a note, or one's own part
+ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ACCEPT, Act.INFORM_HEAD})
 
 
 class ChangedMeanwhile(Exception):
@@ -83,11 +83,11 @@ def day() -> str:
         with transaction() as session:
             note_look(session, session.get_one(User, user_id), at)
     session = db.session()
-    return render_template(
-        "work/day.html",
-        organisation=session.get_one(Organisation, organisation.id),
-        day=organisation_day(session, organisation.id),
+    today = organisation_day(session, organisation.id)
+    log_list(
+        "our reports", [task.report for task in (*today.new, *today.at_work, *today.reasons_given, *today.completed)]
     )
+    return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
 
 
 @bp.get("/decisions")
@@ -96,9 +96,11 @@ def decisions() -> str:
     """What waits for a decision of this member of the control body (R 4.4), and what is late at whom they control."""
     session = db.session()
     controlled = {organisation.id for organisation in current_user.controls}
+    waiting = to_decide(session, current_user)
+    log_list("to decide", waiting)
     return render_template(
         "work/decisions.html",
-        waiting=to_decide(session, current_user),
+        waiting=waiting,
         monitoring=_monitoring(session, controlled) if controlled else None,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
     )
@@ -123,7 +125,15 @@ def _monitoring(session: Session, organisations: set[int] = frozenset()):
     at = now()
     end_of_today = datetime.combine(at.astimezone(KYIV).date(), time.max, KYIV)
     soon = load_calendar(session).end_of_working_days(at, 2)
-    return daily_monitoring(session, at, end_of_today, soon, organisations)
+    found = daily_monitoring(session, at, end_of_today, soon, organisations)
+    log_list("the monitoring", [deadline.report for deadline in (*found.overdue, *found.today, *found.soon)])
+    return found
+
+
+def log_list(name: str, reports: Sequence[Report]) -> None:
+    """Record that places, with their flats, are looked at in a list: by its newest report (A3)."""
+    if reports:
+        log_looks_with_answer("list", [max(report.id for report in reports)], f"{len(reports)} reports in {name}")
 
 
 @bp.post("/reports/<int:report_id>/act")
@@ -133,7 +143,8 @@ def act(report_id: int) -> ResponseReturnValue:
     wanted = next((one for one in Act if one == request.form.get("act")), None) or abort(400)
     try:
         with transaction() as session:
-            report, user = session.get(Report, report_id), session.get_one(User, current_user.id)
+            report = session.get(Report, report_id, with_for_update=True)
+            user = session.get_one(User, current_user.id)
             if report is None or not concerns(session, report, user):
                 abort(404)
             asked, errors = read_asked(session, wanted, request.form)
@@ -156,10 +167,9 @@ def act(report_id: int) -> ResponseReturnValue:
 def read_asked(session: Session, wanted: Act, form: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
     """What the form of an act holds, and a sentence for each field that cannot be meant."""
     errors: dict[str, str] = {}
-    words = form.get("words", "").replace("\r\n", "\n").replace("\0", "")
-    words = words.encode("utf-8", "replace").decode().strip()
-    if len(words) > LONGEST_WORDS:
-        errors["words"] = _("This is too long: at most %(num)d characters fit here.", num=LONGEST_WORDS)
+    words = cleaned(form.get("words")).strip()
+    if len(words) > LONGEST_TEXT:
+        errors["words"] = _("This is too long: at most %(num)d characters fit here.", num=LONGEST_TEXT)
     organisation, due = None, None
     if "organisation" in FORMS[wanted].asks:
         chosen = row_id(form.get("organisation", ""))

@@ -48,6 +48,16 @@ export class DraftForm {
     this.end();
   }
 
+  // A colleague has it by now: here nobody types any more, and what was not sent stays in this browser.
+  becomesAnothers() {
+    for (const part of this.form.querySelectorAll("fieldset, [data-act]")) part.disabled = true;
+    this.stopped = true;
+    if (!this.dirty) return;
+    this.gone = true;
+    this.remember();
+    this.show("kept");
+  }
+
   // ---- what is typed
 
   dirtyFields() {
@@ -98,8 +108,10 @@ export class DraftForm {
       if (this.fields.names.includes(name)) this.fields.write(name, value);
     }
     this.touched = true;
+    this.gone = this.stopped && kept.refused;
     this.meet(now, this.fields.revision);
     if (!this.stopped) this.flush();
+    else if (this.dirty) this.show("kept");
   }
 
   // ---- what the server has

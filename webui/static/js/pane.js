@@ -137,5 +137,6 @@ export function refreshDraft() {
       if (now) document.getElementById(part).replaceWith(now);
     }
     for (const name of ["owned", "writable"]) section().dataset[name] = now.dataset[name];
+    if (now.dataset.writable !== "true") form?.becomesAnothers();
   });
 }

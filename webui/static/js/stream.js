@@ -68,7 +68,8 @@ export class Stream {
 
   // Somebody looks, or the network is back: do not wait for the next try, and trust no old connection.
   wake() {
-    if (this.source && Date.now() - this.heard < 12_000 && this.state === "open") return;
+    const opening = !this.opened && Date.now() - this.heard < OPENS;
+    if (this.source && (opening || (this.state === "open" && Date.now() - this.heard < 12_000))) return;
     this.connect();
   }
 
