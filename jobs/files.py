@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_whole(files: Mapping[Path, str], *, mode: int = 0o640, lasting: bool = True) -> None:
-    """Put each text into its file; the first is put in place once all are written beside their places.
+def write_whole(files: Mapping[Path, str | bytes], *, mode: int = 0o640, lasting: bool = True) -> None:
+    """Put each content into its file; the first is put in place once all are written beside their places.
 
-    A file that holds its text already is left alone: that asks nothing of a full disk. ``lasting`` files survive a
+    A file that holds its content already is left alone: that asks nothing of a full disk. ``lasting`` files survive a
     power cut; what is written every few seconds, and means nothing after a restart, need not. Raises `OSError`, with
     every file as it was, when one cannot be written.
     """
     drafts = {}
-    for path, text in files.items():
-        content = text.encode()
+    for path, given in files.items():
+        content = given.encode() if isinstance(given, str) else given
         if _holds(path, content):
             continue
         draft = path.with_name(f"{path.name}.new")

@@ -82,6 +82,11 @@ class Settings:
         return self.var / "run"
 
     @property
+    def attachments_dir(self) -> Path:
+        """The photos and documents of reports (``jobs.filestore``)."""
+        return self.var / "attachments"
+
+    @property
     def pbx_dir(self) -> Path:
         """Everything that Asterisk reads and writes."""
         return self.var / "pbx"
