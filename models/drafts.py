@@ -1,6 +1,8 @@
-"""Drafts: opened by a call, claimed by one person, saved as it is typed, and ended as a report or otherwise (I1-I6)."""
+"""Drafts: opened by a call, a web form or by hand, claimed by one person, saved as it is typed, and ended as a report
+or otherwise (I1-I6, I9)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -9,6 +11,7 @@ from models.base import announce, now
 from models.calls import Call, CallState
 from models.machine import IllegalMove
 from models.people import User
+from models.pins import give_pin
 from models.places import Category
 from models.reports import (
     OPEN_STATES,
@@ -17,6 +20,7 @@ from models.reports import (
     Report,
     ReportEvent,
     ReportState,
+    Source,
     move,
     next_number,
     note_history,
@@ -98,6 +102,17 @@ def make_draft(session: Session, call: Call) -> Report:
     return draft
 
 
+def make_draft_by_hand(session: Session, user: User, source: Source, at: datetime | None = None) -> Report:
+    """A draft of ``user``'s own without a call: somebody came, a camera saw it, a telephone outside of the exchange
+    rang (I9)."""
+    draft = Report(state=ReportState.DRAFT, source=source, owner_id=user.id, created_at=at or now())
+    session.add(draft)
+    note_history(session, draft, ReportEvent.CREATED, user, at=draft.created_at, before="")
+    session.flush()
+    announce(session, "intake", draft.id)
+    return draft
+
+
 def claim_draft(session: Session, draft: Report, user: User) -> None:
     """Make ``user`` the one who works on the draft; a change of hands leaves a history row.
 
@@ -143,7 +158,7 @@ def _take(session: Session, draft: Report, user: User, free: ColumnElement[bool]
     session.refresh(draft, ["state", "owner_id"])
     if taken.rowcount == 1 and former != user.id:
         note_history(session, draft, HistoryEvent.TAKEN, user)
-        _announce_call(session, draft)
+        _announce_owner(session, draft)
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
@@ -151,7 +166,7 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     claim_draft(session, draft, user)
     draft.owner_id = to.id
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
-    _announce_call(session, draft)
+    _announce_owner(session, draft)
 
 
 def save_draft(
@@ -214,6 +229,7 @@ def register_draft(session: Session, draft: Report, user: User) -> None:
     draft.executor_id = draft.executor_id or session.get_one(Category, draft.category_id).organisation_id
     draft.registered_at = at
     draft.number = next_number(session, at.astimezone(KYIV).year)
+    give_pin(draft)
     repeated = find_repeated(session, draft)
     draft.repeat_of_id = repeated.id if repeated else None
     make_findable(session, draft)
@@ -230,12 +246,16 @@ def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, n
 
 
 def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
-    """The call was about a report that is already there: add it, with what was typed as a note (I6, I10)."""
+    """The call was about a report that is already there: add it, with what was typed as a note (I6, I10).
+
+    So is what came without a call.
+    """
     claim_draft(session, draft, user)
     draft.attached_to_id = report.id
     session.flush()
     move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
-    note_history(session, report, HistoryEvent.APPLICANT_CALLED, user, draft.text)
+    event = HistoryEvent.APPLICANT_TOLD_AGAIN if draft.call_id is None else HistoryEvent.APPLICANT_CALLED
+    note_history(session, report, event, user, draft.text)
     announce(session, "report", report.id)
 
 
@@ -275,7 +295,10 @@ def find_repeated(session: Session, draft: Report) -> Report | None:
     return session.scalar(query)
 
 
-def _announce_call(session: Session, draft: Report) -> None:
-    """Whose the draft is stands with its call."""
+def _announce_owner(session: Session, draft: Report) -> None:
+    """Whose the draft is stands with its call; without one, in the lists, in the counts and where it is open."""
     if draft.call_id is not None:
         announce(session, "call", draft.call_id)
+    else:
+        announce(session, "intake", draft.id)
+        announce(session, "report", draft.id)

@@ -135,7 +135,8 @@ class AccessLog(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    subject: Mapped[str] = mapped_column(String(32))  # "call", "report", "person", "journal", "list", "search"
+    # "call", "report", "person", "attachment", "journal", "list", "search"
+    subject: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))
 

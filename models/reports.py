@@ -65,6 +65,7 @@ class HistoryEvent(StrEnum):
     IDENTIFIED = "identified"  # somebody said who calls
     OTHER_PERSON = "other_person"  # somebody said that it is none of those who were named
     APPLICANT_CALLED = "applicant_called"
+    APPLICANT_TOLD_AGAIN = "applicant_told_again"  # not by a call
     CALL_DETACHED = "call_detached"
     ASSIGNED = "assigned"  # an organisation became an executor
     RELEASED = "released"  # and is one no longer
@@ -74,6 +75,7 @@ class HistoryEvent(StrEnum):
     WARNED = "warned"  # R 4.3
     NOTE = "note"  # for those who work here
     PUBLIC_NOTE = "public_note"  # for the applicant, too
+    FILE_ADDED = "file_added"  # a photo or a document
 
 
 REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
@@ -181,6 +183,7 @@ class Report(Base):
     registered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     search_text: Mapped[str] = mapped_column(Text, default="")
+    pin: Mapped[str | None] = mapped_column(String(6))  # with it the applicant asks for the state (`models.lookup`)
 
     call: Mapped[Call | None] = relationship()
     line: Mapped[Line | None] = relationship()
@@ -271,6 +274,8 @@ def move(
     announce(session, "report", report.id)
     if report.call_id is not None:
         announce(session, "call", report.call_id)
+    elif ReportState.DRAFT in (before, after):
+        announce(session, "intake", report.id)
 
 
 def note_history(

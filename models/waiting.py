@@ -1,4 +1,5 @@
-"""What waits for somebody: missed calls that nobody has settled, drafts that nobody works on (C1, I1)."""
+"""What waits for somebody: missed calls that nobody has settled, reports of the web form, drafts that nobody works on
+(C1, I1, I9)."""
 
 from dataclasses import dataclass
 
@@ -7,11 +8,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.calls import Call, CallState
 from models.people import User
-from models.reports import Report, ReportState
+from models.reports import Report, ReportState, Source
 
 # one citizen: the number, what was received when it cannot be understood; each withheld number is another citizen
 _RECEIVED = case((Call.number_received.regexp_match("[0-9]"), Call.number_received))  # as `telephone.withheld` has it
 _CALLER = func.coalesce(Call.number, _RECEIVED, literal("call ") + cast(Call.id, String))
+
+# came by the web form, and nobody works on it yet
+_WAITS_ONLINE = (Report.state == ReportState.DRAFT, Report.source == Source.ONLINE, Report.nobodys)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,8 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
     """The drafts that nobody works on and no call brings to a screen, the latest first.
 
     Nobody's, because the call was answered on a phone without a user, or missed and settled by a later talk; or of
-    a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`.
+    a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`, what came by the
+    web form in `online_drafts`.
     """
     rings_or_missed = or_(
         Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
@@ -82,6 +87,7 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
             .where(
                 Report.state == ReportState.DRAFT,
                 Report.nobodys,
+                Report.source != Source.ONLINE,
                 or_(Call.id.is_(None), ~rings_or_missed),
             )
             .options(*(joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner)))
@@ -89,6 +95,17 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
             .limit(limit)
         )
     )
+
+
+def online_drafts(session: Session, limit: int = 30) -> list[Report]:
+    """What came by the web form and waits for somebody to register it, the oldest first (I9)."""
+    shown = (joinedload(part) for part in (Report.category, Report.street, Report.owner))
+    return list(session.scalars(select(Report).where(*_WAITS_ONLINE).options(*shown).order_by(Report.id).limit(limit)))
+
+
+def count_online(session: Session) -> int:
+    """How many reports wait in `online_drafts`."""
+    return session.scalar(select(func.count(Report.id)).where(*_WAITS_ONLINE)) or 0
 
 
 def only_missed(query: Select) -> Select:

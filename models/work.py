@@ -5,12 +5,14 @@ what does not fit the present moment. The page shows what it returns, and every 
 list is refused.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from models.attachments import AttachmentKind, StoredFile, keep_files
 from models.base import announce, now
 from models.deadlines import DeadlineKind, follow, move_due, note_warning, open_deadlines
 from models.executions import Execution, execution_of, executions_of
@@ -42,6 +44,7 @@ class Act(StrEnum):
     REASSIGN = "reassign"
     ADD_EXECUTOR = "add_executor"
     WARN = "warn"
+    ADD_FILES = "add_files"
     NOTE = "note"
     PUBLIC_NOTE = "public_note"
 
@@ -77,6 +80,7 @@ ACTS: dict[Act, Terms] = {
     Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
     Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
     Act.WARN: Terms(KEEPERS, _UNDONE),  # R 4.3
+    Act.ADD_FILES: Terms(CENTRE | EXECUTOR, _OPEN),
     Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _OPEN, words=True),
     Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _OPEN, words=True),
 }
@@ -153,9 +157,21 @@ def accept(session: Session, report: Report, user: User, at: datetime | None = N
         _record(session, report, HistoryEvent.PART_ACCEPTED, user, at, organisation=part.organisation_id)
 
 
-def complete(session: Session, report: Report, user: User, done: str, at: datetime | None = None) -> None:
-    """The operator says what was done (R 4.5); the report is *done* once all executors are."""
+def complete(
+    session: Session,
+    report: Report,
+    user: User,
+    done: str,
+    at: datetime | None = None,
+    *,
+    photos: Sequence[StoredFile] = (),
+) -> None:
+    """The operator says what was done, with ``photos`` of it (R 4.5); the report is *done* once all executors are.
+
+    Raises `TooManyFiles`.
+    """
     at, part = at or now(), _part(session, report, user, Act.COMPLETE, done)
+    keep_files(session, report, user, photos, AttachmentKind.AFTER, at)
     part.completed_at, part.done = at, done
     session.flush()
     if any(other.completed_at is None for other in executions_of(session, report)):
@@ -247,6 +263,19 @@ def warn(session: Session, report: Report, user: User, how: str, at: datetime | 
         note_warning(session, deadline, user, how, at)
     note_history(session, report, HistoryEvent.WARNED, user, how, at=at)
     announce(session, "report", report.id)
+
+
+def add_files(
+    session: Session,
+    report: Report,
+    user: User,
+    files: Sequence[StoredFile],
+    kind: AttachmentKind,
+    at: datetime | None = None,
+) -> None:
+    """Photos and documents are added to the report. Raises `TooManyFiles`."""
+    _check(session, report, user, Act.ADD_FILES)
+    keep_files(session, report, user, files, kind, at or now())
 
 
 def add_note(

@@ -12,12 +12,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from models.base import db, transaction
+from models.base import db, now, transaction
 from models.drafts import claim_draft, end_draft
+from models.online import receive_online
 from models.people import User
 from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Site, fill_desks, user_id
-from tests.helpers import eventually
+from tests.helpers import AREA_CODE, eventually
 from tests.stream_fixtures import EventStream, listen, log_in
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, TOLD_AGAIN, Hub, News
@@ -68,10 +69,26 @@ def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
     eventually(lambda: mine.last_of_call(call)["state"] == "ended", "the end")
 
     for data in mine.of("call"):
-        assert set(data) == KNOWN | {"missed", "drafts"}
+        assert set(data) == KNOWN | {"missed", "drafts", "online"}
     everything = json.dumps(mine.got + other.got, ensure_ascii=False)
     for secret in ("671234567", "501112233", "Цапкова", "Чернявська"):
         assert secret not in everything
+
+
+def test_what_comes_by_the_web_form_is_counted_live_and_told_once_somebody_has_it(site):
+    """I9: the count on every screen; the draft's id alone, no name and no number."""
+    mine = listen(site, "tsapkova")
+    assert mine.of("state")[0]["online"] == 0
+    with site.app.app_context(), transaction() as session:
+        typed = {"text": "Немає води", "landmark": "біля школи", "other_phone": "0671234567"}
+        intake = receive_online(session, typed, form_key="k", sender="s", area_code=AREA_CODE, at=now())
+        draft = intake.report_id
+    eventually(lambda: [data for data in mine.of("call") if data == {"missed": 0, "drafts": 0, "online": 1}], "one")
+    with site.app.app_context(), transaction() as session:
+        claim_draft(session, session.get_one(Report, draft), session.get_one(User, user_id("tsapkova")))
+    eventually(lambda: [data for data in mine.of("call") if data == {"missed": 0, "drafts": 1, "online": 0}], "none")
+    eventually(lambda: {"report": draft} in mine.of("report"), "whoever has it open")
+    assert "671234567" not in json.dumps(mine.got)
 
 
 def sleep(site: Site, cookie: str) -> str:

@@ -1,5 +1,6 @@
 """Work on a report: who may do what, what each act changes, and that every change leaves a row (W1-W8, W15)."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from models import work
+from models.attachments import AttachmentKind, StoredFile
 from models.base import transaction
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
 from models.drafts import register_draft, save_draft
@@ -20,6 +22,7 @@ from models.work import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.workdays import KYIV
 from tests.helpers import AREA_CODE, record_call
 
+FILES = itertools.count(1)  # each file another one
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=KYIV)
 
 
@@ -111,14 +114,22 @@ def do(town, act, report, user, words="Слова", at=None, to=None):
         Act.REASSIGN: lambda: work.reassign(town.session, report, user, to, words, at),
         Act.ADD_EXECUTOR: lambda: work.add_executor(town.session, report, user, to, at),
         Act.WARN: lambda: work.warn(town.session, report, user, words, at),
+        Act.ADD_FILES: lambda: work.add_files(
+            town.session,
+            report,
+            user,
+            [StoredFile(f"{next(FILES):064x}", "image/jpeg", 10, "яма.jpg")],
+            AttachmentKind.BEFORE,
+            at,
+        ),
         Act.NOTE: lambda: work.add_note(town.session, report, user, words, public=False, at=at),
         Act.PUBLIC_NOTE: lambda: work.add_note(town.session, report, user, words, public=True, at=at),
     }
     calls[act]()
 
 
-ADMINISTRATORS = {Act.REASSIGN, Act.ADD_EXECUTOR, Act.NOTE, Act.PUBLIC_NOTE}
-NOTES = {Act.NOTE, Act.PUBLIC_NOTE}
+NOTES = {Act.NOTE, Act.PUBLIC_NOTE, Act.ADD_FILES}
+ADMINISTRATORS = NOTES | {Act.REASSIGN, Act.ADD_EXECUTOR}
 # who can do what, by the state of a report whose executor is «Міськсвітло»
 MAY = {
     ReportState.NEW: {

@@ -23,6 +23,13 @@ TABLE = {
     "auth.set_language": PUBLIC,
     "auth.set_theme": PUBLIC,
     "health.health": PUBLIC,
+    "public.form": PUBLIC,
+    "public.form_in_english": PUBLIC,
+    "public.send": PUBLIC,
+    "public.receipt": PUBLIC,
+    "public.lookup": PUBLIC,
+    "public.lookup_in_english": PUBLIC,
+    "public.look": PUBLIC,
     "auth.logout": EVERYONE,
     "auth.me": EVERYONE,
     "auth.change_password": EVERYONE,
@@ -34,6 +41,8 @@ TABLE = {
     "desk.desk": EVERYONE,  # sends who has no desk to where their work is
     "reports.show": REPORT_ROLES,  # which reports says `models.work.concerns`
     "reports.show_number": REPORT_ROLES,
+    "attachments.show": REPORT_ROLES,
+    "attachments.show_small": REPORT_ROLES,
     "work.act": REPORT_ROLES,  # which acts says `models.work.ACTS`
     "work.day": frozenset({Role.OPERATOR, Role.HEAD}),
     "work.decisions": frozenset({Role.CONTROL_BODY}),

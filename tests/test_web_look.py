@@ -54,8 +54,8 @@ def test_a_first_visit_is_light(web: Flask) -> None:
     for n in range(50):
         register(web, f"Не горить ліхтар біля під’їзду, вже {n} днів темно")
     person = logged_in(web, "tsapkova")
-    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/login"):
-        browser = Browser(web) if address == "/login" else person
+    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/login", "/povidomyty", "/stan"):
+        browser = Browser(web) if address in ("/login", "/povidomyty", "/stan") else person
         page = browser.get(address)
         assert page.status_code == 200
         found = {address: len(page.data)}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 from waitress import wasyncore
+from waitress.adjustments import Adjustments
 
 from jobs.watchdog import probe_heartbeat
 from tests.desk_fixtures import Site
@@ -18,13 +19,18 @@ from tests.stream_fixtures import listen
 from webui import server
 from webui.server import (
     CONNECTIONS,
+    LONGEST_BODY,
     QUEUED,
+    REQUEST_SECONDS,
     SILENT_SECONDS,
     THREADS,
+    UPLOAD_SECONDS,
     Crowded,
     Dispatcher,
+    Request,
     Server,
 )
+from webui.uploads import UPLOAD_BYTES
 
 ANSWER = SILENT_SECONDS - 2  # by when a good request is answered: before those who hold the server up are ended
 HALVES = {
@@ -329,3 +335,47 @@ def test_it_stops_soon_when_it_is_told_to(site):
     stream = listen(site, "tsapkova")
     assert site.end("web") == 0
     eventually(lambda: stream.ended, "its streams end")
+
+
+def request_of(first_line: str, length: int) -> Request:
+    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY))
+    request.received(f"{first_line} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+    return request
+
+
+@pytest.mark.parametrize(
+    ("first_line", "length", "taken"),
+    [
+        ("POST /povidomyty", UPLOAD_BYTES, True),
+        ("POST /reports/12/act", UPLOAD_BYTES, True),
+        ("POST /povidomyty", UPLOAD_BYTES + LONGEST_BODY, False),
+        ("GET /povidomyty", LONGEST_BODY, False),
+        ("POST /stan", LONGEST_BODY, False),
+        ("POST /drafts/12/save", LONGEST_BODY, False),
+        ("POST /login?next=/povidomyty", LONGEST_BODY, False),
+        ("POST /stan", LONGEST_BODY - 1, True),
+    ],
+)
+def test_long_requests_are_for_the_addresses_with_files(first_line: str, length: int, taken: bool) -> None:
+    request = request_of(first_line, length)
+    assert (request.error is None) is taken
+    assert request.completed is not taken
+
+
+def test_a_request_without_a_length_ends_where_one_with_it_does() -> None:
+    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY))
+    request.received(b"POST /stan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while request.error is None and request.body_bytes_received < 2 * LONGEST_BODY:
+        request.received(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+    assert request.error is not None
+    assert request.body_bytes_received < LONGEST_BODY + 0x20000
+
+
+def test_photos_get_the_time_that_a_slow_telephone_needs_and_nothing_else_does() -> None:
+    photos, login = request_of("POST /povidomyty", 5_000_000), request_of("POST /login", 100)
+    for request in (photos, login):
+        assert not request.late
+        request.began -= REQUEST_SECONDS + 1
+    assert (photos.late, login.late) == (False, True)
+    photos.began -= UPLOAD_SECONDS
+    assert photos.late

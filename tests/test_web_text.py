@@ -10,6 +10,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from jobs.settings import CHECKOUT
+from models.attachments import AttachmentKind
 from models.base import now
 from models.calls import CallState
 from models.machine import IllegalMove
@@ -17,7 +18,20 @@ from models.people import Role
 from models.reports import HistoryEvent, ReportEvent, ReportState, Source
 from tests.desk_fixtures import PEOPLE, Exchange
 from tests.web_fixtures import Browser, logged_in, register
-from webui.text import CALL_BADGES, EVENT_WORDS, REPORT_BADGES, ROLE_NAMES, SOURCE_NAMES, ago, kyiv, left, length, phone
+from webui.public_words import STATES
+from webui.text import (
+    ATTACHMENT_WORDS,
+    CALL_BADGES,
+    EVENT_WORDS,
+    REPORT_BADGES,
+    ROLE_NAMES,
+    SOURCE_NAMES,
+    ago,
+    kyiv,
+    left,
+    length,
+    phone,
+)
 
 KEYWORDS = {"_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "FieldError": (2,)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
@@ -88,6 +102,8 @@ def test_every_state_event_role_and_source_has_words() -> None:
     assert set(ROLE_NAMES) == set(Role)
     assert set(SOURCE_NAMES) == set(Source)
     assert set(EVENT_WORDS) == {*ReportEvent, *HistoryEvent}
+    assert set(ATTACHMENT_WORDS) == set(AttachmentKind)
+    assert set(STATES) == set(ReportState)
     registered = [REPORT_BADGES[state].shape for state in ("new", "in_progress", "done", "closed")]
     assert len(set(registered)) == 4  # told apart without colour
 
@@ -163,9 +179,11 @@ def test_every_page_renders_in_both_languages_for_every_role(web: Flask, languag
 
 def test_pages_keep_to_the_policy_and_to_the_landmarks(web: Flask) -> None:
     """No inline script or style (the policy would block it), nothing from another host, one main part, named fields."""
+    register(web, "Не горить ліхтар")
     person = logged_in(web, "tsapkova")
-    for address in ("/", "/journal", "/status", "/me", "/login", "/nothing"):
-        page = (Browser(web) if address == "/login" else person).get(address).text
+    public = ("/login", "/povidomyty", "/stan")
+    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/nothing", *public):
+        page = (Browser(web) if address in public else person).get(address).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), address
         assert not re.search(r"<script(?![^>]*\ssrc=)", page), address
         assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page), address

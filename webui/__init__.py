@@ -11,6 +11,7 @@ from jobs.app import bare_app
 from jobs.settings import Settings
 from webui import (
     access,
+    attachments,
     auth,
     desk,
     drafts,
@@ -21,9 +22,12 @@ from webui import (
     live,
     login_limits,
     overview,
+    public,
+    public_limits,
     reports,
     static_files,
     text,
+    uploads,
     work,
 )
 
@@ -89,6 +93,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     auth.login_manager.init_app(app)
     access.guard(app)  # before CSRF: who is not logged in is told so first
+    uploads.take_uploads(app)
     CSRFProtect(app)
     Babel(app, locale_selector=choose_language)
     text.add_filters(app)
@@ -100,9 +105,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, health):
+    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, attachments, public, health):
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
+    public_limits.limit_public(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
 

@@ -76,8 +76,8 @@ def secure_cookies() -> bool:
 def log_looks(subject: str, subject_ids: Iterable[int], reason: str) -> None:
     """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
 
-    ``subject`` is "call", "report", "person", "journal" or "list" (a page of either, by its newest report). Writes a
-    transaction of its own: call it outside of any other.
+    ``subject`` is "call", "report", "person", "attachment", "journal" or "list" (a page of either, by its newest
+    report). Writes a transaction of its own: call it outside of any other.
     """
     user_id, wanted = current_user.id, list(dict.fromkeys(subject_ids))
     logged = select(AccessLog.subject_id).where(

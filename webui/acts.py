@@ -19,7 +19,7 @@ class ActForm:
 FORMS: dict[Act, ActForm] = {
     Act.INFORM_HEAD: ActForm(lazy_gettext("The head is informed")),
     Act.ACCEPT: ActForm(lazy_gettext("Take to work")),
-    Act.COMPLETE: ActForm(lazy_gettext("Done…"), lazy_gettext("What was done")),
+    Act.COMPLETE: ActForm(lazy_gettext("Done…"), lazy_gettext("What was done"), ("files",)),
     Act.GIVE_REASONS: ActForm(lazy_gettext("Cannot be solved…"), lazy_gettext("The reasons, for the control body")),
     Act.CLOSE_UNSOLVED: ActForm(lazy_gettext("Close as not solvable…"), lazy_gettext("The decision and its grounds")),
     Act.RETURN: ActForm(lazy_gettext("Return to work…"), lazy_gettext("What is to be done"), ("due",)),
@@ -29,6 +29,7 @@ FORMS: dict[Act, ActForm] = {
     Act.REASSIGN: ActForm(lazy_gettext("Another executor…"), lazy_gettext("Why"), ("organisation",)),
     Act.ADD_EXECUTOR: ActForm(lazy_gettext("One more executor…"), asks=("organisation",)),
     Act.WARN: ActForm(lazy_gettext("The operator is warned")),
+    Act.ADD_FILES: ActForm(lazy_gettext("Photo or document…"), asks=("files", "kind")),
     Act.NOTE: ActForm(lazy_gettext("Note…"), lazy_gettext("For those who work here")),
     Act.PUBLIC_NOTE: ActForm(lazy_gettext("Answer to the applicant…"), lazy_gettext("The applicant is told this")),
 }

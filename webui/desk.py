@@ -11,6 +11,7 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 
+from models.attachments import files_of
 from models.base import db
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
@@ -20,7 +21,7 @@ from models.people import Organisation, Phone
 from models.places import Category, Street
 from models.reports import Report, ReportState
 from models.search import alphabetical
-from models.waiting import count_missed, forsaken_drafts, missed_calls
+from models.waiting import count_missed, count_online, forsaken_drafts, missed_calls, online_drafts
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
 from webui.errors import wants_page
@@ -77,7 +78,9 @@ def frame() -> dict[str, object]:
     drafts = session.scalars(select(Report.id).where(*_my_drafts())).all()
     return {
         "lines": render_template("desk/lines.html", lines=numbers, busy=busy),
-        "counts": render_template("desk/counts.html", missed=count_missed(session), drafts=len(drafts)),
+        "counts": render_template(
+            "desk/counts.html", missed=count_missed(session), drafts=len(drafts), online=count_online(session)
+        ),
         "sound": current_user.sound,
         "words": {
             "away": _("No connection; calls ring all the same. The page catches up by itself as soon as it is back."),
@@ -135,7 +138,13 @@ def list_parts() -> dict[str, object]:
         .order_by(Report.id.desc())
         .limit(30)
     ).all()
-    return {"my_drafts": drafts, "missed": missed_calls(session), "forsaken": forsaken_drafts(session)}
+    return {
+        "my_drafts": drafts,
+        "missed": missed_calls(session),
+        "online": online_drafts(session),
+        "online_count": count_online(session),
+        "forsaken": forsaken_drafts(session),
+    }
 
 
 def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str], notice: str) -> dict[str, object]:
@@ -179,11 +188,16 @@ def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
         log_calls_seen([found.call])
+    else:
+        log_looks_with_answer("report", [found.id], "a draft without a call")
+    if found.number and found.pin:
+        log_looks_with_answer("report", [found.id], "PIN on the desk")
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
-    log_looks_with_answer("report", [report.id for report in theirs], "found by a draft's other telephone")
-    whose = caller.other.known if caller.other else []
+    by_typed = theirs if found.call else own  # without a call the number was typed, too
+    log_looks_with_answer("report", [report.id for report in by_typed], "found by a draft's other telephone")
+    whose = caller.known if not found.call else caller.other.known if caller.other else []
     log_looks_with_answer("person", [person.id for person in whose], "found by a draft's other telephone")
     nobody_said = caller.person is None and not caller.other_person
     return {
@@ -193,6 +207,7 @@ def side_parts(found: Report) -> dict[str, object]:
         "open_reports": own,
         "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),
+        "files": files_of(session, found) if found.call is None else [],
     }
 
 

@@ -25,6 +25,7 @@ from models.drafts import (
     end_draft,
     find_repeated,
     hand_over_draft,
+    make_draft_by_hand,
     register_draft,
     reopen_draft,
     save_draft,
@@ -32,7 +33,7 @@ from models.drafts import (
 from models.intake import printable
 from models.machine import IllegalMove
 from models.people import User
-from models.reports import Report, ReportState, find_report
+from models.reports import Report, ReportState, Source, find_report
 from webui import desk
 from webui.access import DESK_ROLES, allow, log_telephone_search
 from webui.errors import wants_page
@@ -43,6 +44,16 @@ bp = Blueprint("drafts", __name__)
 
 LONGEST_SAVE = 64 * 1024  # bytes: the longest fields together, with room
 Act = Callable[[Session, Report, User], None]
+
+
+@bp.post("/drafts/new")
+@allow(*DESK_ROLES)
+def new() -> ResponseReturnValue:
+    """A draft of one's own without a call; ``source`` says how it came (I9)."""
+    source = next((source for source in Source if source == request.form.get("source")), None) or abort(400)
+    with transaction() as session:
+        draft_id = make_draft_by_hand(session, _me(session), source).id
+    return redirect(url_for("desk.draft", draft_id=draft_id), 303)
 
 
 @bp.post("/drafts/<int:draft_id>/claim")

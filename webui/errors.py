@@ -11,10 +11,15 @@ from werkzeug.exceptions import HTTPException
 
 from models.base import database_is_away, db
 from webui.access import secure_cookies
+from webui.uploads import UPLOAD_PATHS
 
 log = logging.getLogger(__name__)
-_SECRET = {"password", "old", "new", "again"}  # fields
-_FORMS = {"auth.log_in": "/login", "auth.change_password": "/me"}  # where the forms that hold them stand
+_SECRET = {"password", "old", "new", "again", "pin"}  # fields
+_FORMS = {
+    "auth.log_in": "/login",
+    "auth.change_password": "/me",
+    "public.look": "/stan",
+}  # where the forms that hold them stand
 
 
 def wants_page() -> bool:
@@ -52,7 +57,11 @@ def explanation(code: int) -> tuple[str, str]:
             _("This address is for buttons only"),
             _("Go back and use the button on the page."),
         ),
-        413: (_("Too much text at once"), _("Shorten it and send it again.")),
+        413: (
+            (_("The files are too large together"), _("Go back, choose smaller or fewer files, and send it again."))
+            if UPLOAD_PATHS.fullmatch(request.path)
+            else (_("Too much text at once"), _("Shorten it and send it again."))
+        ),
     }
     return known.get(code, (_("The request was refused"), _("Go back and try again.")))
 

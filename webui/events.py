@@ -6,9 +6,9 @@ it is now; the state knows live calls only, and one may have been answered elsew
 that event is not kept any more the state comes alone. Only ids and states travel, no number and no name: the page
 fetches what it shows.
 
-    event: state  {"user", "calls": [call, …], "missed", "drafts"}   on connect, and after Redis was away
+    event: state  {"user", "calls": [call, …], "missed", "drafts", "online"}   on connect, and after Redis was away
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
-                   "line", "missed", "drafts"}
+                   "line", "missed", "drafts", "online"}; the counts alone when a draft without a call changed
     event: report {"report"}
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
@@ -30,7 +30,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.notify import RESYNC, events_since, newest_event_id, read_events
 from models.base import database_is_away, db
-from models.waiting import count_missed
+from models.waiting import count_missed, count_online
 from webui.access import DESK_ROLES, EVERYBODY, allow
 from webui.auth import load_user
 from webui.news import CallNews, Viewer, count_drafts, describe, load_news
@@ -49,13 +49,14 @@ bp = Blueprint("events", __name__)
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell all clients: a changed call, a changed report, or (neither) the present state."""
+    """One thing to tell all clients: a changed call, a changed report, the counts alone, or the present state."""
 
     id: str
     calls: tuple[CallNews, ...] = ()
     report: int | None = None
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
+    online: int = 0  # reports of the web form that wait
     whole: bool = False  # ``calls`` are all live calls
 
 
@@ -116,9 +117,7 @@ class Hub:
 
     def whole(self, id: str) -> News:
         """The present state, from the database. Needs an application context."""
-        session = db.session()
-        calls = load_news(session)
-        return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
+        return News(id, load_news(db.session()), **_counts(), whole=True)
 
     def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``, each call and report once. Needs an application context."""
@@ -128,11 +127,11 @@ class Hub:
             latest[kind, row_id] = id
         session = db.session()
         calls = {call.call: call for call in load_news(session, [row for kind, row in latest if kind == "call"])}
-        counts = {"missed": count_missed(session), "drafts": count_drafts(session)} if latest else {}
+        counts = _counts() if latest else {}
         return [
-            News(id, report=row) if kind == "report" else News(id, (calls[row],), **counts)
+            News(id, report=row) if kind == "report" else News(id, (calls[row],) if kind == "call" else (), **counts)
             for (kind, row), id in latest.items()
-            if kind == "report" or row in calls
+            if kind != "call" or row in calls
         ]
 
     def _read(self, start: str) -> None:
@@ -160,11 +159,10 @@ class Hub:
         with self._app.app_context():  # its end gives the database session back
             if (kind, row_id) == RESYNC:
                 return self.whole(id)
-            if kind == "call":
-                session = db.session()
-                calls = load_news(session, [row_id])
-                return News(id, calls, missed=count_missed(session), drafts=count_drafts(session))
-            return News(id, report=row_id)
+            if kind == "report":
+                return News(id, report=row_id)
+            calls = load_news(db.session(), [row_id]) if kind == "call" else ()
+            return News(id, calls, **_counts())
 
     def _tell(self, news: News) -> None:
         with self._lock:
@@ -176,6 +174,12 @@ class Hub:
                 log.info("events: a client lags behind and is left to reconnect")
                 with self._lock:
                     self._end(client)
+
+
+def _counts() -> dict[str, object]:
+    """What the bar on top counts, by the names in `News`. Needs an application context."""
+    session = db.session()
+    return {"missed": count_missed(session), "drafts": count_drafts(session), "online": count_online(session)}
 
 
 def _log_failure(error: Exception) -> None:
@@ -259,7 +263,7 @@ def _event(news: News, data: str) -> str:
 def _data(news: News, viewer: Viewer) -> str:
     if news.report is not None:
         return json.dumps({"report": news.report})
-    counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0)}
+    counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0), "online": news.online}
     calls = [describe(call, viewer) for call in news.calls]
     if news.whole:
         return json.dumps({"user": viewer.user, "calls": calls, **counts})

@@ -75,15 +75,15 @@ def login_typed() -> str:
 
 
 def login_alone() -> str:
-    return _keyed("login", login_typed())
+    return keyed("login", login_typed())
 
 
 def login_and_address() -> str:
-    return _keyed("address", login_typed(), get_remote_address())
+    return keyed("address", login_typed(), get_remote_address())
 
 
 def login_and_browser() -> str:
-    return _keyed("browser", login_typed(), _device()[0])
+    return keyed("browser", login_typed(), _device()[0])
 
 
 def browser_is_known() -> bool:
@@ -181,9 +181,9 @@ def _session_mark() -> int | None:
 
 def _signature(login: str, word: str, session_mark: int) -> str:
     """Its beginning tells whose it is, so that a new one takes the old one's place."""
-    return _keyed("whose", login, word)[:_WHOSE] + _keyed("device", login, word, str(session_mark))
+    return keyed("whose", login, word)[:_WHOSE] + keyed("device", login, word, str(session_mark))
 
 
-def _keyed(*parts: str) -> str:
+def keyed(*parts: str) -> str:
     """A keyed hash: what was typed cannot be read from it, and nobody else can make it."""
     return hmac.new(current_app.secret_key.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()[:32]

@@ -8,14 +8,16 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from models.base import db
+from models.attachments import files_of
+from models.base import db, transaction
 from models.calls import Call
 from models.deadlines import all_deadlines
 from models.executions import executions_of
 from models.people import active_organisations
+from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
 from models.work import concerns, possible_acts
-from webui.access import REPORT_ROLES, allow, log_looks_with_answer
+from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS
 from webui.form import LONGEST_TEXT
 
@@ -39,10 +41,25 @@ def show_number(report_id: int) -> ResponseReturnValue:
     return page(report_id, full=True)
 
 
+@bp.post("/reports/<int:report_id>/pin")
+@allow(*DESK_ROLES)
+def show_pin(report_id: int) -> ResponseReturnValue:
+    """The same page with the PIN to tell the applicant; the look is recorded. A report of before PINs gets its own."""
+    with transaction() as session:
+        report = session.get(Report, report_id)
+        if report is None or report.number is None:
+            abort(404)
+        give_pin(report)
+        pin = report.pin or ""
+    log_looks("report", [report_id], "PIN on the report's page")
+    return page(report_id, pin=pin)
+
+
 def page(
     report_id: int,
     *,
     full: bool = False,
+    pin: str = "",
     status: int = 200,
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
@@ -85,6 +102,8 @@ def page(
         "attached": attached,
         "repeats": repeats,
         "full": full,
+        "pin": pin,
+        "files": files_of(session, report),
         "open": report.state in OPEN_STATES,
         "parts": executions_of(session, report),
         "deadlines": all_deadlines(session, report),

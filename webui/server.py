@@ -21,18 +21,22 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import Error
+from waitress.utilities import Error, RequestEntityTooLarge
 
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import load_settings
 from webui import create_app
 from webui.events import ALL_STREAMS
+from webui.uploads import UPLOAD_BYTES, UPLOAD_PATHS
 
 THREADS = ALL_STREAMS + 60  # each stream of events holds one
 CONNECTIONS = 1000
 KEPT_FREE = 100  # of them, for who comes now
 REQUEST_SECONDS = 10.0  # from the first byte of a request to its last
+UPLOAD_SECONDS = 180.0  # the same for one with photos, from a telephone far out
+UPLOADS = 20  # requests with photos on their way at once: each may need 32 MB of the disk
+LONGEST_BODY = 2 * 1024 * 1024  # bytes: twice what the application takes, so that it is the one to refuse
 SILENT_SECONDS = 10.0  # of a connection without a request, or with an answer that nobody reads
 QUEUED = 4  # requests sent ahead on one connection; browsers send none
 WAITING = 100  # connections whose request waits for a thread
@@ -47,6 +51,19 @@ class Request(HTTPRequestParser):
     def __init__(self, adj: object) -> None:
         super().__init__(adj)
         self.began = time.monotonic()
+        self.brings_files = False
+
+    @property
+    def late(self) -> bool:
+        return self.began < time.monotonic() - (UPLOAD_SECONDS if self.brings_files else REQUEST_SECONDS)
+
+    def received(self, data: bytes) -> int:
+        consumed = super().received(data)
+        longest = max(self.content_length, self.body_bytes_received)
+        if self.headers_finished and self.error is None and not self.brings_files and longest >= LONGEST_BODY:
+            self.error = RequestEntityTooLarge(f"exceeds max_body of {LONGEST_BODY}")
+            self.completed = True
+        return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the request's head. What raises `ParsingError` is answered with 400, and the connection ended."""
@@ -58,6 +75,7 @@ class Request(HTTPRequestParser):
             raise ParsingError("Invalid head") from error
         if "TRANSFER_ENCODING" in self.headers:  # left there by a version that knows none
             raise ParsingError("Transfer-Encoding is of HTTP/1.1")
+        self.brings_files = self.command == "POST" and UPLOAD_PATHS.fullmatch(self.path) is not None
         if self.body_rcv is None:  # all has come: who waited for a sign to go on would wait for ever
             self.expect_continue = False
 
@@ -123,13 +141,15 @@ class Server(TcpWSGIServer):
         if not self.task_dispatcher.queue or self.task_dispatcher.last_answer >= self._last_beat:
             self._heart.beat()
             self._last_beat = time.monotonic()
-        late = time.monotonic() - REQUEST_SECONDS
+        uploads = 0
         for connection in self.active_channels.values():
             idle = not connection.requests or connection.total_outbufs_len
             if idle and connection.last_activity < now - SILENT_SECONDS:
                 connection.will_close = True
-            if connection.request is not None and connection.request.began < late:
-                connection.will_close = True
+            if connection.request is not None:
+                uploads += connection.request.brings_files
+                if connection.request.late or (connection.request.brings_files and uploads > UPLOADS):
+                    connection.will_close = True
 
     def handle_accept(self) -> None:
         """Let in all who have come: with one at each look at the connections, a crowd would keep others waiting."""
@@ -171,7 +191,7 @@ def main() -> None:
         connection_limit=CONNECTIONS,
         cleanup_interval=1,
         max_request_header_size=64 * 1024,
-        max_request_body_size=2 * 1024 * 1024,  # twice what the application takes, so that it is the one to refuse
+        max_request_body_size=UPLOAD_BYTES + LONGEST_BODY,  # with files; without them `Request` knows a lower one
         inbuf_overflow=64 * 1024,  # a longer body waits in a file
         log_socket_errors=False,
         clear_untrusted_proxy_headers=not settings.proxies,  # the application reads them behind a proxy

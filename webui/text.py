@@ -10,6 +10,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from models import telephone
+from models.attachments import AttachmentKind
 from models.base import now
 from models.calls import CallState
 from models.deadlines import DeadlineKind
@@ -86,6 +87,7 @@ EVENT_WORDS = {
     HistoryEvent.TAKEN: lazy_gettext("began to work on the draft"),
     HistoryEvent.HANDED_OVER: lazy_gettext("handed over"),
     HistoryEvent.APPLICANT_CALLED: lazy_gettext("the applicant called about it"),
+    HistoryEvent.APPLICANT_TOLD_AGAIN: lazy_gettext("the applicant told of it again"),
     HistoryEvent.CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
     HistoryEvent.IDENTIFIED: lazy_gettext("the caller was recognised"),
     HistoryEvent.OTHER_PERSON: lazy_gettext("the caller is another person"),
@@ -97,6 +99,12 @@ EVENT_WORDS = {
     HistoryEvent.WARNED: lazy_gettext("the operator was warned"),
     HistoryEvent.NOTE: lazy_gettext("note"),
     HistoryEvent.PUBLIC_NOTE: lazy_gettext("answer to the applicant"),
+    HistoryEvent.FILE_ADDED: lazy_gettext("file added"),
+}
+ATTACHMENT_WORDS = {
+    AttachmentKind.BEFORE: lazy_gettext("before"),
+    AttachmentKind.AFTER: lazy_gettext("after"),
+    AttachmentKind.OTHER: lazy_gettext("other"),
 }
 DEADLINE_WORDS = {
     DeadlineKind.INFORM_HEAD: lazy_gettext("inform the head"),
@@ -126,6 +134,7 @@ def add_filters(app: Flask) -> None:
         source_names=SOURCE_NAMES,
         event_word=lambda event: EVENT_WORDS.get(event, event),
         deadline_words=DEADLINE_WORDS,
+        attachment_words=ATTACHMENT_WORDS,
         clause_word=clause_word,
         open_states=OPEN_STATES,
         now=now,

@@ -11,10 +11,12 @@ from datetime import date, datetime, time, timedelta
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from models import work
+from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
@@ -30,6 +32,7 @@ from webui.acts import FORMS
 from webui.auth import safe_next
 from webui.form import LONGEST_TEXT, cleaned
 from webui.text import row_id
+from webui.uploads import keep_read, read_files
 
 bp = Blueprint("work", __name__)
 
@@ -38,17 +41,21 @@ LATEST_DUE = timedelta(days=2 * 366)
 
 @dataclass(frozen=True)
 class Asked:
-    """What came with an act: the words, a day, an organisation."""
+    """What came with an act: the words, a day, an organisation, files and what they show."""
 
     words: str = ""
     due: datetime | None = None
     organisation: Organisation | None = None
+    files: tuple[StoredFile, ...] = ()
+    kind: AttachmentKind = AttachmentKind.OTHER
 
 
 DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     Act.INFORM_HEAD: lambda session, report, user, _asked: work.inform_head(session, report, user),
     Act.ACCEPT: lambda session, report, user, _asked: work.accept(session, report, user),
-    Act.COMPLETE: lambda session, report, user, asked: work.complete(session, report, user, asked.words),
+    Act.COMPLETE: lambda session, report, user, asked: work.complete(
+        session, report, user, asked.words, photos=asked.files
+    ),
     Act.GIVE_REASONS: lambda session, report, user, asked: work.give_reasons(session, report, user, asked.words),
     Act.CLOSE_UNSOLVED: lambda session, report, user, asked: work.close_unsolved(session, report, user, asked.words),
     Act.RETURN: lambda session, report, user, asked: work.return_to_work(session, report, user, asked.words, asked.due),
@@ -60,13 +67,14 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     ),
     Act.ADD_EXECUTOR: lambda session, report, user, asked: work.add_executor(session, report, user, asked.organisation),
     Act.WARN: lambda session, report, user, asked: work.warn(session, report, user, asked.words),
+    Act.ADD_FILES: lambda session, report, user, asked: work.add_files(session, report, user, asked.files, asked.kind),
     Act.NOTE: lambda session, report, user, asked: work.add_note(session, report, user, asked.words, public=False),
     Act.PUBLIC_NOTE: lambda session, report, user, asked: work.add_note(
         session, report, user, asked.words, public=True
     ),
 }
 # what changes nothing that another has changed meanwhile: a note, or one's own part
-ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ACCEPT, Act.INFORM_HEAD})
+ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD})
 
 
 class ChangedMeanwhile(Exception):
@@ -141,19 +149,24 @@ def log_list(name: str, reports: Sequence[Report]) -> None:
 def act(report_id: int) -> ResponseReturnValue:
     """Do one act (``act``) with a report; what stands in the way is said, and what was typed stays on the page."""
     wanted = next((one for one in Act if one == request.form.get("act")), None) or abort(400)
+    files, wrong_file = take_files(report_id, wanted)
     try:
         with transaction() as session:
             report = session.get(Report, report_id, with_for_update=True)
             user = session.get_one(User, current_user.id)
             if report is None or not concerns(session, report, user):
                 abort(404)
-            asked, errors = read_asked(session, wanted, request.form)
+            asked, errors = read_asked(session, wanted, request.form, files)
+            if wrong_file:
+                errors["files"] = wrong_file
             if not errors:
                 if wanted not in ADDS_ONLY and request.form.get("revision") != str(report.revision):
                     raise ChangedMeanwhile
                 DO[wanted](session, report, user, asked)
     except WordsMissing:
         errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
+    except TooManyFiles as full:
+        errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
     except NotYours:
         abort(403)
     except (IllegalMove, ChangedMeanwhile):
@@ -164,7 +177,25 @@ def act(report_id: int) -> ResponseReturnValue:
     return redirect(safe_next(request.form.get("back")) or url_for("reports.show", report_id=report_id))
 
 
-def read_asked(session: Session, wanted: Act, form: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
+def take_files(report_id: int, wanted: Act) -> tuple[tuple[StoredFile, ...], str]:
+    """The files that came with the act, in the store; and a sentence about the first that is not taken.
+
+    Not in the act's transaction, for pictures take their time; so whose report it is, is asked here, too.
+    """
+    if "files" not in FORMS[wanted].asks:
+        return (), ""
+    report = db.session.get(Report, report_id)
+    if report is None or not concerns(db.session(), report, current_user):
+        abort(404)
+    read, wrong = read_files(request.files.getlist("files"))
+    if wanted == Act.ADD_FILES and not read and not wrong:
+        wrong = _("Choose a file.")
+    return tuple(keep_read(read)), wrong
+
+
+def read_asked(
+    session: Session, wanted: Act, form: Mapping[str, str], files: tuple[StoredFile, ...]
+) -> tuple[Asked, dict[str, str]]:
     """What the form of an act holds, and a sentence for each field that cannot be meant."""
     errors: dict[str, str] = {}
     words = cleaned(form.get("words")).strip()
@@ -180,7 +211,8 @@ def read_asked(session: Session, wanted: Act, form: Mapping[str, str]) -> tuple[
         due = _end_of(form.get("due", ""))
         if due is None or not now() < due < now() + LATEST_DUE:
             errors["due"] = _("Choose a day from today on, at most two years ahead.")
-    return Asked(words, due, organisation), errors
+    kind = next((kind for kind in AttachmentKind if kind == form.get("kind")), AttachmentKind.OTHER)
+    return Asked(words, due, organisation, files, kind), errors
 
 
 def _end_of(typed: str) -> datetime | None:

@@ -56,6 +56,7 @@ listen((kind, ...news) => {
   if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
   if (kind === "counts") refreshLists();
   if (kind === "report" && place.querySelector(`[data-report="${news[0].report}"]`)) pane.refreshSide();
+  if (kind === "report" && news[0].report === pane.openId() && !acting) pane.refreshDraft(); // a draft without a call
   if (kind === "state" || (kind === "link" && news[0] === "open")) {
     pane.form?.flush();
     sendUnsent(pane.openId()).then(showUnsent);

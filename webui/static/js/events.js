@@ -9,7 +9,7 @@ const title = document.title;
 const listeners = [];
 export const calls = new Map();
 let frame = { words: {}, sound: false };
-let shown = { missed: null, drafts: null };
+let shown = { missed: null, drafts: null, online: null };
 let port = null;
 let audio = null;
 let mute = false; // a call rings, and the browser plays nothing yet
@@ -45,12 +45,15 @@ function showLines() {
   }
 }
 
-function showCounts({ missed, drafts }) {
-  const changed = shown.missed !== null && (missed !== shown.missed || drafts !== shown.drafts);
-  shown = { missed, drafts };
+function showCounts({ missed, drafts, online }) {
+  const fresh = { missed, drafts, online };
+  const changed = shown.missed !== null && Object.keys(fresh).some((name) => fresh[name] !== shown[name]);
+  shown = fresh;
   for (const [name, value] of Object.entries(shown)) {
     const place = document.querySelector(`#counts [data-count="${name}"]`);
-    if (place && value !== null) place.textContent = value;
+    if (!place || value === null) continue;
+    place.textContent = value;
+    place.parentElement.hidden = value === 0 && place.parentElement.hasAttribute("data-when-some");
   }
   if (changed) tellAll("counts");
 }

@@ -29,7 +29,7 @@ function plain(event, take, mayClose) {
   else if (event.key === "F6") {
     const card = document.activeElement?.closest(".open-report");
     (card ?? document).querySelector('[data-act="attach"]:not(:disabled)')?.click();
-  } else if (event.key === "F8") toggleOther();
+  } else if (event.key === "F8") toggle("other-endings");
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
   else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
     const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
@@ -44,12 +44,13 @@ function plain(event, take, mayClose) {
 function withAlt(event) {
   if (event.code in WITH_ALT) press(`[data-act="${WITH_ALT[event.code]}"]`);
   else if (/^Digit[0-4]$/.test(event.code)) press(`[data-alt="${event.code.at(-1)}"]`);
+  else if (event.code === "Digit9") toggle("new-draft");
   else return false;
   return true;
 }
 
-function toggleOther() {
-  const menu = document.getElementById("other-endings");
+function toggle(id) {
+  const menu = document.getElementById(id);
   if (!menu) return;
   menu.open = !menu.open;
   (menu.open ? menu.querySelector("button:not([disabled])") : menu.querySelector("summary"))?.focus();

@@ -1,0 +1,97 @@
+"""Photos and documents of a report: before the work, after it, others (R 4.5).
+
+What a file is was found out from its content before it comes here (`jobs.pictures`); its bytes lie in the file store
+under their hash (`jobs.filestore`), never under the name that was given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, announce
+from models.people import User
+from models.reports import HistoryEvent, Report, note_history
+
+MOST_FILES = 10  # of one report
+LONGEST_NAME = 160  # characters
+
+
+class AttachmentKind(StrEnum):
+    BEFORE = "before"
+    AFTER = "after"
+    OTHER = "other"
+
+
+class TooManyFiles(Exception):
+    """The report would have more than `MOST_FILES`; ``room``: how many still fit."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that lies in the store: its hash, what it is, how large, and how whoever sent it called it."""
+
+    sha256: str
+    type: str  # image/jpeg, image/png, image/webp, application/pdf
+    size: int  # bytes
+    name: str
+
+
+class Attachment(Base):
+    """One file of a report: what it shows, who added it and when. Without a user it came by the web form."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("report_id", "sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
+    kind: Mapped[AttachmentKind] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    type: Mapped[str] = mapped_column(String(32))
+    size: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    report: Mapped[Report] = relationship()
+    user: Mapped[User | None] = relationship()
+
+    @property
+    def picture(self) -> bool:
+        return self.type.startswith("image/")
+
+
+def keep_files(
+    session: Session, report: Report, user: User | None, files: Sequence[StoredFile], kind: AttachmentKind, at: datetime
+) -> None:
+    """Add the files to the report, each with a row of its history (W1); the same file twice is one.
+
+    Who may is the caller's to ask (`models.work`); until the transaction ends nobody else adds one. Raises
+    `TooManyFiles`.
+    """
+    session.refresh(report, ["revision"], with_for_update=True)
+    there = set(session.scalars(select(Attachment.sha256).where(Attachment.report_id == report.id)))
+    new = {file.sha256: file for file in files if file.sha256 not in there}
+    if len(there) + len(new) > MOST_FILES:
+        raise TooManyFiles(MOST_FILES - len(there))
+    for file in new.values():
+        row = {"sha256": file.sha256, "type": file.type, "size": file.size, "name": file.name}
+        user_id = user.id if user else None
+        session.add(Attachment(report_id=report.id, user_id=user_id, kind=kind, at=at, **row))
+        note_history(session, report, HistoryEvent.FILE_ADDED, user, file.name, at=at)
+    if new:
+        session.flush()
+        announce(session, "report", report.id)
+
+
+def files_of(session: Session, report: Report) -> list[Attachment]:
+    """The report's files in the order in which they came."""
+    query = select(Attachment).where(Attachment.report_id == report.id).options(joinedload(Attachment.user))
+    return list(session.scalars(query.order_by(Attachment.id)))
