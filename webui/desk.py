@@ -180,6 +180,8 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             "phone_note": phone_note(str(parts["fields"]["other_phone"]), area_code()),
             "call_note": note_of(found.call) if found.call else "",
         }
+    if found.number and found.pin:
+        log_looks_with_answer("report", [found.id], "PIN on the desk")
     parts |= side_parts(found)
     return parts
 
@@ -190,8 +192,6 @@ def side_parts(found: Report) -> dict[str, object]:
         log_calls_seen([found.call])
     else:
         log_looks_with_answer("report", [found.id], "a draft without a call")
-    if found.number and found.pin:
-        log_looks_with_answer("report", [found.id], "PIN on the desk")
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []
