@@ -1,3 +1,4 @@
 """Tables, states and rules. Knows no Redis, no Asterisk and no request."""
 
-from models import calls, lines, marks, people, places, reports  # noqa: F401  (every table is known once one is)
+# every table is known once one is
+from models import calls, kept, lines, marks, people, places, reports, retention, shifts  # noqa: F401

@@ -21,7 +21,10 @@ from webui import (
     live,
     login_limits,
     overview,
+    personal,
+    privacy,
     reports,
+    shift,
     static_files,
     text,
     work,
@@ -100,7 +103,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, health):
+    for part in (
+        auth, desk, live, overview, events, drafts, journal, reports, work, health, privacy, personal, shift
+    ):  # fmt: skip
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says

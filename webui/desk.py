@@ -20,6 +20,7 @@ from models.people import Organisation, Phone
 from models.places import Category, Street
 from models.reports import Report, ReportState
 from models.search import alphabetical
+from models.shifts import waiting_sheet
 from models.waiting import count_missed, forsaken_drafts, missed_calls
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
@@ -135,7 +136,9 @@ def list_parts() -> dict[str, object]:
         .order_by(Report.id.desc())
         .limit(30)
     ).all()
-    return {"my_drafts": drafts, "missed": missed_calls(session), "forsaken": forsaken_drafts(session)}
+    return {"my_drafts": drafts, "missed": missed_calls(session), "forsaken": forsaken_drafts(session)} | {
+        "waiting_sheet": waiting_sheet(session)
+    }
 
 
 def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str], notice: str) -> dict[str, object]:
@@ -179,6 +182,8 @@ def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
         log_calls_seen([found.call])
+    elif found.contact_number or found.other_phone:
+        log_looks_with_answer("report", [found.id], "the open draft")
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []

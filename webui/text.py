@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from models import telephone
 from models.base import now
-from models.calls import CallState
+from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.people import Role
 from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
@@ -97,6 +97,7 @@ EVENT_WORDS = {
     HistoryEvent.WARNED: lazy_gettext("the operator was warned"),
     HistoryEvent.NOTE: lazy_gettext("note"),
     HistoryEvent.PUBLIC_NOTE: lazy_gettext("answer to the applicant"),
+    HistoryEvent.ANONYMISED: lazy_gettext("the applicant’s personal data were taken out"),
 }
 DEADLINE_WORDS = {
     DeadlineKind.INFORM_HEAD: lazy_gettext("inform the head"),
@@ -128,6 +129,7 @@ def add_filters(app: Flask) -> None:
         deadline_words=DEADLINE_WORDS,
         clause_word=clause_word,
         open_states=OPEN_STATES,
+        erased=ERASED,
         now=now,
     )
 
