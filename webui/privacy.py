@@ -50,7 +50,7 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
     "a page of # in the journal": lambda num: ngettext(
         "a page with %(num)d report", "a page with %(num)d reports", num
     ),
-    "# reports in the day": lambda num: ngettext(
+    "# reports in our reports": lambda num: ngettext(
         "the organisation’s day: %(num)d report", "the organisation’s day: %(num)d reports", num
     ),
     "# reports in to decide": lambda num: ngettext("to decide: %(num)d report", "to decide: %(num)d reports", num),
