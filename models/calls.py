@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from models.base import Base, UTCDateTime, announce, insert_new
@@ -26,6 +27,8 @@ class CallState(StrEnum):
 
 
 LIVE_STATES = (CallState.RINGING, CallState.TALKING)
+ERASED = "erased"  # stands instead of the number received once that was taken out (A3)
+NUMBER_HELD = sql(f"number_received <> '{ERASED}'")
 
 
 class CallEvent(StrEnum):
@@ -49,7 +52,10 @@ class Call(Base):
     """An inbound call to a line (I1)."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index("ix_calls_number_started", "number", "started_at"),)
+    __table_args__ = (
+        Index("ix_calls_number_started", "number", "started_at"),
+        Index("ix_calls_held", "started_at", sqlite_where=NUMBER_HELD, postgresql_where=NUMBER_HELD),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uniqueid: Mapped[str] = mapped_column(String(64), unique=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, String, Table, UniqueConstraint, select
+from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, now
@@ -124,21 +124,30 @@ class PersonNumber(Base):
 
 
 class AccessLog(Base):
-    """One look at personal data: who, at what, when and why (A3). Rows are only ever added.
+    """One look at personal data: who, at what, when and why (A3). Rows are only ever added (`models.kept`).
 
     ``subject_id`` is the row's; of a "journal" page or another "list" its newest report's; of a "search" for a
-    telephone, how many of its digits were given.
+    telephone, how many of its digits were given; of the "log" itself the user whose looks were read, 0 for all; of an
+    "erasure" how many reports it was about.
     """
 
     __tablename__ = "access_log"
+    __table_args__ = (
+        # the log's page: each set of filters has the index that gives its rows in the order of their times
+        Index("ix_access_log_user_at", "user_id", "at"),
+        Index("ix_access_log_subject_at", "subject", "at"),
+        Index("ix_access_log_user_subject_at", "user_id", "subject", "at"),
+        Index("ix_access_log_subject_id_at", "subject", "subject_id", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    # "call", "report", "person", "attachment", "journal", "list", "search"
-    subject: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(32))  # `models.accesses.Subject`
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))
+
+    user: Mapped[User] = relationship()
 
 
 def active_organisations(session: Session) -> list[Organisation]:

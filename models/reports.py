@@ -76,6 +76,7 @@ class HistoryEvent(StrEnum):
     NOTE = "note"  # for those who work here
     PUBLIC_NOTE = "public_note"  # for the applicant, too
     FILE_ADDED = "file_added"  # a photo or a document
+    ANONYMISED = "anonymised"  # the applicant's data were taken out: their term ended, or they were erased (A3)
 
 
 REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
@@ -151,6 +152,15 @@ class Report(Base):
         # A report's page: the calls added to it, the reports that repeat it.
         Index("ix_reports_attached_to_id", "attached_to_id", **_only("attached_to_id")),
         Index("ix_reports_repeat_of_id", "repeat_of_id", **_only("repeat_of_id")),
+        # Personal data: whose they are, and which are still held.
+        Index("ix_reports_person_id", "person_id", **_only("person_id")),
+        Index(
+            "ix_reports_held",
+            "state",
+            "created_at",
+            sqlite_where=sql("anonymised_at IS NULL"),
+            postgresql_where=sql("anonymised_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -184,6 +194,7 @@ class Report(Base):
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     search_text: Mapped[str] = mapped_column(Text, default="")
     pin: Mapped[str | None] = mapped_column(String(6))  # with it the applicant asks for the state (`models.lookup`)
+    anonymised_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the applicant's data were taken out (A3)
 
     call: Mapped[Call | None] = relationship()
     line: Mapped[Line | None] = relationship()
@@ -219,7 +230,10 @@ class Report(Base):
 
 
 class HistoryRow(Base):
-    """One event of a report: who, when, why, from which state to which (W1). Rows are only ever added."""
+    """One event of a report: who, when, why, from which state to which (W1).
+
+    Rows are only ever added (`models.kept`).
+    """
 
     __tablename__ = "report_history"
 

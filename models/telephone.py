@@ -1,9 +1,11 @@
 """Telephone numbers: what the exchange gives, turned into E.164, and back into what people read."""
 
 import re
+from collections.abc import Collection
 
 import phonenumbers
 
+_TYPED = re.compile(r"(?<![\d-])\+?\(?\d(?:[\s()./-]{0,2}\d){8,12}(?![\d-])")
 _LOCAL_DIGITS = 5  # a subscriber's number inside the town, as people say it: 5-32-73
 
 
@@ -70,6 +72,19 @@ def masked(number: str | None, received: str = "") -> str:
     if text.startswith("+380") and len(text) == 13:
         return f"+380 {text[4:6]} ••• •• {text[11:]}"
     return f"{text[:4]} ••• {text[-2:]}"
+
+
+def without_numbers(text: str, area_code: str, keep: Collection[str] = ()) -> str:
+    """The text with every telephone that was typed into it masked, but for those to ``keep`` (E.164) (A3).
+
+    Numbers of five digits stay: in texts they are the town's lines.
+    """
+
+    def mask(found: re.Match[str]) -> str:
+        number = to_e164(found[0], area_code)
+        return found[0] if number is None or number in keep else masked(number)
+
+    return _TYPED.sub(mask, text)
 
 
 def withheld(received: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.telephone import masked, readable, to_e164
+from models.telephone import masked, readable, to_e164, without_numbers
 
 ROMNY = "5448"
 
@@ -71,3 +71,16 @@ def test_a_masked_number_keeps_its_middle_to_itself(number):
     assert number[6:-2] not in masked(number).replace(" ", "")
     assert masked(number).endswith(number[-2:])
     assert masked(None, "5") == "•"
+
+
+@pytest.mark.parametrize("typed", ["0671234567", "(067) 123-45-67", "8 067 123 45 67", "+380 67 123 45 67"])
+def test_a_telephone_in_a_text_is_masked(typed):
+    assert without_numbers(f"Дзвонити {typed}, після шостої", ROMNY) == "Дзвонити +380 67 ••• •• 67, після шостої"
+    assert without_numbers(f"Дзвонити {typed}.", ROMNY, {"+380671234567"}) == f"Дзвонити {typed}."
+
+
+@pytest.mark.parametrize(
+    "text", ["№ 2026-0412", "лінія 5-32-73", "24.11.2026 09:00", "лічильник 00412345678901234", ""]
+)
+def test_what_is_no_telephone_stays_in_a_text(text):
+    assert without_numbers(text, ROMNY) == text

@@ -162,6 +162,10 @@ def test_every_page_renders_in_both_languages_for_every_role(web: Flask, languag
         "/journal?state=lost": 200,
         f"/reports/{report_id}": 200,
         "/status": 200,
+        "/shift": 200,
+        "/personal-data/log": 200,
+        "/personal-data/person": 200,
+        "/personal-data/retention": 200,
         "/me": 200,
         "/nothing": 404,
     }
@@ -182,8 +186,10 @@ def test_pages_keep_to_the_policy_and_to_the_landmarks(web: Flask) -> None:
     register(web, "Не горить ліхтар")
     person = logged_in(web, "tsapkova")
     public = ("/login", "/povidomyty", "/stan")
-    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/nothing", *public):
-        page = (Browser(web) if address in public else person).get(address).text
+    head = logged_in(web, "nachalnyk")
+    of_head = ("/shift", "/personal-data/log", "/personal-data/person", "/personal-data/retention")
+    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/nothing", *public, *of_head):
+        page = (Browser(web) if address in public else head if address in of_head else person).get(address).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), address
         assert not re.search(r"<script(?![^>]*\ssrc=)", page), address
         assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page), address

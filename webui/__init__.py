@@ -22,9 +22,12 @@ from webui import (
     live,
     login_limits,
     overview,
+    personal,
+    privacy,
     public,
     public_limits,
     reports,
+    shift,
     static_files,
     text,
     uploads,
@@ -32,6 +35,23 @@ from webui import (
 )
 
 LANGUAGES = ("uk", "en")
+PARTS = (
+    attachments,
+    auth,
+    desk,
+    drafts,
+    events,
+    health,
+    journal,
+    live,
+    overview,
+    personal,
+    privacy,
+    public,
+    reports,
+    shift,
+    work,
+)  # each with a blueprint
 
 _CONTENT_POLICY = "; ".join(
     (
@@ -105,7 +125,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, attachments, public, health):
+    for part in PARTS:
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     public_limits.limit_public(app)

@@ -12,6 +12,7 @@ from jobs.settings import SettingsError, demo_only, load_settings
 from webui.cli_calls import calls, reports
 from webui.cli_organisations import organisations
 from webui.cli_people import lines, phones, users
+from webui.cli_personal import personal_data
 from webui.cli_tools import Refused, as_json, print_rows
 
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -23,7 +24,7 @@ def cli() -> None:
     """The town's contact centre: people, lines, calls, reports, health."""
 
 
-for group in (users, organisations, lines, phones, calls, reports):
+for group in (users, organisations, lines, phones, calls, reports, personal_data):
     cli.add_command(group)
 
 

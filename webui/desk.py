@@ -21,6 +21,7 @@ from models.people import Organisation, Phone
 from models.places import Category, Street
 from models.reports import Report, ReportState
 from models.search import alphabetical
+from models.shifts import waiting_sheet
 from models.waiting import count_missed, count_online, forsaken_drafts, missed_calls, online_drafts
 from webui.access import DESK_ROLES, EVERYBODY, allow, log_looks_with_answer
 from webui.auth import home
@@ -144,6 +145,7 @@ def list_parts() -> dict[str, object]:
         "online": online_drafts(session),
         "online_count": count_online(session),
         "forsaken": forsaken_drafts(session),
+        "waiting_sheet": waiting_sheet(session),
     }
 
 
@@ -190,8 +192,8 @@ def side_parts(found: Report) -> dict[str, object]:
     session = db.session()
     if found.call is not None:
         log_calls_seen([found.call])
-    else:
-        log_looks_with_answer("report", [found.id], "a draft without a call")
+    elif found.contact_number or found.other_phone:
+        log_looks_with_answer("report", [found.id], "the open draft")
     caller = caller_of(session, found, area_code())
     own = open_reports(session, caller.number)
     theirs = open_reports(session, caller.other.number) if caller.other else []

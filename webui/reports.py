@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
 from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -16,12 +17,20 @@ from models.executions import executions_of
 from models.people import active_organisations
 from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
+from models.telephone import without_numbers
 from models.work import concerns, possible_acts
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS
 from webui.form import LONGEST_TEXT
+from webui.text import area_code, e164
 
 bp = Blueprint("reports", __name__)
+# why somebody outside of the centre needs the applicant's number
+PURPOSES = {
+    "details": lazy_gettext("to ask for details"),
+    "visit": lazy_gettext("to agree on a visit"),
+    "result": lazy_gettext("to tell the result"),
+}
 
 
 @bp.get("/reports/<int:report_id>")
@@ -37,7 +46,7 @@ def show(report_id: int) -> ResponseReturnValue:
 @bp.post("/reports/<int:report_id>/number")
 @allow(*REPORT_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
-    """The same page with the applicant's numbers in full; the look is recorded (A3)."""
+    """The same page with the applicant's numbers in full; the look is recorded with its purpose (A3)."""
     return page(report_id, full=True)
 
 
@@ -87,6 +96,8 @@ def page(
         abort(404)
     if report.state == ReportState.DRAFT:
         return redirect(url_for("desk.draft", draft_id=report.id))
+    centre = current_user.role in DESK_ROLES
+    own = {report.contact_number, e164(report.other_phone)} - {None}
     attached, repeats = (
         session.scalars(
             select(Report)
@@ -99,11 +110,14 @@ def page(
     )
     parts = {
         "report": report,
-        "attached": attached,
-        "repeats": repeats,
+        # the numbers of others who called about it are the centre's alone
+        "attached": attached if centre else [],
+        "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
         "files": files_of(session, report),
+        "purposes": {} if centre else PURPOSES,
+        "text": str if centre else lambda text: without_numbers(text, area_code(), own if full else ()),
         "open": report.state in OPEN_STATES,
         "parts": executions_of(session, report),
         "deadlines": all_deadlines(session, report),
@@ -114,5 +128,11 @@ def page(
         "notice": notice,
         "longest": LONGEST_TEXT,
     }
-    log_looks_with_answer("report", [report_id], "number on the report's page" if full else "the report's page")
+    log_looks_with_answer("report", [report_id], _purpose() if full else "the report's page")
     return render_template("reports/show.html", **parts), status
+
+
+def _purpose() -> str:
+    """Why the number is shown, as the access log keeps it; the people of an organisation say it with their click."""
+    wanted = request.form.get("purpose", "")
+    return f"number on the report's page: {wanted}" if wanted in PURPOSES else "number on the report's page"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from models import telephone
 from models.attachments import AttachmentKind
 from models.base import now
-from models.calls import CallState
+from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.people import Role
 from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
@@ -100,6 +100,7 @@ EVENT_WORDS = {
     HistoryEvent.NOTE: lazy_gettext("note"),
     HistoryEvent.PUBLIC_NOTE: lazy_gettext("answer to the applicant"),
     HistoryEvent.FILE_ADDED: lazy_gettext("file added"),
+    HistoryEvent.ANONYMISED: lazy_gettext("the applicant’s personal data were taken out"),
 }
 ATTACHMENT_WORDS = {
     AttachmentKind.BEFORE: lazy_gettext("before"),
@@ -137,6 +138,7 @@ def add_filters(app: Flask) -> None:
         attachment_words=ATTACHMENT_WORDS,
         clause_word=clause_word,
         open_states=OPEN_STATES,
+        erased=ERASED,
         now=now,
     )
 

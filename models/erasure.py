@@ -1,0 +1,204 @@
+"""Taking a person's data out of what must stay: the report remains for the city, the person does not (A3).
+
+Kept are what was wrong, where, who did what and when: the statistics do not change. Taken out are name, telephones
+and flat, the call's number and name, who it was; and in every text the numbers and names themselves. With ``texts``
+the applicant's words go as a whole, where they tell by themselves who it is; so do those of a call that became no
+report.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Column, String, Table, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from models.base import Base, announce
+from models.calls import ERASED, Call
+from models.deadlines import Deadline, DeadlineStep
+from models.executions import Execution
+from models.kept import unlocked
+from models.people import AccessLog, Person, PersonNumber, User
+from models.personal import Held, Sought, held_about, local_beginning, traces_in, traces_of
+from models.redaction import Traces
+from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, note_history
+from models.search import make_findable
+
+MANY = 500  # rows in one statement
+# their notes are names of organisations and colleagues, and numbers of reports: nothing of the applicant
+_NOTES_OF_OURS = frozenset(
+    {
+        HistoryEvent.ASSIGNED,
+        HistoryEvent.RELEASED,
+        HistoryEvent.HANDED_OVER,
+        HistoryEvent.ANONYMISED,
+        ReportEvent.ATTACHED,
+    }
+)
+# tables with texts that are never about an applicant
+_OURS = frozenset({"users", "phones", "lines", "organisations", "categories", "streets", "marks", "day_exceptions"})
+_SHORTEST_TEXT = 64  # characters; shorter columns hold codes and numbers
+_SEPARATORS = (" ", "\u00a0", "-", "–", "(", ")", ".", "/", "\n")
+Place = tuple[str, str, int]  # table, column, row
+
+
+class StillOpen(Exception):
+    """Something of this person is still worked on; their number is needed for it."""
+
+    def __init__(self, reports: list[Report]) -> None:
+        super().__init__(f"{len(reports)} open reports or drafts")
+        self.reports = reports
+
+
+def find_mentions(session: Session, traces: Traces) -> list[Place]:
+    """Where else one of the numbers stands in a text, anywhere in the database.
+
+    Reads every text once, seconds at a million reports: ask before the transaction that erases.
+    """
+    found: list[Place] = []
+    if traces.digits:
+        for table, column in _texts():
+            bare = func.coalesce(column, "")
+            for separator in _SEPARATORS:
+                bare = func.replace(bare, separator, "")
+            (key,) = table.primary_key.columns
+            suspects = select(key, column).where(or_(*(bare.contains(digits) for digits in traces.digits)))
+            found += [
+                (table.name, column.name, row) for row, text in session.execute(suspects) if traces.redact(text) != text
+            ]
+    return found
+
+
+def erase_person(
+    session: Session,
+    sought: Sought,
+    user: User,
+    reason: str,
+    *,
+    texts: bool,
+    mentions: Iterable[Place],
+    at: datetime,
+) -> Held:
+    """Take this person out of everything that is held, with a history row for each report: what was held.
+
+    ``mentions`` are those of `find_mentions`. Raises `StillOpen` while a report or a draft of theirs is worked on.
+    """
+    held = held_about(session, sought)
+    if held.open:
+        raise StillOpen(held.open)
+    traces = traces_of(session, held)
+    reason = traces.redact(reason)
+    with unlocked(session):
+        for report in held.reports:
+            anonymise_report(session, report, user, reason, texts=texts, traces=traces, at=at)
+        erase_numbers(session, [call.id for call in held.calls])
+        delete_persons(session, [person.id for person in held.persons])
+        session.flush()
+        for table, column, row in mentions:
+            _redact(session, Base.metadata.tables[table], column, row, traces)
+    about = len(held.reports)
+    session.add(AccessLog(user_id=user.id, at=at, subject="erasure", subject_id=about, reason=reason[:64]))
+    session.flush()
+    return held
+
+
+def anonymise_report(
+    session: Session,
+    report: Report,
+    user: User | None,
+    reason: str,
+    *,
+    texts: bool,
+    at: datetime,
+    traces: Traces | None = None,
+) -> None:
+    """Take the applicant out of the report and of its call; ``user`` None is the end of its term.
+
+    ``traces`` are further ones of the same person. Inside `unlocked`.
+    """
+    traces = (traces or Traces()) | traces_in(report, local_beginning(session))
+    texts = texts or report.number is None
+    _redact_notes(session, report, texts, traces)
+    report.text = "" if texts else traces.redact(report.text)
+    report.landmark = "" if report.number is None else traces.redact(report.landmark)
+    report.street_typed = traces.redact(report.street_typed)
+    report.applicant_name = report.other_phone = report.flat = ""
+    report.contact_number = report.person_id = None
+    report.anonymised_at = at
+    if report.call_id is not None:
+        erase_numbers(session, [report.call_id])
+    note_history(session, report, HistoryEvent.ANONYMISED, user, reason, at=at)
+    make_findable(session, report)
+    announce(session, "report", report.id)
+
+
+def erase_numbers(session: Session, calls: Collection[int]) -> None:
+    """Take numbers and names out of these calls; that there was a call, when and with whom of us stays."""
+    for part in _parts(calls):
+        session.execute(
+            update(Call)
+            .where(Call.id.in_(part))
+            .values(number=None, number_received=ERASED, caller_name="")
+            .execution_options(synchronize_session="fetch")
+        )
+
+
+def delete_persons(session: Session, persons: Collection[int]) -> None:
+    """Forget these persons and whose numbers are theirs."""
+    for part in _parts(persons):
+        for report in session.scalars(select(Report).where(Report.person_id.in_(part))):
+            report.person_id = None
+        session.flush()
+        session.execute(delete(PersonNumber).where(PersonNumber.person_id.in_(part)))
+        session.execute(delete(Person).where(Person.id.in_(part)))
+
+
+def _redact_notes(session: Session, report: Report, texts: bool, traces: Traces) -> None:
+    """What people wrote about the report: its history, what was done, the steps of its deadlines."""
+    rows = session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id, HistoryRow.note != "")).all()
+    for row in rows:
+        row.note = "" if texts and row.event not in _NOTES_OF_OURS else traces.redact(row.note)
+    if report.attached_to_id is not None and report.text:  # the other report's history has the words of this call
+        told = select(HistoryRow).where(
+            HistoryRow.report_id == report.attached_to_id,
+            HistoryRow.event == HistoryEvent.APPLICANT_CALLED,
+            HistoryRow.note == report.text,
+        )
+        for row in session.scalars(told):
+            row.note = "" if texts else traces.redact(row.note)
+    for part in session.scalars(select(Execution).where(Execution.report_id == report.id)):
+        part.done = traces.redact(part.done)
+    steps = select(DeadlineStep).join(Deadline).where(Deadline.report_id == report.id, DeadlineStep.note != "")
+    for step in session.scalars(steps):
+        step.note = traces.redact(step.note)
+
+
+def _redact(session: Session, table: Table, column: str, row: int, traces: Traces) -> None:
+    """Strike the traces out of one text, as it is now; a report's words for the search follow."""
+    (key,) = table.primary_key.columns
+    text = session.scalar(select(table.c[column]).where(key == row).with_for_update())
+    if text is None or traces.redact(text) == text:
+        return
+    if table.name == Report.__tablename__:
+        report = session.get_one(Report, row, populate_existing=True)
+        setattr(report, column, traces.redact(text))
+        make_findable(session, report)
+    else:
+        session.execute(update(table).where(key == row).values({column: traces.redact(text)}))
+
+
+def _texts() -> Iterator[tuple[Table, Column]]:
+    """Every column that people's words may stand in: also those of tables that this file does not know."""
+    for table in Base.metadata.sorted_tables:
+        if table.name in _OURS or len(table.primary_key.columns) != 1:
+            continue
+        for column in table.columns:
+            if not isinstance(column.type, String) or column.unique:  # a unique one is a name that we gave
+                continue
+            length = column.type.length
+            if (length is None or length >= _SHORTEST_TEXT) and column.name != "search_text":  # made of the others
+                yield table, column
+
+
+def _parts(ids: Collection[int]) -> Iterator[list[int]]:
+    rows = sorted(ids)
+    return (rows[begin : begin + MANY] for begin in range(0, len(rows), MANY))

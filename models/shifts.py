@@ -1,0 +1,213 @@
+"""The shift hand-over sheet: what the outgoing shift leaves, frozen with its remarks, and who took it over (A6)."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import ForeignKey, Select, Text, and_, func, or_, select, update
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, insert_new
+from models.calls import Call, CallState
+from models.deadlines import Deadline, DeadlineKind
+from models.executions import Execution
+from models.lines import Line, RingStep
+from models.people import Phone, User
+from models.reports import OPEN_STATES, Report, ReportState
+from models.waiting import count_missed, missed_calls
+from models.workdays import KYIV
+
+MOST = 100  # rows of one list; the counts are of all
+LONGEST_REMARKS = 10_000  # characters
+Figures = dict[str, Any]
+
+
+class ShiftSheet(Base):
+    """One hand-over. ``figures`` are those of its moment (`figures_now`) and change no more; they have no telephone."""
+
+    __tablename__ = "shift_sheets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handed_over_by_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    handed_over_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    remarks: Mapped[str] = mapped_column(Text, default="")
+    frozen: Mapped[str] = mapped_column(Text)  # JSON, as text: an erasure strikes a person out of it as of all texts
+    waiting: Mapped[bool | None] = mapped_column(unique=True)  # True until it is taken over, then None: one waits
+    taken_over_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    taken_over_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    handed_over_by: Mapped[User] = relationship(foreign_keys=[handed_over_by_id])
+    taken_over_by: Mapped[User | None] = relationship(foreign_keys=[taken_over_by_id])
+
+    @property
+    def figures(self) -> Figures:
+        return json.loads(self.frozen)
+
+
+class WaitsAlready(Exception):
+    """A sheet was handed over and nobody has taken it over yet; ``sheet`` is which."""
+
+    def __init__(self, sheet: ShiftSheet) -> None:
+        super().__init__("a sheet waits to be taken over")
+        self.sheet = sheet
+
+
+class TakenOverAlready(Exception):
+    """Somebody else has taken it over."""
+
+
+def hand_over(session: Session, user: User, remarks: str, at: datetime) -> ShiftSheet:
+    """Freeze the figures of ``at`` with the remarks. Of two at once one gets the sheet; raises `WaitsAlready`."""
+    figures = figures_now(session, at)
+    sheet = insert_new(
+        session,
+        ShiftSheet,
+        handed_over_by_id=user.id,
+        handed_over_at=at,
+        remarks=remarks,
+        frozen=json.dumps(figures, ensure_ascii=False),
+        waiting=True,
+    )
+    if sheet is None:
+        raise WaitsAlready(session.scalars(select(ShiftSheet).where(ShiftSheet.waiting)).one())
+    return sheet
+
+
+def take_over(session: Session, sheet: ShiftSheet, user: User, at: datetime) -> None:
+    """``user`` has read the sheet and is on duty now. Of two at once one is; raises `TakenOverAlready`."""
+    taken = session.execute(
+        update(ShiftSheet)
+        .where(ShiftSheet.id == sheet.id, ShiftSheet.waiting)
+        .values(waiting=None, taken_over_by_id=user.id, taken_over_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    if taken.rowcount != 1:
+        raise TakenOverAlready
+    session.refresh(sheet)
+
+
+def waiting_sheet(session: Session) -> ShiftSheet | None:
+    """The sheet that nobody has taken over yet."""
+    return session.scalar(select(ShiftSheet).where(ShiftSheet.waiting).options(joinedload(ShiftSheet.handed_over_by)))
+
+
+def sheets_before(session: Session, before: int | None = None, limit: int = 30) -> Sequence[ShiftSheet]:
+    """The sheets of former shifts, the newest first; those ``before`` an id."""
+    query = select(ShiftSheet).order_by(ShiftSheet.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(ShiftSheet.id < before)
+    people = (joinedload(ShiftSheet.handed_over_by), joinedload(ShiftSheet.taken_over_by))
+    return session.scalars(query.options(*people)).all()
+
+
+def figures_now(session: Session, at: datetime) -> Figures:
+    """What a shift leaves at ``at``, as plain values: lists of at most `MOST` rows, and the counts of all."""
+    drafts = _drafts(session)
+    emergencies = _emergencies_not_accepted(session)
+    due = _due_today(session, at)
+    return {
+        "drafts": {"count": session.scalar(_begun(select(func.count()))), "rows": drafts},
+        "missed": {"count": count_missed(session), "rows": _missed(session)},
+        "emergencies": {"count": len(emergencies), "rows": emergencies[:MOST]},
+        "due": {"count": len(due), "rows": due[:MOST]},
+        "lines": _who_is_on_which_line(session),
+    }
+
+
+def _begun(query: Select) -> Select:
+    """The drafts but those of calls that wait for a call-back: these are among the missed."""
+    waits = and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
+    query = query.select_from(Report).outerjoin(Call, Call.id == Report.call_id)
+    return query.where(Report.state == ReportState.DRAFT, or_(Call.id.is_(None), ~waits))
+
+
+def _drafts(session: Session) -> list[dict[str, Any]]:
+    query = _begun(select(Report)).order_by(Report.id).limit(MOST)
+    query = query.options(joinedload(Report.owner), joinedload(Report.category), joinedload(Report.line))
+    return [
+        {
+            "id": draft.id,
+            "at": draft.created_at.isoformat(timespec="seconds"),
+            "owner": draft.owner.name if draft.owner and draft.owner.active else "",
+            "kind": draft.category.name if draft.category else "",
+            "line": draft.line.number if draft.line else "",
+        }
+        for draft in session.scalars(query)
+    ]
+
+
+def _missed(session: Session) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.draft.id,
+            "at": one.call.started_at.isoformat(timespec="seconds"),
+            "line": one.call.line.number if one.call.line else "",
+            "times": one.times,
+            "owner": one.by.name if one.by else "",
+        }
+        for one in missed_calls(session, MOST)
+    ]
+
+
+def _emergencies_not_accepted(session: Session) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(Report, Execution)
+        .join(Execution, Execution.report_id == Report.id)
+        .where(
+            Report.state.in_((ReportState.NEW, ReportState.IN_PROGRESS)),
+            Report.emergency,
+            Execution.accepted_at.is_(None),
+        )
+        .options(joinedload(Report.category), joinedload(Report.street), joinedload(Execution.organisation))
+        .order_by(Report.id)
+    )
+    return [{**_report_row(report), "executor": part.organisation.name} for report, part in rows]
+
+
+def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:
+    """The work whose term ends on the day of ``at``, done or not by now, and is not done."""
+    day = at.astimezone(KYIV).date()
+    begin, end = datetime.combine(day, time(), KYIV), datetime.combine(day, time.max, KYIV)
+    rows = session.scalars(
+        select(Report)
+        .join(Deadline, Deadline.report_id == Report.id)
+        .where(
+            Deadline.kind == DeadlineKind.WORK,
+            Deadline.met_at.is_(None),
+            Deadline.cancelled_at.is_(None),
+            Deadline.paused_at.is_(None),
+            Deadline.due_at.between(begin, end),
+            Report.state.in_(OPEN_STATES),
+        )
+        .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
+        .order_by(Deadline.due_at, Report.id)
+    )
+    return [{**_report_row(row), "executor": row.executor.name if row.executor else ""} for row in rows]
+
+
+def _report_row(report: Report) -> dict[str, Any]:
+    return {
+        "id": report.id,
+        "number": report.number,
+        "at": report.registered_at.isoformat(timespec="seconds") if report.registered_at else "",
+        "kind": report.category.name if report.category else "",
+        "place": ", ".join(part for part in (report.street.name if report.street else "", report.building) if part)
+        or report.landmark,
+    }
+
+
+def _who_is_on_which_line(session: Session) -> list[dict[str, str]]:
+    """Each line, and the people for whom it rings first."""
+    rows = session.execute(
+        select(Line.number, User.name, Phone.title, Phone.name)
+        .join(RingStep, RingStep.line_id == Line.id)
+        .join(Phone, Phone.id == RingStep.phone_id)
+        .outerjoin(User, User.id == Phone.user_id)
+        .where(RingStep.step == 1)
+        .order_by(Line.id, RingStep.id)
+    )
+    lines: dict[str, list[str]] = {}
+    for number, user, title, phone in rows:
+        lines.setdefault(number, []).append(user or title or phone)
+    return [{"line": number, "who": ", ".join(names)} for number, names in lines.items()]

@@ -1,0 +1,141 @@
+"""The shift hand-over sheet (A6)."""
+
+import re
+import threading
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from jobs.app import bare_app
+from jobs.database import prepare_database
+from models.base import db, now, transaction
+from models.people import User
+from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, hand_over, take_over
+from tests.desk_fixtures import Exchange, fill_desks, user_id
+from tests.helpers import close_database
+from tests.web_fixtures import logged_in, register, stored_user
+
+
+def number_of(web: Flask, report_id: int) -> str:
+    from models.reports import Report
+
+    with web.app_context():
+        return db.session.get_one(Report, report_id).number
+
+
+def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
+    """A6: drafts with their owner, missed calls, emergencies not accepted, what is due today, who is on which line."""
+    emergency = register(web, "Обірвано дріт", emergency=True)
+    taken = register(web, "Іскрить", emergency=True)
+    with web.app_context(), transaction() as session:
+        from models import work
+        from models.deadlines import Deadline
+        from models.reports import Report
+
+        operator = session.scalars(select(User).where(User.login == "operator")).one()
+        work.accept(session, session.get_one(Report, taken), operator)
+        for deadline in session.scalars(select(Deadline).where(Deadline.report_id == taken)):
+            deadline.due_at = now()
+    Exchange(web).missed("0931112244")
+    Exchange(web).missed("0931112244")
+    browser = logged_in(web, "tsapkova")
+    page = browser.get("/shift").text
+    emergencies = page.split('id="emergencies"')[1].split("</section>")[0]
+    assert number_of(web, emergency) in emergencies
+    assert number_of(web, taken) not in emergencies
+    assert number_of(web, taken) in page.split('id="due"')[1].split("</section>")[0]
+    assert "2 рази" in page.split('id="missed"')[1].split("</section>")[0].replace("\u00a0", " ")
+    assert "Цапкова" in page.split('id="on-lines"')[1].split("</section>")[0]
+    assert "112244" not in re.sub(r"\D", "", page)
+    given = browser.post("/shift", {"remarks": "Передзвонити <b>двічі</b>"}, page="/me")
+    sheet = given.location
+    assert re.fullmatch(r"/shift/\d+", sheet)
+    register(web, "Ще один дріт", emergency=True)  # after the hand-over
+    other = logged_in(web, "sorokina")
+    assert "Цапкова" in other.get("/desk/lists").text.split("to-shift")[1]
+    frozen = other.get(sheet).text
+    assert '<span class="tally">1</span>' in frozen.split('id="emergencies"')[1][:200]
+    assert "&lt;b&gt;двічі&lt;/b&gt;" in frozen
+    assert frozen.count("paper signature") == 2
+    assert other.post(f"{sheet}/take-over", page="/me").location == sheet
+    assert "Сорокіна" in other.get(sheet).text
+    again = browser.post(f"{sheet}/take-over", page="/me", follow_redirects=True)
+    assert "вже прийняв" in again.text.lower()
+    with web.app_context():
+        stored = db.session.scalars(select(ShiftSheet)).one()
+        assert (stored.taken_over_by.login, stored.waiting) == ("sorokina", None)
+    assert 'name="remarks"' in other.get("/shift").text
+
+
+def test_the_second_who_hands_over_is_told_and_keeps_the_words(web: Flask):
+    logged_in(web, "tsapkova").post("/shift", {"remarks": "Перша"}, page="/me")
+    second = logged_in(web, "sorokina").post("/shift", {"remarks": "Друга"}, page="/me")
+    assert second.status_code == 409
+    assert "Друга" in second.text
+    assert "Цапкова" in second.text
+    with web.app_context():
+        assert db.session.scalars(select(ShiftSheet.remarks)).all() == ["Перша"]
+
+
+def test_remarks_that_are_too_long_are_kept(web: Flask):
+    answer = logged_in(web, "tsapkova").post("/shift", {"remarks": "я" * 10_001}, page="/me")
+    assert answer.status_code == 422
+    assert "я" * 10_001 in answer.text
+
+
+def test_the_sheet_is_the_desks(web: Flask):
+    logged_in(web, "tsapkova").post("/shift", {"remarks": ""}, page="/me")
+    for login in ("operator", "kontrol", "tekhnik"):
+        browser = logged_in(web, login)
+        assert browser.get("/shift").status_code == 403
+        assert browser.get("/shift/1").status_code == 403
+    assert logged_in(web, "dyspetcher").get("/shift/999").status_code == 404
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_of_many_who_hand_over_or_take_over_at_once_one_does(request, database):
+    """One sheet, one who took it over; the others are told."""
+    app = bare_app(request.getfixturevalue(database))
+    prepare_database(app)
+    with app.app_context():
+        fill_desks()
+        people = [user_id(login) for login in ("tsapkova", "cherniavska", "sorokina", "dyspetcher")]
+    outcomes: list[str] = []
+    start = threading.Barrier(len(people))
+
+    def at_once(person: int, act) -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                with transaction() as session:
+                    act(session, session.get_one(User, person))
+                outcomes.append("done")
+            except (WaitsAlready, TakenOverAlready) as error:
+                outcomes.append(type(error).__name__)
+            db.session.remove()
+
+    def all_at_once(act) -> list[str]:
+        outcomes.clear()
+        threads = [threading.Thread(target=at_once, args=(person, act)) for person in people]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sorted(outcomes)
+
+    assert all_at_once(lambda session, user: hand_over(session, user, "", now())) == ["WaitsAlready"] * 3 + ["done"]
+    taken = all_at_once(
+        lambda session, user: take_over(session, session.scalars(select(ShiftSheet)).one(), user, now())
+    )
+    assert taken == ["TakenOverAlready"] * 3 + ["done"]
+    with app.app_context():
+        assert len(db.session.scalars(select(ShiftSheet.id)).all()) == 1
+    close_database(app)
+
+
+def test_names_stay_with_who_is_switched_off(web: Flask):
+    browser = logged_in(web, "tsapkova")
+    browser.post("/shift", {"remarks": ""}, page="/me")
+    stored_user(web, "tsapkova", active=False)
+    assert "Цапкова" in logged_in(web, "sorokina").get("/shift/1").text
