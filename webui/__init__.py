@@ -18,9 +18,11 @@ from webui import (
     events,
     health,
     journal,
+    letters,
     live,
     login_limits,
     overview,
+    pressing,
     reports,
     static_files,
     text,
@@ -100,7 +102,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, health):
+    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, pressing, letters, health):
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     if settings.proxies:  # who asks, and whether by https, is what the proxy says

@@ -6,10 +6,11 @@ it is now; the state knows live calls only, and one may have been answered elsew
 that event is not kept any more the state comes alone. Only ids and states travel, no number and no name: the page
 fetches what it shows.
 
-    event: state  {"user", "calls": [call, …], "missed", "drafts"}   on connect, and after Redis was away
+    event: state  {"user", "calls": [call, …], "missed", "drafts", "emergencies", "to_warn"}
+                                                                       on connect, and after Redis was away
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
                    "line", "missed", "drafts"}
-    event: report {"report"}
+    event: report {"report", "emergencies", "to_warn"}
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
 One thread a process reads the Redis stream, loads each changed call once, and puts it into a bounded queue per client.
@@ -22,14 +23,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.notify import RESYNC, events_since, newest_event_id, read_events
-from models.base import database_is_away, db
+from models.base import database_is_away, db, now
+from models.pressing import Pressing, count_pressing
 from models.waiting import count_missed
 from webui.access import DESK_ROLES, EVERYBODY, allow
 from webui.auth import load_user
@@ -56,6 +58,7 @@ class News:
     report: int | None = None
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
+    pressing: Pressing = Pressing()  # with a report and with the present state
     whole: bool = False  # ``calls`` are all live calls
 
 
@@ -117,8 +120,8 @@ class Hub:
     def whole(self, id: str) -> News:
         """The present state, from the database. Needs an application context."""
         session = db.session()
-        calls = load_news(session)
-        return News(id, calls, missed=count_missed(session), drafts=count_drafts(session), whole=True)
+        calls, counts = load_news(session), {"missed": count_missed(session), "drafts": count_drafts(session)}
+        return News(id, calls, pressing=count_pressing(session, now()), whole=True, **counts)
 
     def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``, each call and report once. Needs an application context."""
@@ -129,8 +132,9 @@ class Hub:
         session = db.session()
         calls = {call.call: call for call in load_news(session, [row for kind, row in latest if kind == "call"])}
         counts = {"missed": count_missed(session), "drafts": count_drafts(session)} if latest else {}
+        pressing = count_pressing(session, now()) if latest else Pressing()
         return [
-            News(id, report=row) if kind == "report" else News(id, (calls[row],), **counts)
+            News(id, report=row, pressing=pressing) if kind == "report" else News(id, (calls[row],), **counts)
             for (kind, row), id in latest.items()
             if kind == "report" or row in calls
         ]
@@ -164,7 +168,7 @@ class Hub:
                 session = db.session()
                 calls = load_news(session, [row_id])
                 return News(id, calls, missed=count_missed(session), drafts=count_drafts(session))
-            return News(id, report=row_id)
+            return News(id, report=row_id, pressing=count_pressing(db.session(), now()))
 
     def _tell(self, news: News) -> None:
         with self._lock:
@@ -257,12 +261,13 @@ def _event(news: News, data: str) -> str:
 
 
 def _data(news: News, viewer: Viewer) -> str:
+    pressing = asdict(news.pressing)
     if news.report is not None:
-        return json.dumps({"report": news.report})
+        return json.dumps({"report": news.report} | pressing)
     counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0)}
     calls = [describe(call, viewer) for call in news.calls]
     if news.whole:
-        return json.dumps({"user": viewer.user, "calls": calls, **counts})
+        return json.dumps({"user": viewer.user, "calls": calls, **counts, **pressing})
     return json.dumps((calls[0] if calls else {}) | counts)
 
 
