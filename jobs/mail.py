@@ -205,5 +205,5 @@ def _connect(mail: MailServer, own_name: str) -> smtplib.SMTP:
         server.ehlo()
     elif not mail.here and mail.user:
         server.close()
-        raise MailTrouble("The mail server does not encrypt, and so gets no password (STARTTLS).")
+        raise MailTrouble("The mail server does not encrypt, and so gets no password.")
     return server

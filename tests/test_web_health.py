@@ -30,6 +30,7 @@ from webui.access import DESK_ROLES
 from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
+BEATING = {"agi": True, "listener": True, "reconcile": True, "rounds": True, "watchdog": True}
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
 
@@ -99,7 +100,7 @@ def whole(web: Flask, settings: Settings) -> Iterator[Flask]:
     """A site where every part works."""
     site = Site(settings)
     site.start_redis()
-    beat(settings, agi=True, listener=True, reconcile=True, rounds=True, watchdog=True)
+    beat(settings, **BEATING)
     tell_phones(settings, admin1="NOT_INUSE", admin2="INUSE", admin3="RINGING")
     web.extensions["site"] = site
     with server(settings.ami_port, greet), server(settings.agi_port, pong):
@@ -114,7 +115,7 @@ def test_all_is_well(whole: Flask) -> None:
     for part in answer["parts"]:
         assert set(part) == {"part", "ok", "since", "detail", "todo"}
         assert part["ok"] is True
-        assert part["todo"] == ""
+        assert (part["todo"] == "") is (part["part"] != "mail")  # it lacks a mail server, which is no fault
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", part["since"])
 
 
@@ -215,7 +216,7 @@ def told_by(path: str) -> set[str]:
             telling.append(node)
         elif isinstance(node, ast.FunctionDef) and node.name in ("trouble", "_run", "_broken"):
             telling += [inner for inner in ast.walk(node) if isinstance(inner, ast.Return)]
-        elif isinstance(node, ast.Assign) and "detail" in ast.unparse(node.targets[0]):
+        elif isinstance(node, ast.Assign) and re.search("detail|trouble", ast.unparse(node.targets[0])):
             telling.append(node)
     found = [text for node in telling for text in texts(node)]
     return {text.replace(" ()", "") for text in found if text.endswith(".") and " " in text}
@@ -320,6 +321,7 @@ def test_red_is_only_what_keeps_calls_from_people(whole: Flask, settings: Settin
         assert alarm not in page, login
         assert ("Чому на моєму екрані" in page) is (role in DESK_ROLES)
     assert "тому дзвінки самі не відкриваються" in logged_in(whole, "dyspetcher").get("/status").text
+    beat(settings, **BEATING)  # logging all of them in takes longer than a beat counts
     whole.extensions["site"].kill("redis")
     asked(whole)
     page = logged_in(whole, "tekhnik").get("/status").text
