@@ -81,10 +81,8 @@ def _line(alert: Alert, public_url: str) -> str:
 
 
 def _named(report: Report | None) -> str:
-    """A report as one reads it in a list. The flat is the applicant's, and stands on the page alone."""
+    """A report as one reads it in a list, without the flat."""
     if report is None:
         return ""
     kind = report.category.name if report.category else ""
-    street = f"{report.street.name}{f', {report.building}' if report.building else ''}" if report.street else ""
-    place = street or report.landmark
-    return ", ".join(part for part in (f"№{NBSP}{report.number}", kind, place) if part)
+    return ", ".join(part for part in (f"№{NBSP}{report.number}", kind, report.spot) if part)

@@ -18,7 +18,7 @@ from models.executions import Execution
 from models.free_days import load_calendar
 from models.looks import who_has_not_looked
 from models.marks import Mark
-from models.reports import HistoryRow, Report, ReportEvent, ReportState
+from models.reports import Report, ReportState
 from models.workdays import END_OF_DAY, KYIV, WorkCalendar
 
 AT_ONCE = 500  # alerts of one rule in one transaction
@@ -100,23 +100,23 @@ def _since(kind: AlertKind, deadline: Deadline, at: datetime) -> datetime:
 
 
 def _of_reasons(session: Session, people: Reachable, at: datetime) -> int:
-    """Reasons were given: those of the control body who control one of the executors decide (R 4.4)."""
+    """Reasons were given: those of the control body who control that executor decide (R 4.4)."""
     kind, audience = AlertKind.REASONS_GIVEN, Audience.CONTROL_BODY
-    controlled = people.organisations(audience)
-    if not controlled:
-        return 0
     given = (
-        select(Report.id, Execution.organisation_id, func.max(HistoryRow.id), func.max(HistoryRow.at))
-        .join(Execution, Execution.report_id == Report.id)
-        .join(HistoryRow, (HistoryRow.report_id == Report.id) & (HistoryRow.event == ReportEvent.REASONS_GIVEN))
-        .where(Report.state == ReportState.REASONS_GIVEN, Execution.organisation_id.in_(controlled))
-        .group_by(Report.id, Execution.organisation_id)
+        select(Execution)
+        .join(Report, Report.id == Execution.report_id)
+        .where(
+            Report.state == ReportState.REASONS_GIVEN,
+            Execution.reasons_at.is_not(None),
+            Execution.organisation_id.in_(people.organisations(audience) or ()),
+        )
     )
     made = 0
-    for report_id, organisation_id, row, given_at in session.execute(given).all():
+    for part in session.scalars(given).all():
         made += _make(
-            session, kind, audience, f"h{row}", people.of(audience, organisation_id), at,
-            given_at, report_id=report_id, organisation_id=organisation_id,
+            session, kind, audience, f"e{part.id}:{part.reasons_at:%Y%m%d%H%M%S}",
+            people.of(audience, part.organisation_id), at, part.reasons_at,
+            report_id=part.report_id, organisation_id=part.organisation_id,
         )  # fmt: skip
     return made
 

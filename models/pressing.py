@@ -54,17 +54,17 @@ def count_new(session: Session, organisation_id: int) -> int:
     """How many reports wait to be taken to work by this organisation; at most `MOST`."""
     waiting = select(Execution.id).join(Report, Report.id == Execution.report_id)
     waiting = waiting.where(
-        Execution.organisation_id == organisation_id, Execution.accepted_at.is_(None), Report.state.in_(_AT_WORK)
+        Execution.organisation_id == organisation_id, Execution.accepted_at.is_(None), Report.state.in_(_UNDONE)
     )
     return _count(session, waiting)
 
 
-_AT_WORK = (ReportState.NEW, ReportState.IN_PROGRESS)
+_UNDONE = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN)
 
 
 def _unaccepted(query: Select) -> Select:
     return query.join(Report, Report.id == Execution.report_id).where(
-        Report.emergency, Report.state.in_(_AT_WORK), Execution.accepted_at.is_(None)
+        Report.emergency, Report.state.in_(_UNDONE), Execution.accepted_at.is_(None)
     )
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import timedelta
 
 import redis
 from flask import Flask
@@ -25,10 +24,11 @@ from sqlalchemy.orm import Session
 from jobs.heartbeat import read_beat
 from jobs.notify import connect
 from jobs.settings import Settings
-from models.base import db, now
+from models.base import db
 from models.lines import RingStep
-from models.outbox import count_letters
 from models.people import Phone
+from webui.findings import Finding
+from webui.mail_probe import probe_mail
 from webui.troubles import in_words
 
 PARTS = (
@@ -49,21 +49,9 @@ ALL_SECONDS = 2.0  # for all parts together
 CACHED_SECONDS = 1.0
 BEAT_SECONDS = 10.0  # parts beat every second: an older beat means that the part hangs
 PHONES_SECONDS = 60.0  # the listener tells the phones' states every 3 s
-LETTERS_WAIT = timedelta(minutes=30)  # as long as it takes a mail server to be started anew
 FREE_BYTES = 500 * 1024 * 1024
 log = logging.getLogger(__name__)
 UNREACHABLE = ("UNAVAILABLE", "INVALID", "UNKNOWN")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a probe saw. ``detail`` and ``todo`` are sentences, translated when they are shown."""
-
-    ok: bool
-    detail: object = ""
-    todo: object = ""
-    since: float | None = None  # seconds since the epoch, where the part itself says so
-    stops_calls: bool = False  # calls do not reach a person until it is mended
 
 
 @dataclass(frozen=True)
@@ -161,27 +149,6 @@ def probe_reconcile(settings: Settings) -> Finding:
 
 def probe_rounds(settings: Settings) -> Finding:
     return _heard(settings, "rounds", _("It warns and sends letters."))
-
-
-def probe_mail(settings: Settings, app: Flask) -> Finding:
-    """Letters that wait for long or have failed need a person; without a mail server it is only told."""
-    if settings.mail_server is None:
-        return Finding(
-            True,
-            _("No letters are sent: no mail server is set."),
-            _("Set CC_SMTP_URL, CC_MAIL_FROM and CC_PUBLIC_URL, and restart the service."),
-        )
-    with app.app_context(), Session(db.engine) as session:
-        waiting, failed = count_letters(session, now() - LETTERS_WAIT)
-    beat = read_beat(settings.run_dir, "mail")
-    detail = in_words(beat.detail) if beat and not beat.ok else _("It sends letters.")
-    if failed:
-        detail = _("Letters that could not be sent: %(failed)d.", failed=failed)
-        return Finding(False, detail, _("See the page «Letters»: mend the address, and send them again."))
-    if waiting:
-        detail = _("%(trouble)s Letters that wait: %(waiting)d.", trouble=detail, waiting=waiting)
-    ok = not waiting and (beat is None or beat.ok)
-    return Finding(ok, detail, "" if ok else _("See whether the mail server answers, and CC_SMTP_URL."))
 
 
 def probe_watchdog(settings: Settings) -> Finding:
