@@ -6,9 +6,11 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from jobs.addresses import NoAddress, read_address
 from jobs.files import one_at_a_time, write_whole
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -36,6 +38,27 @@ PROFILES = {
 
 
 @dataclass(frozen=True)
+class MailServer:
+    """Where letters are handed in. ``encrypted`` from the first byte on (smtps), else once the server offers it."""
+
+    host: str
+    port: int
+    encrypted: bool
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        """Its address without the password."""
+        login = f"{self.user}:…@" if self.user else ""
+        return f"{'smtps' if self.encrypted else 'smtp'}://{login}{self.host}:{self.port}"
+
+    @property
+    def here(self) -> bool:
+        """Whether it is on this machine, where nobody listens in."""
+        return self.host in ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting with its default applied. Paths are absolute; ports are integers."""
 
@@ -53,6 +76,9 @@ class Settings:
     trunk_host: str
     database_url: str
     redis_url: str
+    mail_server: MailServer | None = None  # None: no letters are sent
+    mail_from: str = ""  # the sender's address
+    public_url: str = ""  # where people reach the pages, without a slash at its end
 
     @property
     def web_host(self) -> str:
@@ -125,6 +151,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         trunk_host=environ.get("CC_TRUNK_HOST", "127.0.0.2"),
         database_url=environ.get("CC_DATABASE_URL") or f"sqlite:///{var / 'contact-center.sqlite3'}",
         redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
+        mail_server=_mail_server(environ),
+        mail_from=_mail_from(environ),
+        public_url=_public_url(environ),
     )
     _check_ports(settings)
     if len(str(settings.supervisor_socket)) > 90:  # the kernel's limit is 107, and supervisord adds its pid
@@ -153,6 +182,52 @@ def _proxies(environ: Mapping[str, str]) -> int:
     if not re.fullmatch("[0-9]", text):
         raise SettingsError(f"CC_PROXY is {text!r}: write how many proxies stand in front of the web, 0 to 9.")
     return int(text)
+
+
+def _mail_server(environ: Mapping[str, str]) -> MailServer | None:
+    text = environ.get("CC_SMTP_URL", "").strip()
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    usable = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.path in ("", "/") and port != 0
+    if not usable or bool(parts.username) != bool(parts.password):
+        # the value itself may hold a password
+        raise SettingsError("CC_SMTP_URL cannot be understood: write smtp://USER:PASSWORD@HOST:PORT or smtps://….")
+    encrypted = parts.scheme == "smtps"
+    return MailServer(
+        host=parts.hostname,
+        port=port or (465 if encrypted else 587),
+        encrypted=encrypted,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _mail_from(environ: Mapping[str, str]) -> str:
+    text = environ.get("CC_MAIL_FROM", "").strip()
+    try:
+        address = read_address(text)
+    except NoAddress:
+        raise SettingsError(f"CC_MAIL_FROM is {text!r}: write an address such as center@town.gov.ua.") from None
+    if not address and environ.get("CC_SMTP_URL", "").strip():
+        raise SettingsError("CC_MAIL_FROM is missing: write the address from which letters come.")
+    return address
+
+
+def _public_url(environ: Mapping[str, str]) -> str:
+    """Where people reach the pages; what stands in letters as the beginning of every link."""
+    text = environ.get("CC_PUBLIC_URL", "").strip()
+    if text and not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w./~-]*)?", text, re.ASCII):
+        raise SettingsError(
+            f"CC_PUBLIC_URL is {text!r}: write where people reach the pages, such as https://center.town.ua."
+        )
+    if not text and environ.get("CC_SMTP_URL", "").strip():
+        raise SettingsError("CC_PUBLIC_URL is missing: write where people reach the pages, for the links in letters.")
+    return text.rstrip("/")
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

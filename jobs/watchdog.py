@@ -99,6 +99,7 @@ def watches(settings: Settings) -> list[Watch]:
         Watch("web", lambda: probe_heartbeat(run, "web", 15.0), every=1.0, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
         Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
+        Watch("rounds", lambda: probe_heartbeat(run, "rounds", 90.0), every=5.0, grace=90.0),
     ]
     if settings.private_redis:
         listed.append(Watch("redis", lambda: probe_redis(settings.redis_socket, 1.0), every=2.0, misses=3))

@@ -2,19 +2,25 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime
 from models.people import Organisation
 from models.reports import Report
 
+_UNACCEPTED = sql("accepted_at IS NULL")
+
 
 class Execution(Base):
     """One organisation's part in a report. The leading one is the report's ``executor``."""
 
     __tablename__ = "executions"
-    __table_args__ = (UniqueConstraint("report_id", "organisation_id"),)
+    __table_args__ = (
+        UniqueConstraint("report_id", "organisation_id"),
+        Index("ix_executions_unaccepted", "organisation_id", sqlite_where=_UNACCEPTED, postgresql_where=_UNACCEPTED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))

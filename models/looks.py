@@ -1,6 +1,6 @@
 """Whether each organisation looks at its reports once a working day (R 4.1, W2)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from sqlalchemy import ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -50,7 +50,11 @@ def who_has_not_looked(session: Session, day: date) -> list[Organisation]:
     at_work = (
         select(Execution.organisation_id)
         .join(Report, Report.id == Execution.report_id)
-        .where(Report.state.in_((ReportState.NEW, ReportState.IN_PROGRESS)), Execution.completed_at.is_(None))
+        .where(
+            Report.state.in_((ReportState.NEW, ReportState.IN_PROGRESS)),
+            Execution.completed_at.is_(None),
+            Execution.assigned_at <= datetime.combine(day, time.max, KYIV),
+        )
     )
     looked = select(DailyLook.organisation_id).where(DailyLook.day == day)
     return list(

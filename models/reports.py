@@ -208,6 +208,12 @@ class Report(Base):
     history: Mapped[list["HistoryRow"]] = relationship(order_by="HistoryRow.id", back_populates="report")
 
     @property
+    def spot(self) -> str:
+        """Where it is without the flat, which is the applicant's: what may be told where no look is recorded."""
+        street = self.street.name if self.street else ""
+        return ", ".join(part for part in (street, self.building, self.landmark) if part)
+
+    @property
     def place(self) -> str:
         """Where it is, in one line: street, building, flat, landmark."""
         street = self.street.name if self.street else ""

@@ -146,6 +146,14 @@ def inform_head(session: Session, report: Report, user: User, at: datetime | Non
     _record(session, report, HistoryEvent.HEAD_INFORMED, user, at, organisation=part.organisation_id)
 
 
+def head_informed_by_letter(session: Session, report: Report, organisation_id: int, at: datetime) -> None:
+    """A letter about the report has gone to the head of the organisation: the system has told them (R 4.2)."""
+    part = execution_of(session, report, organisation_id)
+    if part is not None and part.informed_at is None:
+        part.informed_at = at
+        _record(session, report, HistoryEvent.HEAD_INFORMED, None, at, organisation=organisation_id)
+
+
 def accept(session: Session, report: Report, user: User, at: datetime | None = None) -> None:
     """The operator takes the report to work; the first who does makes it *in progress* (R 4.3)."""
     at, part = at or now(), _part(session, report, user, Act.ACCEPT)
@@ -323,7 +331,7 @@ def _move(session: Session, report: Report, event: ReportEvent, user: User, note
 
 
 def _record(
-    session: Session, report: Report, event: HistoryEvent, user: User, at: datetime, *, organisation: int
+    session: Session, report: Report, event: HistoryEvent, user: User | None, at: datetime, *, organisation: int
 ) -> None:
     """A row of history that moves nothing, and what it does to the deadlines of this executor."""
     follow(session, report, event, load_calendar(session), at, organisation)

@@ -17,7 +17,7 @@ from tests.desk_fixtures import Exchange, Site, fill_desks, user_id
 from tests.helpers import close_database, free_port
 from tests.web_fixtures import filled_web
 
-pytest_plugins = ["tests.postgres_fixtures"]
+pytest_plugins = ["tests.postgres_fixtures", "tests.mail_fixtures"]
 
 
 @pytest.fixture(scope="session")

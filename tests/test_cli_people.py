@@ -52,3 +52,19 @@ def test_what_cannot_be_meant_is_one_sentence(run, words, sentence):
     refused = run(*words)
     assert isinstance(refused.exception, Refused)  # `webui.cli.main` prints its sentence
     assert sentence in str(refused.exception)
+
+
+def test_addresses_of_people_and_organisations(run):
+    user = ("user", "add", "--generate", "--name", "Хтось", "--role", "administrator")
+    assert run(*user, "tsapkova", "--email", " tsapkova@romny.example ").exit_code == 0
+    assert run("user", "email", "tsapkova", "o.tsapkova@romny.example").exit_code == 0
+    assert run("organisation", "email", "світло", "office@light.example").exit_code == 0
+    assert run("organisation", "add", "КП «Тепло»", "--email", "heat@romny.example").exit_code == 0
+    users = json.loads(run("user", "list", "--json").stdout)
+    assert [row["email"] for row in users] == ["o.tsapkova@romny.example"]
+    listed = json.loads(run("organisation", "list", "--json").stdout)
+    assert {row["email"] for row in listed} == {"", "office@light.example", "heat@romny.example"}
+    for words in (("user", "email", "tsapkova", "tsapkova"), ("organisation", "add", "x", "--email", "a@b")):
+        refused = run(*words)
+        assert isinstance(refused.exception, Refused)
+        assert "is no e-mail address" in str(refused.exception)

@@ -87,7 +87,7 @@ def test_what_comes_by_the_web_form_is_counted_live_and_told_once_somebody_has_i
     with site.app.app_context(), transaction() as session:
         claim_draft(session, session.get_one(Report, draft), session.get_one(User, user_id("tsapkova")))
     eventually(lambda: [data for data in mine.of("call") if data == {"missed": 0, "drafts": 1, "online": 0}], "none")
-    eventually(lambda: {"report": draft} in mine.of("report"), "whoever has it open")
+    eventually(lambda: [data for data in mine.of("report") if data["report"] == draft], "whoever has it open")
     assert "671234567" not in json.dumps(mine.got)
 
 

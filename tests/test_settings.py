@@ -26,6 +26,16 @@ from tests.helpers import free_port
         ({"CC_AMI_PORT": "70000"}, "CC_AMI_PORT is '70000': write a port number between 1 and 65535."),
         ({"CC_AMI_PORT": "8000"}, "CC_AMI_PORT and CC_WEB_PORT are both 8000: give each its own port."),
         ({"CC_RTP_START": "10000", "CC_RTP_END": "10001"}, "CC_RTP_END must be at least 19 above CC_RTP_START"),
+        ({"CC_SMTP_URL": "mail.town.ua"}, "CC_SMTP_URL cannot be understood: write smtp://USER:PASSWORD@HOST:PORT"),
+        ({"CC_SMTP_URL": "smtp://geheim@host"}, "CC_SMTP_URL cannot be understood"),
+        ({"CC_SMTP_URL": "smtp://host:99999"}, "CC_SMTP_URL cannot be understood"),
+        ({"CC_SMTP_URL": "smtp://host"}, "CC_MAIL_FROM is missing: write the address from which letters come."),
+        ({"CC_MAIL_FROM": "center"}, "CC_MAIL_FROM is 'center': write an address such as center@town.gov.ua."),
+        (
+            {"CC_SMTP_URL": "smtp://host", "CC_MAIL_FROM": "a@b.ua"},
+            "CC_PUBLIC_URL is missing: write where people reach",
+        ),
+        ({"CC_PUBLIC_URL": "center.town.ua"}, "CC_PUBLIC_URL is 'center.town.ua': write where people reach the pages"),
         ({"CC_VAR": "/tmp/" + "x" * 90}, "is too long a path for sockets: choose a shorter folder."),
     ],
 )
@@ -33,6 +43,19 @@ def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str)
     with pytest.raises(SettingsError) as caught:
         load_settings(environ)
     assert sentence in str(caught.value)
+
+
+def test_the_mail_server_is_read_and_its_password_is_shown_nowhere() -> None:
+    environ = {"CC_MAIL_FROM": "center@romny.example", "CC_PUBLIC_URL": "https://center.romny.example/"}
+    settings = load_settings(environ | {"CC_SMTP_URL": "smtps://center%40romny:ge%3Aheim@mail.romny.example"})
+    mail = settings.mail_server
+    assert (mail.host, mail.port, mail.encrypted, mail.user, mail.password) == (
+        "mail.romny.example", 465, True, "center@romny", "ge:heim",
+    )  # fmt: skip
+    assert "heim" not in f"{settings} {mail}"
+    assert settings.public_url == "https://center.romny.example"
+    assert load_settings(environ | {"CC_SMTP_URL": "smtp://127.0.0.1"}).mail_server.port == 587
+    assert load_settings(environ).mail_server is None
 
 
 def test_defaults_stay_in_the_data_folder(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ TABLE = {
     "auth.logout": EVERYONE,
     "auth.me": EVERYONE,
     "auth.change_password": EVERYONE,
+    "auth.change_email": EVERYONE,
     "auth.set_sound": EVERYONE,
     "health.status": EVERYONE,
     "health.parts": EVERYONE,
@@ -46,6 +47,8 @@ TABLE = {
     "attachments.show_small": REPORT_ROLES,
     "work.act": REPORT_ROLES,  # which acts says `models.work.ACTS`
     "work.day": frozenset({Role.OPERATOR, Role.HEAD}),
+    "letters.letters": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
+    "letters.again": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "work.decisions": frozenset({Role.CONTROL_BODY}),
     **dict.fromkeys(
         (

@@ -11,22 +11,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 
 from jobs.heartbeat import Heart
 from jobs.settings import CHECKOUT, Settings
-from models.base import db, transaction
+from models.base import db, now, transaction
+from models.outbox import letter_refused, take_letter, write_letter
 from models.people import Phone
-from tests.desk_fixtures import PEOPLE, Site
+from tests.desk_fixtures import PEOPLE, Site, user_id
 from tests.helpers import close_database
-from tests.web_fixtures import Browser, logged_in
+from tests.mail_fixtures import with_mail
+from tests.web_fixtures import Browser, filled_web, logged_in
 from webui import probes
 from webui.access import DESK_ROLES
 from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
+BEATING = {"agi": True, "listener": True, "reconcile": True, "rounds": True, "watchdog": True}
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
 
@@ -96,7 +100,7 @@ def whole(web: Flask, settings: Settings) -> Iterator[Flask]:
     """A site where every part works."""
     site = Site(settings)
     site.start_redis()
-    beat(settings, agi=True, listener=True, reconcile=True, watchdog=True)
+    beat(settings, **BEATING)
     tell_phones(settings, admin1="NOT_INUSE", admin2="INUSE", admin3="RINGING")
     web.extensions["site"] = site
     with server(settings.ami_port, greet), server(settings.agi_port, pong):
@@ -111,14 +115,14 @@ def test_all_is_well(whole: Flask) -> None:
     for part in answer["parts"]:
         assert set(part) == {"part", "ok", "since", "detail", "todo"}
         assert part["ok"] is True
-        assert part["todo"] == ""
+        assert (part["todo"] == "") is (part["part"] != "mail")  # it lacks a mail server, which is no fault
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", part["since"])
 
 
 def test_nothing_runs_but_the_web(web: Flask) -> None:
     """Each broken part says what to do; nothing in the answer helps an attacker."""
     parts = asked(web)
-    assert {name for name, part in parts.items() if part["ok"]} == {"database", "disk"}
+    assert {name for name, part in parts.items() if part["ok"]} == {"database", "mail", "disk"}
     assert all(part["todo"] for part in parts.values() if not part["ok"])
     text = json.dumps(parts, ensure_ascii=False)
     for secret in ("/tmp", "127.0.0.1", "sqlite", "Error", "Traceback", "admin1"):
@@ -207,11 +211,12 @@ def told_by(path: str) -> set[str]:
     """The sentences on its own trouble in a part's source, without the causes in brackets."""
     telling: list[ast.AST] = []
     for node in ast.walk(ast.parse((CHECKOUT / path).read_text())):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("note", "_beat", "beat"):
+        name = getattr(node.func, "attr", "") or getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if name in ("note", "_beat", "beat", "MailTrouble"):
             telling.append(node)
-        elif isinstance(node, ast.FunctionDef) and node.name == "trouble":
+        elif isinstance(node, ast.FunctionDef) and node.name in ("trouble", "_run", "_broken"):
             telling += [inner for inner in ast.walk(node) if isinstance(inner, ast.Return)]
-        elif isinstance(node, ast.Assign) and "detail" in ast.unparse(node.targets[0]):
+        elif isinstance(node, ast.Assign) and re.search("detail|trouble", ast.unparse(node.targets[0])):
             telling.append(node)
     found = [text for node in telling for text in texts(node)]
     return {text.replace(" ()", "") for text in found if text.endswith(".") and " " in text}
@@ -227,7 +232,14 @@ def texts(node: ast.AST) -> list[str]:
 
 
 def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
-    parts = ("agi/database.py", "jobs/factwriter.py", "jobs/listener.py", "jobs/reconcile.py")
+    parts = (
+        "agi/database.py",
+        "jobs/factwriter.py",
+        "jobs/listener.py",
+        "jobs/reconcile.py",
+        "jobs/rounds.py",
+        "jobs/mail.py",
+    )
     assert set.union(*map(told_by, parts)) == {known for known in TROUBLES if known.endswith(".")}
 
 
@@ -288,7 +300,7 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "7\u00a0частин потребують уваги." in page
+    assert "8\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:
@@ -309,6 +321,7 @@ def test_red_is_only_what_keeps_calls_from_people(whole: Flask, settings: Settin
         assert alarm not in page, login
         assert ("Чому на моєму екрані" in page) is (role in DESK_ROLES)
     assert "тому дзвінки самі не відкриваються" in logged_in(whole, "dyspetcher").get("/status").text
+    beat(settings, **BEATING)  # logging all of them in takes longer than a beat counts
     whole.extensions["site"].kill("redis")
     asked(whole)
     page = logged_in(whole, "tekhnik").get("/status").text
@@ -327,3 +340,27 @@ def test_an_administrator_without_a_phone_is_warned(whole: Flask) -> None:
         session.scalars(db.select(Phone).where(Phone.name == "admin1")).one().user_id = None
     page = logged_in(whole, "tsapkova").get("/status").text
     assert re.search(r'class="part-bad">.*За вами не закріплено телефону, тому дзвінки до вас не надходять', page)
+
+
+def test_without_a_mail_server_the_page_says_so_and_what_to_do(whole: Flask) -> None:
+    mail = asked(whole)["mail"]
+    assert mail["ok"]
+    assert "поштового сервера не задано" in mail["detail"]
+    assert "CC_SMTP_URL" in mail["todo"]
+
+
+def test_letters_that_wait_or_failed_are_counted(settings: Settings) -> None:
+    """A letter that nobody can send is nothing that calls wait for, and must be seen all the same."""
+    web = filled_web(with_mail(settings, 25))
+    with web.app_context(), transaction() as session:
+        at = now() - timedelta(hours=1)
+        for place in range(3):
+            write_letter(session, f"test-{place}", "Строки", "Строки", at, user_id=user_id("operator"))
+    Heart(settings.run_dir, "mail").beat(False, "The mail server does not answer (TimeoutError).")
+    waiting = asked(web)["mail"]
+    assert (waiting["ok"], waiting["detail"]) == (False, "Поштовий сервер не відповідає. Листів у черзі: 3.")
+    with web.app_context(), transaction() as session:
+        letter = take_letter(session, 1, now())
+        letter_refused(session, letter, "550 no such user")
+    assert asked(web)["mail"]["detail"] == "Листів, яких не вдалося надіслати: 1."
+    close_database(web)

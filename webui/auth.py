@@ -20,6 +20,7 @@ from flask_babel import gettext as _
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select, update
 
+from jobs.addresses import NoAddress, read_address
 from models.base import db, transaction
 from models.people import ORGANISATION_ROLES, Role, User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
@@ -91,7 +92,7 @@ def too_many_tries(_error: Exception) -> ResponseReturnValue:
     """The page that was sent, with what was typed, and what to do."""
     if request.endpoint == "auth.change_password":
         errors = {"old": _("Too many tries: wait five minutes and try again.")}
-        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), 429
+        return _own_page(errors), 429
     sentence = _("Too many tries: wait five minutes, or log in in the browser where you have done it before.")
     return _login_page(sentence, request.form.get("login", "").strip()), 429
 
@@ -116,7 +117,20 @@ def logout() -> ResponseReturnValue:
 @bp.get("/me")
 @allow(*EVERYBODY)
 def me() -> ResponseReturnValue:
-    return render_template("auth/me.html", errors={}, shortest=SHORTEST_PASSWORD)
+    return _own_page({}), 200
+
+
+@bp.post("/me/email")
+@allow(*EVERYBODY)
+def change_email() -> ResponseReturnValue:
+    """Where warnings are written to; empty for nowhere."""
+    typed = request.form.get("email", "")
+    try:
+        _set_own(email=read_address(typed))
+    except NoAddress:
+        return _own_page({"email": _("Write the address like name@town.gov.ua, or leave it empty.")}, typed), 422
+    flash(_("The e-mail address is saved."), "ok")
+    return redirect(url_for("auth.me"))
 
 
 @bp.post("/me/password")
@@ -135,7 +149,7 @@ def change_password() -> ResponseReturnValue:
         errors["again"] = _("The two new passwords differ. Type the second one again.")
     if errors:  # only the wrong old password counts as a wrong one
         status = 401 if "old" in errors else 422
-        return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD), status
+        return _own_page(errors), status
     with turn_to_hash():
         password_hash = hasher.hash(new)
     user_id = current_user.id
@@ -227,6 +241,12 @@ def _password_is_right(user: User | None, password: str) -> bool:
     if not right:
         count_wrong()
     return bool(right)
+
+
+def _own_page(errors: dict[str, str], email: str | None = None) -> str:
+    """The page of what is one's own; ``email`` as it was typed and refused."""
+    shown = current_user.email if email is None else email
+    return render_template("auth/me.html", errors=errors, shortest=SHORTEST_PASSWORD, email=shown)
 
 
 def _login_page(error: str = "", typed: str = "") -> str:

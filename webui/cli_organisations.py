@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webui.cli_tools import Refused, as_json, open_database, print_rows
+from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -30,6 +30,7 @@ def list_organisations(in_json: bool) -> None:
         rows = [
             {
                 "name": organisation.name,
+                "email": organisation.email,
                 "active": organisation.active,
                 "controlled_by": ", ".join(user.login for user in organisation.controlled_by),
             }
@@ -40,7 +41,8 @@ def list_organisations(in_json: bool) -> None:
 
 @organisations.command("add")
 @click.argument("name")
-def add_organisation(name: str) -> None:
+@click.option("--email", default="", help="Where warnings go when nobody there has an address.")
+def add_organisation(name: str, email: str) -> None:
     """Add an organisation."""
     from sqlalchemy import select
 
@@ -49,11 +51,25 @@ def add_organisation(name: str) -> None:
     name = " ".join(name.split())
     if not name or len(name) > 160:
         raise Refused("Write a name of at most 160 characters.")
+    address = email_address(email)
     with open_database(write=True) as session:
         if session.scalar(select(Organisation.id).where(Organisation.name == name)):
             raise Refused(f"There is an organisation {name} already.")
-        session.add(Organisation(name=name))
+        session.add(Organisation(name=name, email=address))
     click.echo(f"{name} is added.")
+
+
+@organisations.command("email")
+@click.argument("name")
+@click.argument("address")
+def set_organisation_email(name: str, address: str) -> None:
+    """Write the warnings of the organisation NAME (or a part of its name) to ADDRESS; "" for nowhere."""
+    address = email_address(address)
+    with open_database(write=True) as session:
+        organisation = find_organisation(session, name)
+        organisation.email = address
+        told = f"{organisation.name}: {address or 'no address'}"
+    click.echo(told)
 
 
 @organisations.command("control")

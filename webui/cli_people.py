@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webui.cli_organisations import find_organisation
-from webui.cli_tools import Refused, as_json, open_database, print_rows
+from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -37,6 +37,7 @@ def list_users(in_json: bool) -> None:
                 "name": user.name,
                 "role": str(user.role),
                 "phone": user.phone.name if user.phone else None,
+                "email": user.email,
                 "active": user.active,
             }
             for user in found
@@ -55,8 +56,9 @@ def list_users(in_json: bool) -> None:
     ),
 )
 @click.option("--organisation", help="An operator's or a head's: its name or a part of it.")
+@click.option("--email", default="", help="Where warnings are written to.")
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
-def add_user(login: str, name: str, role: str, organisation: str | None, generate: bool) -> None:
+def add_user(login: str, name: str, role: str, organisation: str | None, email: str, generate: bool) -> None:
     """Add a user; the password is asked for."""
     from sqlalchemy import select
 
@@ -67,13 +69,19 @@ def add_user(login: str, name: str, role: str, organisation: str | None, generat
         raise Refused("Write a login of at most 64 characters and a name.")
     if (Role(role) in ORGANISATION_ROLES) != (organisation is not None):
         raise Refused("An operator and a head have an --organisation, nobody else.")
+    address = email_address(email)
     password_hash = _new_password_hash(generate)
     with open_database(write=True) as session:
         if session.scalar(select(User.id).where(User.login == login)):
             raise Refused(f"There is a user {login} already: choose another login.")
         own = find_organisation(session, organisation) if organisation else None
         user = User(
-            login=login, name=name.strip()[:128], role=Role(role), password_hash=password_hash, organisation=own
+            login=login,
+            name=name.strip()[:128],
+            role=Role(role),
+            password_hash=password_hash,
+            organisation=own,
+            email=address,
         )
         session.add(user)
     click.echo(f"{login} can log in.")
@@ -90,6 +98,17 @@ def set_password(login: str, generate: bool) -> None:
         found.password_hash = password_hash
         found.session_mark += 1
     click.echo(f"{login} has a new password; all their sessions have ended.")
+
+
+@users.command("email")
+@click.argument("login")
+@click.argument("address")
+def set_user_email(login: str, address: str) -> None:
+    """Write a user's warnings to ADDRESS; "" for nowhere."""
+    address = email_address(address)
+    with open_database(write=True) as session:
+        _find_user(session, login).email = address
+    click.echo(f"{login}: {address or 'no address'}")
 
 
 @users.command("off")

@@ -19,6 +19,16 @@ class Refused(Exception):
     """The command cannot be carried out; the message is one sentence that says what to do."""
 
 
+def email_address(typed: str) -> str:
+    """The e-mail address that was typed, or "". Raises `Refused`."""
+    from jobs.addresses import NoAddress, read_address
+
+    try:
+        return read_address(typed)
+    except NoAddress:
+        raise Refused(f"«{typed}» is no e-mail address: write it like name@town.gov.ua.") from None
+
+
 @contextmanager
 def open_database(write: bool = False) -> "Iterator[Session]":
     """The database session; with ``write`` inside one transaction."""

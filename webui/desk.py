@@ -12,13 +12,14 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 
 from models.attachments import files_of
-from models.base import db
+from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.drafts import find_repeated
 from models.lines import Line
 from models.people import Organisation, Phone
 from models.places import Category, Street
+from models.pressing import count_pressing, unaccepted_emergencies
 from models.reports import Report, ReportState
 from models.search import alphabetical
 from models.shifts import waiting_sheet
@@ -77,11 +78,11 @@ def frame() -> dict[str, object]:
             busy[line_id] = state
     numbers = session.scalars(select(Line).order_by(Line.id)).all()
     drafts = session.scalars(select(Report.id).where(*_my_drafts())).all()
+    counts = {"missed": count_missed(session), "drafts": len(drafts), "online": count_online(session)}
+    counts["pressing"] = count_pressing(session, now())
     return {
         "lines": render_template("desk/lines.html", lines=numbers, busy=busy),
-        "counts": render_template(
-            "desk/counts.html", missed=count_missed(session), drafts=len(drafts), online=count_online(session)
-        ),
+        "counts": render_template("desk/counts.html", **counts),
         "sound": current_user.sound,
         "words": {
             "away": _("No connection; calls ring all the same. The page catches up by itself as soon as it is back."),
@@ -127,7 +128,8 @@ def show(
 
 def render_desk(**parts: object) -> str:
     """The whole page."""
-    return render_template("desk/desk.html", **{"draft": None} | live_parts() | list_parts() | overview_parts() | parts)
+    shown = {"draft": None, "emergencies": unaccepted_emergencies(db.session())}
+    return render_template("desk/desk.html", **shown | live_parts() | list_parts() | overview_parts() | parts)
 
 
 def list_parts() -> dict[str, object]:

@@ -6,10 +6,11 @@ it is now; the state knows live calls only, and one may have been answered elsew
 that event is not kept any more the state comes alone. Only ids and states travel, no number and no name: the page
 fetches what it shows.
 
-    event: state  {"user", "calls": [call, …], "missed", "drafts", "online"}   on connect, and after Redis was away
+    event: state  {"user", "calls": [call, …], "missed", "drafts", "online", "emergencies", "to_warn"}
+                                                                       on connect, and after Redis was away
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
                    "line", "missed", "drafts", "online"}; the counts alone when a draft without a call changed
-    event: report {"report"}
+    event: report {"report", "emergencies", "to_warn"}
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
 One thread a process reads the Redis stream, loads each changed call once, and puts it into a bounded queue per client.
@@ -22,14 +23,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.notify import RESYNC, events_since, newest_event_id, read_events
-from models.base import database_is_away, db
+from models.base import database_is_away, db, now
+from models.pressing import Pressing, count_pressing
 from models.waiting import count_missed, count_online
 from webui.access import DESK_ROLES, EVERYBODY, allow
 from webui.auth import load_user
@@ -57,6 +59,7 @@ class News:
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
     online: int = 0  # reports of the web form that wait
+    pressing: Pressing = Pressing()  # with a report and with the present state
     whole: bool = False  # ``calls`` are all live calls
 
 
@@ -117,7 +120,8 @@ class Hub:
 
     def whole(self, id: str) -> News:
         """The present state, from the database. Needs an application context."""
-        return News(id, load_news(db.session()), **_counts(), whole=True)
+        session = db.session()
+        return News(id, load_news(session), pressing=count_pressing(session, now()), whole=True, **_counts())
 
     def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``, each call and report once. Needs an application context."""
@@ -127,9 +131,11 @@ class Hub:
             latest[kind, row_id] = id
         session = db.session()
         calls = {call.call: call for call in load_news(session, [row for kind, row in latest if kind == "call"])}
-        counts = _counts() if latest else {}
+        counts, pressing = (_counts(), count_pressing(session, now())) if latest else ({}, Pressing())
         return [
-            News(id, report=row) if kind == "report" else News(id, (calls[row],) if kind == "call" else (), **counts)
+            News(id, report=row, pressing=pressing)
+            if kind == "report"
+            else News(id, (calls[row],) if kind == "call" else (), **counts)
             for (kind, row), id in latest.items()
             if kind != "call" or row in calls
         ]
@@ -160,7 +166,7 @@ class Hub:
             if (kind, row_id) == RESYNC:
                 return self.whole(id)
             if kind == "report":
-                return News(id, report=row_id)
+                return News(id, report=row_id, pressing=count_pressing(db.session(), now()))
             calls = load_news(db.session(), [row_id]) if kind == "call" else ()
             return News(id, calls, **_counts())
 
@@ -261,12 +267,13 @@ def _event(news: News, data: str) -> str:
 
 
 def _data(news: News, viewer: Viewer) -> str:
+    pressing = asdict(news.pressing)
     if news.report is not None:
-        return json.dumps({"report": news.report})
+        return json.dumps({"report": news.report} | pressing)
     counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0), "online": news.online}
     calls = [describe(call, viewer) for call in news.calls]
     if news.whole:
-        return json.dumps({"user": viewer.user, "calls": calls, **counts})
+        return json.dumps({"user": viewer.user, "calls": calls, **counts, **pressing})
     return json.dumps((calls[0] if calls else {}) | counts)
 
 

@@ -25,6 +25,8 @@ PART_NAMES = {
     "listener": lazy_gettext("Listening to the exchange"),
     "reconcile": lazy_gettext("Comparing calls with drafts"),
     "phones": lazy_gettext("Desk phones"),
+    "rounds": lazy_gettext("Periodic work"),
+    "mail": lazy_gettext("Letters (e-mail)"),
     "watchdog": lazy_gettext("Watchdog"),
     "disk": lazy_gettext("Disk"),
 }

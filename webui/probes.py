@@ -27,9 +27,23 @@ from jobs.settings import Settings
 from models.base import db
 from models.lines import RingStep
 from models.people import Phone
+from webui.findings import Finding
+from webui.mail_probe import probe_mail
 from webui.troubles import in_words
 
-PARTS = ("database", "redis", "asterisk", "agi", "listener", "reconcile", "phones", "watchdog", "disk")
+PARTS = (
+    "database",
+    "redis",
+    "asterisk",
+    "agi",
+    "listener",
+    "reconcile",
+    "phones",
+    "rounds",
+    "mail",
+    "watchdog",
+    "disk",
+)
 ANSWER_SECONDS = 0.5  # for each single answer
 ALL_SECONDS = 2.0  # for all parts together
 CACHED_SECONDS = 1.0
@@ -38,17 +52,6 @@ PHONES_SECONDS = 60.0  # the listener tells the phones' states every 3 s
 FREE_BYTES = 500 * 1024 * 1024
 log = logging.getLogger(__name__)
 UNREACHABLE = ("UNAVAILABLE", "INVALID", "UNKNOWN")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a probe saw. ``detail`` and ``todo`` are sentences, translated when they are shown."""
-
-    ok: bool
-    detail: object = ""
-    todo: object = ""
-    since: float | None = None  # seconds since the epoch, where the part itself says so
-    stops_calls: bool = False  # calls do not reach a person until it is mended
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,10 @@ def probe_reconcile(settings: Settings) -> Finding:
     return _heard(settings, "reconcile", _("It compares calls with drafts every half a minute."))
 
 
+def probe_rounds(settings: Settings) -> Finding:
+    return _heard(settings, "rounds", _("It warns and sends letters."))
+
+
 def probe_watchdog(settings: Settings) -> Finding:
     return _heard(settings, "watchdog", _("It watches the others."))
 
@@ -213,6 +220,8 @@ class Watch:
             "listener": lambda: probe_listener(settings),
             "reconcile": lambda: probe_reconcile(settings),
             "phones": lambda: probe_phones(settings, app),
+            "rounds": lambda: probe_rounds(settings),
+            "mail": lambda: probe_mail(settings, app),
             "watchdog": lambda: probe_watchdog(settings),
             "disk": lambda: probe_disk(settings),
         }

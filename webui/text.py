@@ -14,6 +14,7 @@ from models.attachments import AttachmentKind
 from models.base import now
 from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
+from models.outbox import LetterState
 from models.people import Role
 from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
 from models.workdays import KYIV
@@ -49,6 +50,12 @@ CALL_BADGES = {
     CallState.TALKING: Badge(lazy_gettext("Talking"), "◐", "work"),
     CallState.ENDED: Badge(lazy_gettext("Ended"), "■", "closed"),
     CallState.MISSED: Badge(lazy_gettext("Missed"), "✕", "late"),
+}
+LETTER_BADGES = {
+    LetterState.QUEUED: Badge(lazy_gettext("Waits"), "◌", "work"),
+    LetterState.SENDING: Badge(lazy_gettext("Is being sent"), "◐", "work"),
+    LetterState.SENT: Badge(lazy_gettext("Sent"), "✓", "done"),
+    LetterState.FAILED: Badge(lazy_gettext("Not sent"), "✕", "late"),
 }
 ROLE_NAMES = {
     Role.ADMINISTRATOR: lazy_gettext("administrator"),
@@ -123,6 +130,8 @@ def add_filters(app: Flask) -> None:
         day=day,
         left=left,
         ago=ago,
+        since=since,
+        length_of=length,
         phone=phone,
         masked=telephone.masked,
         e164=e164,
@@ -182,6 +191,13 @@ def left(due: datetime | None, at: datetime | None = None) -> str:
 def ago(at: datetime, moment: datetime | None = None) -> str:
     """How long ago it was: «5 хв тому»."""
     return _("%(span)s ago", span=length(max((moment or now()) - at, timedelta(0))))
+
+
+def since(begin: datetime, at: datetime | None = None) -> str:
+    """How long it has lasted, as a clock shows it: «07:12», «1:07:12»; the page's script counts on (clocks.js)."""
+    seconds = max(0, int(((at or now()) - begin).total_seconds()))
+    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
+    return f"{hours}{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def length(span: timedelta) -> str:

@@ -39,6 +39,20 @@ TROUBLES = {
     "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on.": _(
         "The exchange writes no more into its file of calls (CEL): see whether the disk is full."
     ),
+    "The database does not answer: warnings and letters wait.": _(
+        "The database does not answer: warnings and letters wait."
+    ),
+    "A periodic job breaks off, see the log of rounds.": _("A periodic job breaks off: see its log (rounds)."),
+    "The mail server does not answer.": _("The mail server does not answer."),
+    "The mail server breaks the connection off.": _("The mail server breaks the connection off."),
+    "The mail server refuses the login in CC_SMTP_URL.": _("The mail server refuses the login in CC_SMTP_URL."),
+    "The mail server's certificate cannot be trusted.": _("The mail server's certificate cannot be trusted."),
+    "The mail server does not encrypt, and so gets no password.": _(
+        "The mail server does not encrypt, and so gets no password."
+    ),
+    "The mail server does not take letters from the address in CC_MAIL_FROM.": _(
+        "The mail server does not take letters from the address in CC_MAIL_FROM."
+    ),
     "nobody asks": _("It does not ask all parts any more."),
 }
 

@@ -23,10 +23,11 @@ from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
 from models.monitoring import daily_monitoring, organisation_day, to_decide
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
+from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import Report
-from models.work import Act, NotYours, WordsMissing, concerns
+from models.work import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.workdays import END_OF_DAY, KYIV
-from webui import reports
+from webui import letters, reports
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks_with_answer
 from webui.acts import FORMS
 from webui.auth import safe_next
@@ -126,6 +127,10 @@ def monitoring() -> str:
         monitoring=_monitoring(session),
         not_looked=who_has_not_looked(session, today) if works_today else [],
         works_today=works_today,
+        emergencies=unaccepted_emergencies(session),
+        to_warn=to_warn(session, now()),
+        may_warn=current_user.role in KEEPERS,
+        letters_seen=current_user.role in letters.READERS,
     )
 
 

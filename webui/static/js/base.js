@@ -1,4 +1,6 @@
 // The frame: one open menu at a time, `?` for the keys, and the keys of lists.
+import "./clocks.js";
+
 const keys = document.getElementById("keys");
 
 function isTyping(target) {

@@ -3,7 +3,7 @@ import { acting } from "./buttons.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
 import { refreshLists, showUnsent } from "./lists.js";
-import { match, next, refreshOverview, tick } from "./live.js";
+import { match, next, refreshEmergencies, refreshOverview } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
 import { sendUnsent } from "./unsent.js";
@@ -53,6 +53,7 @@ pane.whenPaneChanges((news, fields) => {
 
 listen((kind, ...news) => {
   if (kind !== "link") refreshOverview();
+  if (kind === "report" || kind === "state") refreshEmergencies();
   if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
   if (kind === "counts") refreshLists();
   if (kind === "report" && place.querySelector(`[data-report="${news[0].report}"]`)) pane.refreshSide();
@@ -71,8 +72,4 @@ listen((kind, ...news) => {
 pane.mount();
 match();
 showUnsent();
-tick();
-setInterval(() => {
-  tick();
-  openWaiting();
-}, 1000);
+setInterval(openWaiting, 1000);

@@ -9,7 +9,7 @@ const title = document.title;
 const listeners = [];
 export const calls = new Map();
 let frame = { words: {}, sound: false };
-let shown = { missed: null, drafts: null, online: null };
+let shown = { missed: null, drafts: null, online: null, emergencies: null, to_warn: null };
 let port = null;
 let audio = null;
 let mute = false; // a call rings, and the browser plays nothing yet
@@ -45,15 +45,19 @@ function showLines() {
   }
 }
 
-function showCounts({ missed, drafts, online }) {
-  const fresh = { missed, drafts, online };
-  const changed = shown.missed !== null && Object.keys(fresh).some((name) => fresh[name] !== shown[name]);
-  shown = fresh;
+// Each news has some of the counts.
+function showCounts(told) {
+  const before = shown;
+  shown = { ...before };
+  for (const name of Object.keys(shown)) shown[name] = told[name] ?? shown[name];
+  const listed = ["missed", "drafts", "online"]; // on the desk
+  const changed = before.missed !== null && listed.some((name) => shown[name] !== before[name]);
   for (const [name, value] of Object.entries(shown)) {
     const place = document.querySelector(`#counts [data-count="${name}"]`);
     if (!place || value === null) continue;
     place.textContent = value;
-    place.parentElement.hidden = value === 0 && place.parentElement.hasAttribute("data-when-some");
+    const whole = place.closest("[data-only-some]");
+    if (whole) whole.hidden = value === 0;
   }
   if (changed) tellAll("counts");
 }
@@ -69,7 +73,10 @@ function happened(now, lead) {
 
 function receive({ type, state, name, data, lead }) {
   if (type === "link") return showLink(state);
-  if (name === "report") return tellAll("report", data);
+  if (name === "report") {
+    showCounts(data);
+    return tellAll("report", data);
+  }
   if (name === "call") {
     if (data.call) happened(data, lead);
   } else {

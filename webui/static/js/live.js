@@ -1,4 +1,5 @@
-// The bars of my live calls, with their clocks and the key F2; and the overview of all lines.
+// The bars of my live calls, with their clocks and the key F2; the overview of all lines; emergencies on top.
+import { tick } from "./clocks.js";
 import { html } from "./net.js";
 import { openId } from "./pane.js";
 import { parse, refresh, refreshSoon, swap } from "./parts.js";
@@ -69,11 +70,16 @@ export function refreshOverview() {
   });
 }
 
-export function tick() {
-  for (const clock of document.querySelectorAll("[data-since]")) {
-    const seconds = Math.max(0, Math.floor(Date.now() / 1000 - Number(clock.dataset.since)));
-    const two = (value) => String(value).padStart(2, "0");
-    const hours = Math.floor(seconds / 3600);
-    clock.textContent = `${hours ? `${hours}:` : ""}${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  }
+// The emergencies that nobody has accepted. Where somebody types, the form stays under their eyes.
+export function refreshEmergencies() {
+  const place = document.getElementById("emergencies");
+  refreshSoon("emergencies", 300, async () => {
+    const fresh = parse(await html("/desk/emergencies"));
+    const parts = (box) => [...box.querySelectorAll("[data-part]")].map((row) => row.dataset.part).join();
+    if (parts(fresh) === parts(place)) return;
+    const before = place.offsetHeight;
+    place.replaceChildren(fresh);
+    tick();
+    if (document.activeElement?.closest("#pane")) scrollBy(0, place.offsetHeight - before);
+  });
 }

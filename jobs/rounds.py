@@ -1,0 +1,140 @@
+"""``python -m jobs.rounds [--once]``: what is to be done again and again: warnings, letters, and whatever `JOBS` names.
+
+Each job converges: it looks in the database for what is due and not done, so that a break of any length is made up for,
+and it may be broken off, or run by two processes at once, at any moment.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+
+from jobs.app import bare_app
+from jobs.heartbeat import Heart
+from jobs.logs import write_log
+from jobs.mail import send_letters
+from jobs.settings import SettingsError
+from jobs.warn import warn_of_deadlines, warn_of_emergencies
+from models.base import database_is_away, now
+
+LONGEST = 300.0  # seconds: a job that takes longer hangs, and the watchdog ends us
+_STOPPING = 5.0  # seconds that the job under way gets to finish
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to be done every so many seconds. ``run`` returns its trouble in one sentence, "" when all is well.
+
+    ``part`` is the part of the service that is unwell then.
+    """
+
+    name: str
+    every: float
+    run: Callable[[Flask, datetime], str]
+    part: str = "rounds"
+
+
+JOBS = (
+    Job("emergencies", 5.0, warn_of_emergencies),
+    Job("warnings", 60.0, warn_of_deadlines),
+    Job("mail", 10.0, send_letters, part="mail"),
+)
+
+
+class Rounds:
+    """Does each job when it is due, one after the other."""
+
+    def __init__(self, app: Flask, jobs: Sequence[Job] = JOBS) -> None:
+        self._app, self._jobs = app, jobs
+        self._due = dict.fromkeys((job.name for job in jobs), time.monotonic())
+        self._troubles: dict[str, str] = {}
+        self._begun: float | None = None  # when the job under way began
+
+    def run_due(self) -> None:
+        """Do what is due; one job's trouble or fault hinders no other."""
+        for job in self._jobs:
+            if time.monotonic() >= self._due[job.name]:
+                self._begun = time.monotonic()
+                self._troubles[job.name] = self._run(job)
+                self._begun = None
+                self._due[job.name] = time.monotonic() + job.every
+
+    def hangs(self) -> bool:
+        """Whether the job under way takes longer than any should."""
+        begun = self._begun
+        return begun is not None and time.monotonic() - begun > LONGEST
+
+    def trouble(self, part: str) -> str:
+        """The first trouble of this part's jobs."""
+        return next((found for job in self._jobs if job.part == part and (found := self._troubles.get(job.name))), "")
+
+    @property
+    def parts(self) -> list[str]:
+        return list(dict.fromkeys(job.part for job in self._jobs))
+
+    def _run(self, job: Job) -> str:
+        try:
+            detail = job.run(self._app, now())
+        except Exception as error:
+            if database_is_away(error):
+                detail = "The database does not answer: warnings and letters wait."
+            else:
+                log.exception("the job %s broke off", job.name)
+                return f"A periodic job breaks off, see the log of rounds ({job.name})."
+        if detail:
+            log.warning("%s: %s", job.name, detail)
+        return detail
+
+
+def run(rounds: Rounds, hearts: dict[str, Heart], stop: threading.Event) -> bool:
+    """Go on until ``stop`` is set, and say every second that we live; whether that was the reason to end."""
+
+    def work() -> None:
+        while not stop.is_set():
+            rounds.run_due()
+            stop.wait(1.0)
+
+    worker = threading.Thread(target=work, name="rounds", daemon=True)
+    worker.start()
+    while worker.is_alive() and not stop.wait(1.0):
+        if not rounds.hangs():
+            for part, heart in hearts.items():
+                heart.beat(not rounds.trouble(part), rounds.trouble(part))
+    worker.join(_STOPPING)
+    return stop.is_set()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m jobs.rounds", description=__doc__.splitlines()[0])
+    parser.add_argument("--once", action="store_true", help="do each job once, then leave")
+    wanted = parser.parse_args()
+    write_log()
+    try:
+        app = bare_app(lock_seconds=5.0)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    rounds = Rounds(app)
+    if wanted.once:
+        rounds.run_due()
+        troubles = [trouble for part in rounds.parts if (trouble := rounds.trouble(part))]
+        print("\n".join(troubles) or "Done.", file=sys.stderr if troubles else sys.stdout)
+        return 1 if troubles else 0
+    run_dir = app.config["SETTINGS"].run_dir
+    stop = threading.Event()
+    for signalled in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signalled, lambda *_: stop.set())
+    return 0 if run(rounds, {part: Heart(run_dir, part) for part in rounds.parts}, stop) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

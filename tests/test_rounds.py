@@ -1,0 +1,82 @@
+"""The periodic jobs: each when it is due, none hindered by another, and a heartbeat that tells their trouble."""
+
+import os
+import subprocess
+import sys
+import threading
+
+from sqlalchemy.exc import OperationalError
+
+from jobs.heartbeat import Heart, read_beat
+from jobs.rounds import JOBS, LONGEST, Job, Rounds, run
+from jobs.supervise import parts
+from jobs.watchdog import watches
+from tests.helpers import eventually
+
+
+def job(name, do, every=0.0, part="rounds"):
+    return Job(name, every, lambda _app, _at: do() or "", part)
+
+
+def broken():
+    raise ValueError("a fault of ours")
+
+
+def away():
+    raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+
+def test_a_job_that_breaks_hinders_no_other_and_is_told(app):
+    done = []
+    rounds = Rounds(app, [job("broken", broken), job("mail", away, part="mail"), job("good", lambda: done.append(1))])
+    for _ in range(2):
+        rounds.run_due()
+    assert len(done) == 2
+    assert rounds.trouble("rounds") == "A periodic job breaks off, see the log of rounds (broken)."
+    assert rounds.trouble("mail") == "The database does not answer: warnings and letters wait."
+
+
+def test_a_job_waits_for_its_turn(app):
+    done = []
+    rounds = Rounds(
+        app, [job("often", lambda: done.append("often")), job("seldom", lambda: done.append("seldom"), 3600)]
+    )
+    for _ in range(3):
+        rounds.run_due()
+    assert (done.count("often"), done.count("seldom")) == (3, 1)
+
+
+def test_the_hearts_beat_while_a_job_works_and_stop_when_it_hangs(app, settings, monkeypatch):
+    release = threading.Event()
+    rounds, stop = Rounds(app, [job("slow", lambda: release.wait(60) and "")]), threading.Event()
+    hearts = {part: Heart(settings.run_dir, part) for part in rounds.parts}
+    thread = threading.Thread(target=run, args=(rounds, hearts, stop), daemon=True)
+    thread.start()
+    eventually(lambda: read_beat(settings.run_dir, "rounds"), "a beat while it works")
+    assert not rounds.hangs()
+    monkeypatch.setattr("jobs.rounds.LONGEST", 0.0)
+    assert rounds.hangs()
+    stop.set()
+    release.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_the_jobs_have_names_of_their_own_and_the_part_is_started_and_watched(settings):
+    assert len({one.name for one in JOBS}) == len(JOBS)
+    assert "rounds" in {watch.part for watch in watches(settings)}
+    assert "rounds" in {part.name for part in parts(settings, _NoAsterisk())}
+    assert LONGEST > 120  # as long as one round of letters may take
+
+
+class _NoAsterisk:
+    def command(self, _settings, *_words):
+        return ["asterisk"]
+
+
+def test_one_round_by_hand(settings):
+    environ = os.environ | {"CC_VAR": str(settings.var)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobs.rounds", "--once"], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, "Done.\n"), ended.stderr
