@@ -39,8 +39,8 @@ def make_findable(session: Session, report: "Report") -> None:
 
 
 def search_text(report: "Report") -> str:
-    """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor,
-    and its telephones (`telephone_word`).
+    """All that a report is found by (W11): number, text, place, a street's former and other names too, applicant,
+    executor, and its telephones (`telephone_word`).
 
     Plain words, one space between; only words, because the two databases cut punctuation in different ways
     («вул.Київська» is a host name to one).
@@ -50,6 +50,7 @@ def search_text(report: "Report") -> str:
         report.text,
         report.street.name if report.street else "",
         report.street.former_names if report.street else "",
+        report.street.other_names if report.street else "",
         report.building,
         report.landmark,
         report.applicant_name,
