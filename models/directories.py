@@ -4,13 +4,14 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.people import Organisation, Role, User
 from models.places import Category, Street, split_names, street_key
 from models.reference import Entry, Fault, FaultKind, Refused, Subject, check_name, tidy, write_entry
-from models.search import plain
+from models.reports import Report
+from models.search import plain, words_of
 
 LONGEST_NAME = {Category: 128, Organisation: 160, Street: 128}  # characters
 LONGEST_NAMES = 256  # characters of all former, or of all other names of a street
@@ -37,7 +38,25 @@ def save_street(
     faults = _name_faults(name, Street, [one.name for one in others if street_key(one.name) == street_key(name)])
     faults |= long_names(values)
     values = {"name": name, **values, "active": active}
-    return _written(session, Subject.STREET, street or Street(), faults, values, by, at)
+    known = street_words(street) if street else set()
+    saved = _written(session, Subject.STREET, street or Street(), faults, values, by, at)
+    keep_findable(session, saved, known)
+    return saved
+
+
+def street_words(street: Street) -> set[str]:
+    """The words by which reports of this street are found."""
+    return set(words_of(street.name, street.former_names, street.other_names))
+
+
+def keep_findable(session: Session, street: Street, known: set[str]) -> None:
+    """Let the street's reports be found by its new names, too; ``known`` are the `street_words` of before (W11)."""
+    if new := sorted(street_words(street) - known):
+        of_street = update(Report).where(Report.street_id == street.id)
+        session.execute(
+            of_street.values(search_text=Report.search_text + " " + " ".join(new)),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def joined(names: str) -> str:

@@ -15,7 +15,16 @@ from sqlalchemy import JSON, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, UTCDateTime
-from models.directories import LONGEST_NAME, email_fault, joined, long_names, name_key, responsible_for
+from models.directories import (
+    LONGEST_NAME,
+    email_fault,
+    joined,
+    keep_findable,
+    long_names,
+    name_key,
+    responsible_for,
+    street_words,
+)
 from models.people import Organisation, User
 from models.places import Street, bare_key, street_key
 from models.reference import Fault, FaultKind, Subject, as_text, check_name, note_added, tidy, write_entry
@@ -99,7 +108,10 @@ def apply_upload(session: Session, upload: Upload, by: User, at: datetime) -> di
         note_added(session, upload.subject, row, values, by, at)
     for line in lines:
         if line.verdict == Verdict.CHANGED:
+            known = street_words(line.row) if isinstance(line.row, Street) else None
             write_entry(session, upload.subject, line.row, line.values, by, at)
+            if known is not None:
+                keep_findable(session, line.row, known)
     session.delete(upload)
     session.flush()
     return {verdict: sum(line.verdict == verdict for line in lines) for verdict in Verdict}

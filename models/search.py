@@ -58,7 +58,12 @@ def search_text(report: "Report") -> str:
         telephone_word(report.contact_number or ""),
         *map(telephone_word, re.findall(r"[\d\s()+.\-]+", report.other_phone or "")),
     )
-    return " ".join(_WORD.findall(plain(" ".join(part for part in parts if part))))
+    return " ".join(words_of(*(part for part in parts if part)))
+
+
+def words_of(*texts: str) -> list[str]:
+    """The plain words of these texts, as the full-text index keeps them."""
+    return _WORD.findall(plain(" ".join(texts)))
 
 
 def search_words(typed: str) -> list[str]:

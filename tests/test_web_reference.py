@@ -7,6 +7,7 @@ from models.base import db
 from models.people import Organisation, User
 from models.places import Category, Street, meant_streets
 from models.reference import ReferenceChange, Subject
+from models.reports import Report
 from tests.reference_fixtures import PAGE, changes, entry, errors_of, send
 from tests.web_fixtures import logged_in, register, stored_user
 
@@ -117,6 +118,24 @@ def test_a_street_is_found_and_meant_by_its_other_name(web):
     assert "Вулиці з такою назвою немає" in browser.get("/reference/streets?q=ніде").text
     twice = send(browser, "/reference/streets/new", form | {"name": "вулиця Тараса Шевченка"})
     assert (twice.status_code, list(errors_of(twice))) == (422, ["name"])
+
+
+def test_a_renamed_street_finds_its_old_reports_by_either_name(web):
+    """W11: the journal finds them as the street is called now, too."""
+    report = register(web, "Не горить ліхтар", street="Сумська")
+    number, street = entry(web, Report, id=report).number, entry(web, Street, name="Сумська")
+    browser = logged_in(web, "tsapkova")
+    form = STREET | {"name": "Захисників України", "former_names": "Сумська, Жовтнева", "other_names": "Захисна"}
+    assert send(browser, f"/reference/streets/{street.id}", form).status_code == 302
+    for typed, found in (
+        ("захисників", True),
+        ("Захисна", True),
+        ("сумська", True),
+        ("жовтнева", True),
+        ("ніде", False),
+    ):
+        searched = browser.post("/journal", {"text": typed}, page="/me")
+        assert (number in browser.get(searched.location).text) is found, typed
 
 
 def test_many_streets_are_a_page_and_a_search(web):
