@@ -164,7 +164,7 @@ def _guard(session: Session, user: User, by: User | None, role: Role | None, act
 
 def _faults(name: str, role: Role | None, organisation: Organisation | None, email: str) -> dict[str, Fault]:
     found = {
-        "name": check_name(name, LONGEST_NAME),
+        "name": check_name(name, LONGEST_NAME, FaultKind.NO_NAME),
         "role": None if role else Fault(FaultKind.CHOOSE),
         "email": email_fault(email),
     }

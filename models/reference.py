@@ -51,6 +51,7 @@ SEEN_BY: dict[Subject, frozenset[Role]] = {
 
 class FaultKind(StrEnum):
     MISSING = "missing"  # about: how many characters fit
+    NO_NAME = "no_name"  # of a person; about: how many characters fit
     TOO_LONG = "too_long"  # about: how many characters fit
     TAKEN = "taken"  # about: the entry that is called so
     CHOOSE = "choose"
@@ -116,9 +117,10 @@ def tidy(text: str) -> str:
     return " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
 
 
-def check_name(name: str, longest: int) -> Fault | None:
+def check_name(name: str, longest: int, missing: FaultKind = FaultKind.MISSING) -> Fault | None:
+    """What is wrong with a name of at most ``longest`` characters."""
     if not name:
-        return Fault(FaultKind.MISSING, str(longest))
+        return Fault(missing, str(longest))
     return Fault(FaultKind.TOO_LONG, str(longest)) if len(name) > longest else None
 
 

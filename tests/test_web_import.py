@@ -58,7 +58,7 @@ def test_what_each_line_would_do_is_shown_and_nothing_is_written(web):
     wrong = section(page, "wrong")
     for place, sentence in (
         (5, "Те саме є в рядку 4"),
-        (6, "Немає назви"),
+        (6, "Напишіть назву"),
         (7, "«так» або «ні»"),
         (9, "Уже є «Київська»"),
     ):

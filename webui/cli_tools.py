@@ -42,6 +42,7 @@ def refusing() -> Iterator[None]:
 
     sentences = {
         FaultKind.MISSING: "Write a {field} of at most {about} characters.",
+        FaultKind.NO_NAME: "Write a {field} of at most {about} characters.",
         FaultKind.TOO_LONG: "Write a {field} of at most {about} characters.",
         FaultKind.TAKEN: "There is {about} already: choose another {field}.",
         FaultKind.LOGIN: "Write a login of at most {about} small Latin letters, digits, points and hyphens.",

@@ -12,7 +12,7 @@ from jobs.sheets import Trouble, Unreadable, read_sheet, write_template
 from models.base import db, now, transaction
 from models.imports import MOST_ROWS, Verdict, apply_upload, find_upload, keep_upload, plan
 from models.people import User
-from models.reference import KEPT_BY, Fault, FaultKind, Subject
+from models.reference import KEPT_BY, Subject
 from webui.access import allow
 from webui.reference_forms import reference_page
 from webui.reference_words import FIELD_WORDS, fault_sentence
@@ -111,7 +111,7 @@ def look(kind: str, token: str) -> ResponseReturnValue:
         badges=VERDICT_BADGES,
         most=MOST_SHOWN,
         field_words=FIELD_WORDS,
-        sentence=_sentence,
+        fault_sentence=fault_sentence,
         good=len(by_verdict[Verdict.NEW]) + len(by_verdict[Verdict.CHANGED]),
     )
 
@@ -148,11 +148,6 @@ def _fields(kind: Kind, titles: list[str]) -> list[str]:
     """The field of each column, "" for one that is not known."""
     by_title = {title.lower(): field for field, title in kind.columns.items()}
     return [by_title.get(" ".join(title.lower().split()), "") for title in titles]
-
-
-def _sentence(fault: Fault) -> str:
-    """What is wrong with a line: as with a form's field, but here is no field to fill in."""
-    return _("The name is missing.") if fault.kind == FaultKind.MISSING else fault_sentence(fault)
 
 
 def _trouble(trouble: Trouble) -> str:

@@ -11,6 +11,7 @@ from models.accounts import add_user, change_user, give_password, lock_user, mak
 from models.base import db, now, transaction
 from models.people import Organisation, Phone, Role, User
 from models.reference import KEPT_BY, SEEN_BY, ChangedMeanwhile, Refused, Subject
+from models.search import alphabetical
 from webui.access import allow
 from webui.auth import hasher
 from webui.reference_forms import (
@@ -85,8 +86,9 @@ USERS = Directory(
 @allow(*SEEN_BY[Subject.USER])
 def users() -> str:
     query = select(User).options(joinedload(User.organisation), joinedload(User.phone))
-    found = db.session.scalars(query.order_by(User.active.desc(), User.name)).all()
-    return reference_page("reference/users.html", users=found)
+    found = db.session.scalars(query).all()
+    ordered = sorted(found, key=lambda one: (not one.active, alphabetical(one.name)))
+    return reference_page("reference/users.html", users=ordered)
 
 
 @bp.get("/reference/users/new", defaults={"user_id": None})

@@ -45,7 +45,9 @@ def fault_sentence(fault: Fault) -> str:
     about = fault.about
     match fault.kind:
         case FaultKind.MISSING:
-            return _("Fill this in.")
+            return _("Write what it is called.")
+        case FaultKind.NO_NAME:
+            return _("Write the person's name.")
         case FaultKind.TOO_LONG:
             return _("This is too long: at most %(num)d characters fit here.", num=int(about))
         case FaultKind.TAKEN:
