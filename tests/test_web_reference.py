@@ -1,5 +1,7 @@
 """The pages of the directories: types of reports, organisations, streets, and who changed what (A2)."""
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -143,7 +145,7 @@ def test_many_streets_are_a_page_and_a_search(web):
         db.session.add_all(Street(name=f"вулиця {place:04d}") for place in range(900))
         db.session.commit()
     page = logged_in(web, "tsapkova").get("/reference/streets")
-    assert page.text.count('href="/reference/streets/') == 201  # one of them adds a street
+    assert len(re.findall(r'href="/reference/streets/\d', page.text)) == 200
     assert "Ще 704" in page.text.replace("\u00a0", " ")
     assert len(page.data) < 150_000
 
