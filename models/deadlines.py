@@ -114,6 +114,7 @@ class Deadline(Base):
 class StepKind(StrEnum):
     PAUSED = "paused"
     MOVED = "moved"  # another due moment: after a pause, or decided
+    RECOUNTED = "recounted"  # the working calendar changed
     WARNED = "warned"
 
 
@@ -188,6 +189,16 @@ def move_due(
     if kind == DeadlineKind.WORK:
         report.due_at = due
     session.flush()
+
+
+def recount_due(
+    session: Session, deadline: Deadline, due: datetime, user: User | None, note: str, at: datetime
+) -> None:
+    """Give an open deadline another due moment because the working calendar changed (W14)."""
+    _note(session, deadline, StepKind.RECOUNTED, user, at, note)
+    deadline.due_at = due
+    if deadline.kind == DeadlineKind.WORK:
+        deadline.report.due_at = due
 
 
 def note_warning(session: Session, deadline: Deadline, user: User | None, note: str, at: datetime) -> None:

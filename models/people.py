@@ -40,6 +40,7 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     email: Mapped[str] = mapped_column(String(160), default="", server_default="")
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))  # an operator's or a head's
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")  # raised by every change of the account
 
     phone: Mapped["Phone | None"] = relationship(back_populates="user")
     organisation: Mapped["Organisation | None"] = relationship()
@@ -80,6 +81,7 @@ class Organisation(Base):
     name: Mapped[str] = mapped_column(String(160), unique=True)
     active: Mapped[bool] = mapped_column(default=True)
     email: Mapped[str] = mapped_column(String(160), default="", server_default="")
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
 
     controlled_by: Mapped[list[User]] = relationship(secondary=lambda: CONTROL, back_populates="controls")
 

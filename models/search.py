@@ -39,8 +39,8 @@ def make_findable(session: Session, report: "Report") -> None:
 
 
 def search_text(report: "Report") -> str:
-    """All that a report is found by (W11): number, text, place, a street's former names too, applicant, executor,
-    and its telephones (`telephone_word`).
+    """All that a report is found by (W11): number, text, place, a street's former and other names too, applicant,
+    executor, and its telephones (`telephone_word`).
 
     Plain words, one space between; only words, because the two databases cut punctuation in different ways
     («вул.Київська» is a host name to one).
@@ -50,6 +50,7 @@ def search_text(report: "Report") -> str:
         report.text,
         report.street.name if report.street else "",
         report.street.former_names if report.street else "",
+        report.street.other_names if report.street else "",
         report.building,
         report.landmark,
         report.applicant_name,
@@ -57,7 +58,12 @@ def search_text(report: "Report") -> str:
         telephone_word(report.contact_number or ""),
         *map(telephone_word, re.findall(r"[\d\s()+.\-]+", report.other_phone or "")),
     )
-    return " ".join(_WORD.findall(plain(" ".join(part for part in parts if part))))
+    return " ".join(words_of(*(part for part in parts if part)))
+
+
+def words_of(*texts: str) -> list[str]:
+    """The plain words of these texts, as the full-text index keeps them."""
+    return _WORD.findall(plain(" ".join(texts)))
 
 
 def search_words(typed: str) -> list[str]:

@@ -17,6 +17,8 @@ from webui.access import DESK_ROLES, EVERYBODY, REPORT_ROLES, declared_roles
 
 PUBLIC = frozenset({"public"})
 EVERYONE = frozenset(EVERYBODY)
+KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
+TECHNICAL = frozenset({Role.TECHNICAL_ADMINISTRATOR})
 TABLE = {
     "static": PUBLIC,
     "auth.login": PUBLIC,
@@ -62,6 +64,16 @@ TABLE = {
         ),
         frozenset({Role.SUPERVISOR}),
     ),
+    **dict.fromkeys(
+        ("reference.index", "reference.changes", "reference.categories", "reference.organisations"), KEEPERS | TECHNICAL
+    ),
+    **dict.fromkeys(("reference.streets", "reference_calendar.calendar"), KEEPERS | TECHNICAL),
+    **dict.fromkeys(("reference.category", "reference.organisation", "reference.street"), KEEPERS),
+    **dict.fromkeys(("reference.keep_category", "reference.keep_organisation", "reference.keep_street"), KEEPERS),
+    **dict.fromkeys(("reference_calendar.look", "reference_calendar.change"), KEEPERS),
+    **{f"reference_import.{view}": KEEPERS for view in ("form", "template", "upload", "look", "apply")},
+    "reference_people.users": TECHNICAL | {Role.SUPERVISOR},
+    **{f"reference_people.{view}": TECHNICAL for view in ("user", "add", "change", "new_password")},
 }  # every other view: the desk's roles
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows
+from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows, refusing
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -44,19 +44,14 @@ def list_organisations(in_json: bool) -> None:
 @click.option("--email", default="", help="Where warnings go when nobody there has an address.")
 def add_organisation(name: str, email: str) -> None:
     """Add an organisation."""
-    from sqlalchemy import select
+    from models.base import now
+    from models.directories import save_organisation
 
-    from models.people import Organisation
-
-    name = " ".join(name.split())
-    if not name or len(name) > 160:
-        raise Refused("Write a name of at most 160 characters.")
     address = email_address(email)
-    with open_database(write=True) as session:
-        if session.scalar(select(Organisation.id).where(Organisation.name == name)):
-            raise Refused(f"There is an organisation {name} already.")
-        session.add(Organisation(name=name, email=address))
-    click.echo(f"{name} is added.")
+    with refusing(), open_database(write=True) as session:
+        added = save_organisation(session, None, None, now(), name=name, email=address, active=True, controlled_by=[])
+        told = f"{added.name} is added."
+    click.echo(told)
 
 
 @organisations.command("email")
@@ -80,16 +75,28 @@ def set_control(name: str, login: str, end: bool) -> None:
     """Let the member of the control body LOGIN control the organisation NAME (or a part of its name)."""
     from sqlalchemy import select
 
+    from models.base import now
+    from models.directories import save_organisation
     from models.people import Role, User
 
-    with open_database(write=True) as session:
+    with refusing(), open_database(write=True) as session:
         organisation = find_organisation(session, name)
         user = session.scalar(select(User).where(User.login == login.strip().lower()))
         if user is None or user.role != Role.CONTROL_BODY:
             raise Refused(f"There is no member of the control body with the login {login}.")
-        controls = set(user.controls) - {organisation} if end else {*user.controls, organisation}
-        user.controls = sorted(controls, key=lambda one: one.name)
-        told = f"{user.login} controls: {', '.join(one.name for one in user.controls) or 'none'}"
+        members = set(organisation.controlled_by)
+        save_organisation(
+            session,
+            organisation,
+            None,
+            now(),
+            name=organisation.name,
+            email=organisation.email,
+            active=organisation.active,
+            controlled_by=members - {user} if end else members | {user},
+        )
+        session.refresh(user)
+        told = f"{user.login} controls: {', '.join(sorted(one.name for one in user.controls)) or 'none'}"
     click.echo(told)
 
 

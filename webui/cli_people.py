@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webui.cli_organisations import find_organisation
-from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows
+from webui.cli_tools import Refused, as_json, email_address, open_database, print_rows, refusing
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -60,31 +60,26 @@ def list_users(in_json: bool) -> None:
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
 def add_user(login: str, name: str, role: str, organisation: str | None, email: str, generate: bool) -> None:
     """Add a user; the password is asked for."""
-    from sqlalchemy import select
+    from models.accounts import add_user as add
+    from models.base import now
+    from models.people import Role
 
-    from models.people import ORGANISATION_ROLES, Role, User
-
-    login = login.strip().lower()
-    if not login or len(login) > 64 or not name.strip():
-        raise Refused("Write a login of at most 64 characters and a name.")
-    if (Role(role) in ORGANISATION_ROLES) != (organisation is not None):
-        raise Refused("An operator and a head have an --organisation, nobody else.")
     address = email_address(email)
     password_hash = _new_password_hash(generate)
-    with open_database(write=True) as session:
-        if session.scalar(select(User.id).where(User.login == login)):
-            raise Refused(f"There is a user {login} already: choose another login.")
+    with refusing(), open_database(write=True) as session:
         own = find_organisation(session, organisation) if organisation else None
-        user = User(
+        add(
+            session,
+            None,
+            now(),
             login=login,
-            name=name.strip()[:128],
+            name=name,
             role=Role(role),
             password_hash=password_hash,
             organisation=own,
             email=address,
         )
-        session.add(user)
-    click.echo(f"{login} can log in.")
+    click.echo(f"{login.strip().lower()} can log in.")
 
 
 @users.command("password")
@@ -92,11 +87,12 @@ def add_user(login: str, name: str, role: str, organisation: str | None, email: 
 @click.option("--generate", is_flag=True, help="Make a password and print it once.")
 def set_password(login: str, generate: bool) -> None:
     """Give a user a new password and end their sessions."""
+    from models.accounts import give_password
+    from models.base import now
+
     password_hash = _new_password_hash(generate)
     with open_database(write=True) as session:
-        found = _find_user(session, login)
-        found.password_hash = password_hash
-        found.session_mark += 1
+        give_password(session, _find_user(session, login), None, now(), password_hash)
     click.echo(f"{login} has a new password; all their sessions have ended.")
 
 
@@ -115,10 +111,7 @@ def set_user_email(login: str, address: str) -> None:
 @click.argument("login")
 def switch_off(login: str) -> None:
     """Switch a user off: they are logged out and cannot log in."""
-    with open_database(write=True) as session:
-        found = _find_user(session, login)
-        found.active = False
-        found.session_mark += 1
+    _switch(login, False)
     click.echo(f"{login} is switched off.")
 
 
@@ -126,9 +119,17 @@ def switch_off(login: str) -> None:
 @click.argument("login")
 def switch_on(login: str) -> None:
     """Let a user log in again."""
-    with open_database(write=True) as session:
-        _find_user(session, login).active = True
+    _switch(login, True)
     click.echo(f"{login} is switched on.")
+
+
+def _switch(login: str, active: bool) -> None:
+    from models.accounts import lock_user, switch_user
+    from models.base import now
+
+    with refusing(), open_database(write=True) as session:
+        found = lock_user(session, _find_user(session, login).id)
+        switch_user(session, found, None, now(), active)
 
 
 def _find_user(session: "Session", login: str) -> "User":
@@ -144,10 +145,11 @@ def _find_user(session: "Session", login: str) -> "User":
 
 def _new_password_hash(generate: bool) -> str:
     """The hash of a password that is made here, or typed twice."""
+    from models.accounts import make_password
     from webui.auth import SHORTEST_PASSWORD, hasher
 
     if generate:
-        password = secrets.token_urlsafe(12)
+        password = make_password()
         click.echo(f"Password: {password}")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")

@@ -44,6 +44,29 @@ def open_database(write: bool = False) -> "Iterator[Session]":
         db.session.remove()
 
 
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Say what is wrong with an entry in one sentence."""
+    from models.reference import FaultKind
+    from models.reference import Refused as RefusedEntry
+
+    sentences = {
+        FaultKind.MISSING: "Write a {field} of at most {about} characters.",
+        FaultKind.NO_NAME: "Write a {field} of at most {about} characters.",
+        FaultKind.TOO_LONG: "Write a {field} of at most {about} characters.",
+        FaultKind.TAKEN: "There is {about} already: choose another {field}.",
+        FaultKind.LOGIN: "Write a login of at most {about} small Latin letters, digits, points and hyphens.",
+        FaultKind.NEEDS_ORGANISATION: "An operator and a head have an --organisation, nobody else.",
+        FaultKind.HAS_NO_ORGANISATION: "An operator and a head have an --organisation, nobody else.",
+        FaultKind.LAST_TECHNICAL: "This is the last technical administrator: add another one first.",
+    }
+    try:
+        yield
+    except RefusedEntry as refused:
+        field, fault = next(iter(refused.faults.items()))
+        raise Refused(sentences[fault.kind].format(field=field, about=fault.about)) from None
+
+
 def print_rows(rows: Sequence[dict[str, Any]], in_json: bool) -> None:
     """A list, as JSON or as columns."""
     if in_json:

@@ -51,11 +51,15 @@ bp = Blueprint("events", __name__)
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell all clients: a changed call, a changed report, the counts alone, or the present state."""
+    """One thing to tell all clients: a changed call, a changed report, the counts alone, or the present state.
+
+    A changed ``user`` is told to nobody: their own streams look whether they may go on.
+    """
 
     id: str
     calls: tuple[CallNews, ...] = ()
     report: int | None = None
+    user: int | None = None
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
     online: int = 0  # reports of the web form that wait
@@ -137,7 +141,7 @@ class Hub:
             if kind == "report"
             else News(id, (calls[row],) if kind == "call" else (), **counts)
             for (kind, row), id in latest.items()
-            if kind != "call" or row in calls
+            if kind != "user" and (kind != "call" or row in calls)
         ]
 
     def _read(self, start: str) -> None:
@@ -167,6 +171,8 @@ class Hub:
                 return self.whole(id)
             if kind == "report":
                 return News(id, report=row_id, pressing=count_pressing(db.session(), now()))
+            if kind == "user":
+                return News(id, user=row_id)
             calls = load_news(db.session(), [row_id]) if kind == "call" else ()
             return News(id, calls, **_counts())
 
@@ -254,7 +260,10 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
                 news = client.get(timeout=max(0.0, spoke + BEAT_SECONDS - time.monotonic()))
             except queue.Empty:
                 news = None
-            if time.monotonic() - checked >= BEAT_SECONDS:  # however much there is to tell
+            changed = news is not None and news.user == viewer.user
+            if news is not None and news.user is not None:
+                news = None
+            if changed or time.monotonic() - checked >= BEAT_SECONDS:  # however much there is to tell
                 with app.app_context():
                     viewer, checked = _viewer(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself

@@ -83,11 +83,13 @@ def street_note(session: Session, typed: str) -> dict[str, str]:
     """What a typed street is: its ``name`` now, or "" where it is none or more than one, and a sentence about it."""
     meant = meant_streets(session, typed)
     if len(meant) == 1:
-        street, former = meant[0]
-        return {
-            "name": street.name,
-            "note": _("✓ %(street)s, formerly %(name)s", street=street.name, name=former) if former else "",
-        }
+        street, called = meant[0]
+        note = ""
+        if called in street.formerly:
+            note = _("✓ %(street)s, formerly %(name)s", street=street.name, name=called)
+        elif called:
+            note = _("✓ %(street)s, also called %(name)s", street=street.name, name=called)
+        return {"name": street.name, "note": note}
     if meant:
         names = ", ".join(street.name for street, _former in meant)
         return {"name": "", "note": _("There are several: %(names)s. Choose one from the list.", names=names)}

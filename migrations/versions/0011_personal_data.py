@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 KEPT = ("access_log", "report_history")
 REFUSAL = "rows of {table} are only ever added"
