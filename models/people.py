@@ -127,7 +127,8 @@ class AccessLog(Base):
     """One look at personal data: who, at what, when and why (A3). Rows are only ever added.
 
     ``subject_id`` is the row's; of a "journal" page or another "list" its newest report's; of a "search" for a
-    telephone, how many of its digits were given.
+    telephone, how many of its digits were given; of an "export", or of "export_names" with names and telephones, how
+    many reports the file holds.
     """
 
     __tablename__ = "access_log"
@@ -135,7 +136,7 @@ class AccessLog(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    # "call", "report", "person", "attachment", "journal", "list", "search"
+    # "call", "report", "person", "attachment", "journal", "list", "search", "export", "export_names"
     subject: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))

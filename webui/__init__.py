@@ -19,12 +19,14 @@ from webui import (
     events,
     health,
     journal,
+    journal_export,
     live,
     login_limits,
     overview,
     public,
     public_limits,
     reports,
+    saved_filters,
     static_files,
     text,
     uploads,
@@ -105,7 +107,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         get_locale=get_locale,
         hidden_fields=text.hidden_fields,
     )
-    for part in (auth, desk, live, overview, events, drafts, journal, reports, work, attachments, public, health):
+    for part in (auth, desk, live, overview, events, drafts, journal, saved_filters, journal_export, reports, work):
+        app.register_blueprint(part.bp)
+    for part in (attachments, public, health):
         app.register_blueprint(part.bp)
     login_limits.limit_logins(app)
     public_limits.limit_public(app)
