@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from flask import Blueprint, render_template, request, url_for
 from flask import redirect as lead_to
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
 from flask_login import current_user
 
 from models.base import db, now
@@ -85,7 +86,7 @@ def page(
         may_share=current_user.role in SHARERS,
         may_export_names=current_user.role in EXPORTERS,
         longest_name=LONGEST_NAME,
-        most_rows=MOST_ROWS,
+        most_rows=format_decimal(MOST_ROWS),
         errors=errors or {},
         typed=typed or {},
         notice=notice,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0006"
+down_revision = "0013"
 
 CHECKED = ("state", "category_id", "line_id", "executor_id", "source", "repeat_of_id", "emergency")
 REGISTERED = "number IS NOT NULL"
