@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from models.journal_filters import STREAMS, JournalFilter, conditions, index_of, streams_of, within
 from models.reports import Report, ReportCounter, read_number
@@ -30,7 +30,7 @@ from models.workdays import KYIV
 
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
 _FEW = 1000  # hits that are looked up one by one
-_NEAR = 10_000  # reports
+_NEAR, _READ = 10_000, 3000  # reports; to look for words in one costs more than to look at its entry in an index
 _PROBED = 2000  # reports
 _BEYOND = 2**31 - 1  # above every id
 _WORDS = table("report_words", column("rowid"))
@@ -163,11 +163,10 @@ def _first_postgresql(walk: _Walk, name: str, wanted: JournalFilter, words: list
     for all, for one made for the first would rather walk the whole table.
     """
     read = [getattr(Report, column) for column in (*STREAMS[name].before, *STREAMS[name].after)]
-    read += [Report.search_text] if words else []
-    near = walk.ordered(walk.stream(name, wanted, *read)).limit(_NEAR).subquery().c
-    ids = walk.first(
-        select(near.id).where(*conditions(wanted, near), *(_has_word(near.search_text, word) for word in words))
-    )
+    near = walk.ordered(walk.stream(name, wanted, *read)).limit(_READ if words else _NEAR).subquery()
+    other = aliased(Report)
+    text = select(other.search_text).where(other.id == near.c.id).scalar_subquery()  # after the filters, row by row
+    ids = walk.first(select(near.c.id).where(*conditions(wanted, near.c), *(_has_word(text, word) for word in words)))
     if len(ids) < walk.count:
         walk.session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
         hits = walk.stream(name, wanted).where(*conditions(wanted), *([_match_postgresql(words)] if words else []))

@@ -221,7 +221,7 @@ IDS = st.none() | st.integers(1, 8)
 @pytest.fixture
 def stirred(town, monkeypatch):
     """The town with all kinds of reports, and bounds so small that every way of finding them is taken."""
-    for name, bound in (("_PROBED", 5), ("_NEAR", 20), ("_FEW", 4)):
+    for name, bound in (("_PROBED", 5), ("_NEAR", 20), ("_READ", 20), ("_FEW", 4)):
         monkeypatch.setattr(journal, name, bound)
     sources = list(Source)
     with transaction() as session:
