@@ -4,6 +4,7 @@
 from models import (  # noqa: F401
     attachments,
     calls,
+    journal_filters,
     kept,
     lines,
     marks,
@@ -12,5 +13,6 @@ from models import (  # noqa: F401
     places,
     reports,
     retention,
+    saved_filters,
     shifts,
 )

@@ -27,6 +27,8 @@ class Subject(StrEnum):
     JOURNAL = "journal"
     LIST = "list"
     SEARCH = "search"
+    EXPORT = "export"
+    EXPORT_NAMES = "export_names"
     LOG = "log"
     ERASURE = "erasure"
 

@@ -80,7 +80,7 @@ class Deadline(Base):
     __table_args__ = (
         Index(
             "ix_deadlines_running",
-            "due_at",
+            *("due_at", "id", "organisation_id", "report_id"),  # the daily monitoring counts by it alone
             sqlite_where=sql("met_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL"),
             postgresql_where=sql("met_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL"),
         ),

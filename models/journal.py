@@ -1,7 +1,7 @@
-"""The journal: registered reports by period, type, state and line; one search box; pages by keyset (W11).
+"""The journal: registered reports by `JournalFilter`; one search box; pages by keyset (W11).
 
-Everything is a stream of report ids in their order: each set of filters has an index of its own that gives one, the
-full-text index gives another, and a page is the first ids that are in both. No count over everything and no offset:
+Everything is a stream of report ids in their order: each filter has an index that gives one (`journal_filters`), the
+full-text index gives another, and a page is the first ids that are in all. No count over everything and no offset:
 the last page of a million reports costs as much as the first.
 """
 
@@ -21,32 +21,19 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
-from models.reports import Report, ReportCounter, ReportState, read_number
+from models.journal_filters import STREAMS, JournalFilter, conditions, index_of, streams_of, within
+from models.reports import Report, ReportCounter, read_number
 from models.search import search_words, telephone_beginning
 from models.workdays import KYIV
 
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
 _FEW = 1000  # hits that are looked up one by one
-_READ_THROUGH = 10_000  # reports
+_NEAR, _READ = 10_000, 3000  # reports; to look for words in one costs more than to look at its entry in an index
+_PROBED = 2000  # reports
 _BEYOND = 2**31 - 1  # above every id
 _WORDS = table("report_words", column("rowid"))
-
-
-@dataclass(frozen=True)
-class JournalFilter:
-    """What to list. Dates are days in Kyiv, both included; ``text`` is whatever was typed into the search box.
-
-    Without ``state`` only registered reports are listed; with the state of a draft's other ending, those drafts.
-    """
-
-    text: str = ""
-    date_from: date | None = None
-    date_to: date | None = None
-    state: ReportState | None = None
-    category_id: int | None = None
-    line_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,17 +74,19 @@ def find_reports(
 
 @dataclass(frozen=True)
 class _Walk:
-    """In which order ids are walked, from where to where, and how many are wanted."""
+    """In which order ids are walked, from where to where, which are passed over, and how many are wanted."""
 
     session: Session
     newest_first: bool
     lowest: int | None
     highest: int | None
+    misplaced: list[int]
     count: int
 
     def bounded(self, query: Select, key: ColumnElement[int]) -> Select:
         query = query.where(key >= self.lowest) if self.lowest is not None else query
-        return query.where(key <= self.highest) if self.highest is not None else query
+        query = query.where(key <= self.highest) if self.highest is not None else query
+        return query.where(key.not_in(self.misplaced)) if self.misplaced else query
 
     def ordered(self, query: Select | CompoundSelect) -> Select | CompoundSelect:
         key = query.selected_columns[0]
@@ -106,68 +95,83 @@ class _Walk:
     def first(self, query: Select | CompoundSelect, limit: int = 0) -> list[int]:
         return list(self.session.scalars(self.ordered(query).limit(limit or self.count)))
 
+    def stream(self, name: str, wanted: JournalFilter, *more: ColumnElement) -> Select:
+        """The ids of one stream, and ``more`` columns. SQLite is told which index that is, and does not sort."""
+        query = select(Report.id, *more).where(*within(name, wanted))
+        return self.bounded(query.with_hint(Report, f"INDEXED BY {index_of(name)}", "sqlite"), Report.id)
+
 
 def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int | None, count: int) -> list[int]:
     """The first ``count`` ids of the page, in the order in which they are walked."""
     lowest = [after + 1] if after is not None else []
     highest = [before - 1] if before is not None else []
-    filtered, index = _filtered(wanted)
+    misplaced = []
     if wanted.date_from is not None:
-        low, misplaced = _period_start(session, wanted.date_from)
-        lowest.append(low)
-        filtered = filtered.where(Report.id.not_in(misplaced)) if misplaced else filtered
+        low, early = _period_start(session, wanted.date_from)
+        lowest, misplaced = [*lowest, low], [*misplaced, *early]
     if wanted.date_to is not None:
-        high, misplaced = _period_end(session, wanted.date_to)
-        highest.append(high)
-        filtered = filtered.where(Report.id.not_in(misplaced)) if misplaced else filtered
-    walk = _Walk(session, after is None, max(lowest, default=None), min(highest, default=None), count)
-    indexed = walk.bounded(filtered.with_hint(Report, f"INDEXED BY {index}", "sqlite"), Report.id)
+        high, late = _period_end(session, wanted.date_to)
+        highest, misplaced = [*highest, high], [*misplaced, *late]
+    walk = _Walk(session, after is None, max(lowest, default=None), min(highest, default=None), misplaced, count)
+    name = _sparsest(walk, wanted)
+    first = _first_sqlite if session.get_bind().dialect.name == "sqlite" else _first_postgresql
     typed = wanted.text.strip()
     if not typed:
-        return walk.first(indexed)
+        return first(walk, name, wanted, [])
     by_number, telephone = _report_numbers(session, typed), telephone_beginning(typed)
     found: set[int] = set()
     if by_number:
-        meant = select(Report.id).where(Report.number.in_(by_number))
-        found.update(walk.first(indexed.where(Report.id.in_(meant))))
+        meant = walk.bounded(select(Report.id).where(Report.number.in_(by_number)), Report.id)
+        found.update(walk.first(meant.where(*within(name, wanted), *conditions(wanted))))
     words = [telephone] if telephone else [] if by_number else search_words(typed)
     if words:
-        found.update(_with_words(walk, indexed, words))
+        found.update(first(walk, name, wanted, words))
     return sorted(found, reverse=walk.newest_first)[:count]
 
 
-def _with_words(walk: _Walk, indexed: Select, words: list[str]) -> list[int]:
-    """The first of the reports that have all these words."""
-    session = walk.session
-    if session.get_bind().dialect.name == "sqlite":
-        hits = walk.bounded(_hits_sqlite(words), _WORDS.c.rowid)
-        few = walk.first(hits, _FEW)
-        return walk.first(indexed.where(Report.id.in_(few)) if len(few) < _FEW else intersect(indexed, hits))
-    # PostgreSQL's full-text index knows no order: fetching all hits of a common word takes seconds. So the first
-    # reports are read through; where they do not fill the page, the hits are few enough to be fetched,
-    # with memory for them all, for otherwise whole pages of the table are parsed again.
-    nearest = walk.ordered(indexed.add_columns(Report.search_text)).limit(_READ_THROUGH).subquery()
-    ids = walk.first(select(nearest.c.id).where(*(_has_word(nearest.c.search_text, word) for word in words)))
-    if len(ids) < walk.count:
-        session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
-        hits = indexed.where(_match_postgresql(words)).cte("hits").prefix_with("MATERIALIZED")
-        ids = walk.first(select(hits.c.id))
-    return ids
+def _sparsest(walk: _Walk, wanted: JournalFilter) -> str:
+    """Of the filters' streams the one with the fewest reports near the page."""
+    names = streams_of(wanted)
+    if len(names) == 1:
+        return names[0]
+
+    def reach(name: str) -> float:
+        """How far its first reports go; endlessly where there are only a few."""
+        far = walk.session.scalar(walk.ordered(walk.stream(name, wanted)).offset(_PROBED - 1).limit(1))
+        if far is None:
+            return float("inf")
+        return -far if walk.newest_first else far
+
+    return max(names, key=reach)
 
 
-def _filtered(wanted: JournalFilter) -> tuple[Select, str]:
-    """The reports of one state, category and line; and the name of the index that gives their ids in order.
+def _first_sqlite(walk: _Walk, name: str, wanted: JournalFilter, words: list[str]) -> list[int]:
+    """The first of the reports that the filters and all these words want, by walking the stream."""
+    filtered = walk.stream(name, wanted).where(*conditions(wanted))
+    if not words:
+        return walk.first(filtered)
+    hits = walk.bounded(_hits_sqlite(words), _WORDS.c.rowid)
+    few = walk.first(hits, _FEW)
+    return walk.first(filtered.where(Report.id.in_(few)) if len(few) < _FEW else intersect(filtered, hits))
 
-    SQLite is told to use it: left alone, it may take one that fits less well and sort what it found.
+
+def _first_postgresql(walk: _Walk, name: str, wanted: JournalFilter, words: list[str]) -> list[int]:
+    """The same; PostgreSQL cannot be told to walk an index, and its full-text index knows no order.
+
+    So the stream's first reports are read through. Where they do not fill the page, what is wanted is not dense, and
+    all of it is fetched: with memory for it, for otherwise whole pages of the table are read again, and by a plan made
+    for all, for one made for the first would rather walk the whole table.
     """
-    query, names = select(Report.id), []
-    for name in ("state", "category_id", "line_id"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query, names = query.where(getattr(Report, name) == value), [*names, name]
-    if wanted.state is None:  # a report has its number from registration on
-        query, names = query.where(Report.number.is_not(None)), ["registered", *names]
-    return query, f"ix_reports_{'_'.join(names)}_id"
+    read = [getattr(Report, column) for column in (*STREAMS[name].before, *STREAMS[name].after)]
+    near = walk.ordered(walk.stream(name, wanted, *read)).limit(_READ if words else _NEAR).subquery()
+    other = aliased(Report)
+    text = select(other.search_text).where(other.id == near.c.id).scalar_subquery()  # after the filters, row by row
+    ids = walk.first(select(near.c.id).where(*conditions(wanted, near.c), *(_has_word(text, word) for word in words)))
+    if len(ids) < walk.count:
+        walk.session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
+        hits = walk.stream(name, wanted).where(*conditions(wanted), *([_match_postgresql(words)] if words else []))
+        ids = walk.first(select(hits.cte("hits").prefix_with("MATERIALIZED").c.id))
+    return ids
 
 
 def _report_numbers(session: Session, typed: str) -> set[str]:

@@ -1,18 +1,24 @@
 """What is to be done and until when: an organisation's day, and the daily monitoring of all of them (S 3.3, W2, W9)."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session, contains_eager, defer, joinedload
 
 from models.deadlines import Deadline, DeadlineKind
 from models.executions import Execution
+from models.free_days import load_calendar
 from models.people import Organisation, User
 from models.reports import OPEN_STATES, Report, ReportState
+from models.workdays import KYIV
 
 MOST = 500  # rows of one list
+SHOWN = 30  # of one list of the daily monitoring
+SOON = 2  # working days
+_RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline.paused_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -63,67 +69,112 @@ def organisation_day(session: Session, organisation_id: int) -> Day:
     return day
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tally:
     """How many deadlines of an organisation are overdue, due today, due soon."""
 
     organisation: Organisation
-    overdue: int = 0
-    today: int = 0
-    soon: int = 0
+    overdue: int
+    today: int
+    soon: int
+
+
+@dataclass(frozen=True)
+class DueList:
+    """The most urgent of the deadlines, at most `SHOWN`, and how many there are in all."""
+
+    rows: Sequence[Deadline]
+    count: int
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.rows)
 
 
 @dataclass(frozen=True)
 class Monitoring:
     """The daily monitoring: deadlines that are overdue, due today, and due soon; and their count by organisation."""
 
-    overdue: list[Deadline]
-    today: list[Deadline]
-    soon: list[Deadline]
+    overdue: DueList
+    today: DueList
+    soon: DueList
     tallies: list[Tally]
 
 
-def daily_monitoring(
-    session: Session, at: datetime, end_of_today: datetime, end_of_soon: datetime, organisations: Collection[int] = ()
-) -> Monitoring:
-    """All deadlines that run and are due until ``end_of_soon``, the most urgent first; of ``organisations`` or of all.
+def due_terms(session: Session, at: datetime) -> dict[str, tuple[datetime | None, datetime]]:
+    """What is called overdue, due today, and due soon: from when (included) until when (not included).
+
+    Soon is until the end of the second working day from now.
+    """
+    calendar, today = load_calendar(session), at.astimezone(KYIV).date()
+    last = calendar.end_of_working_days(at, SOON).date()
+    tomorrow, after = (datetime.combine(day + timedelta(days=1), time(), KYIV) for day in (today, last))
+    return {"overdue": (None, at), "today": (at, tomorrow), "soon": (tomorrow, after)}
+
+
+def daily_monitoring(session: Session, at: datetime, organisations: Collection[int] = ()) -> Monitoring:
+    """All deadlines that run and are overdue or due soon (`due_terms`), of ``organisations`` or of all.
 
     A deadline of the whole report counts for its leading executor.
     """
-    query = (
-        select(Deadline)
+    terms = due_terms(session, at)
+    tallies = _tallies(session, terms, organisations)
+    lists = {}
+    for name, (start, end) in terms.items():
+        count = sum(getattr(tally, name) for tally in tallies)
+        lists[name] = DueList(_most_urgent(session, start, end, organisations) if count else [], count)
+    return Monitoring(**lists, tallies=tallies)
+
+
+def _tallies(
+    session: Session,
+    terms: Mapping[str, tuple[datetime | None, datetime]],
+    organisations: Collection[int],
+) -> list[Tally]:
+    """The counts by organisation, the one with most to hurry for first."""
+    counted: dict[int, Counter[str]] = {}
+    counts = [func.sum(case((_within(start, end), 1), else_=0)) for start, end in terms.values()]
+    of_parts = select(Deadline.organisation_id, *counts).where(Deadline.organisation_id.is_not(None))
+    of_reports = (
+        select(Report.executor_id, *counts)
         .join(Deadline.report)
-        .where(
-            Deadline.met_at.is_(None),
-            Deadline.cancelled_at.is_(None),
-            Deadline.paused_at.is_(None),
-            Deadline.due_at <= end_of_soon,
-        )
-        .options(
-            joinedload(Deadline.report).options(
-                joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor)
+        .where(Deadline.organisation_id.is_(None), Report.executor_id.is_not(None))
+    )
+    for query in (of_parts, of_reports):
+        key = query.selected_columns[0]
+        query = query.where(*_RUNNING, Deadline.due_at < max(end for _start, end in terms.values())).group_by(key)
+        for organisation_id, *found in session.execute(query.where(key.in_(organisations)) if organisations else query):
+            counted.setdefault(organisation_id, Counter()).update(dict(zip(terms, map(int, found), strict=True)))
+    named = session.scalars(select(Organisation).where(Organisation.id.in_(counted)))
+    tallies = [
+        Tally(organisation, **{name: counted[organisation.id][name] for name in terms}) for organisation in named
+    ]
+    tallies = [tally for tally in tallies if tally.overdue or tally.today or tally.soon]
+    return sorted(tallies, key=lambda tally: (-tally.overdue, -tally.today, tally.organisation.name))
+
+
+def _within(start: datetime | None, end: datetime) -> ColumnElement[bool]:
+    return Deadline.due_at < end if start is None else (Deadline.due_at >= start) & (Deadline.due_at < end)
+
+
+def _most_urgent(
+    session: Session, start: datetime | None, end: datetime, organisations: Collection[int]
+) -> Sequence[Deadline]:
+    query = select(Deadline).join(Deadline.report).where(*_RUNNING, _within(start, end))
+    if organisations:
+        query = query.where(func.coalesce(Deadline.organisation_id, Report.executor_id).in_(organisations))
+    return session.scalars(
+        query.options(
+            contains_eager(Deadline.report).options(
+                defer(Report.search_text),
+                defer(Report.text),
+                *(joinedload(part) for part in (Report.category, Report.street, Report.executor)),
             ),
             joinedload(Deadline.organisation),
         )
         .order_by(Deadline.due_at, Deadline.id)
-        .limit(4 * MOST)
-    )
-    found = [row for row in session.scalars(query) if not organisations or responsible(row).id in organisations]
-    tallies: dict[int, Tally] = {}
-    lists: dict[str, list[Deadline]] = {"overdue": [], "today": [], "soon": []}
-    for deadline in found:
-        name = "overdue" if deadline.due_at < at else "today" if deadline.due_at <= end_of_today else "soon"
-        lists[name].append(deadline)
-        organisation = responsible(deadline)
-        tally = tallies.setdefault(organisation.id, Tally(organisation))
-        setattr(tally, name, getattr(tally, name) + 1)
-    ordered = sorted(tallies.values(), key=lambda tally: (-tally.overdue, -tally.today, tally.organisation.name))
-    return Monitoring(lists["overdue"], lists["today"], lists["soon"], ordered)
-
-
-def responsible(deadline: Deadline) -> Organisation:
-    """Whose deadline it is: the executor's, or the leading executor's where it is the report's."""
-    return deadline.organisation or deadline.report.executor
+        .limit(SHOWN)
+    ).all()
 
 
 def to_decide(session: Session, user: User) -> Sequence[Report]:

@@ -130,7 +130,8 @@ class AccessLog(Base):
 
     ``subject_id`` is the row's; of a "journal" page or another "list" its newest report's; of a "search" for a
     telephone, how many of its digits were given; of the "log" itself the user whose looks were read, 0 for all; of an
-    "erasure" how many reports it was about.
+    "erasure" how many reports it was about; of an "export", or of "export_names" with names and telephones, how many
+    the file holds.
     """
 
     __tablename__ = "access_log"

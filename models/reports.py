@@ -129,23 +129,11 @@ def _only(column: str) -> dict[str, TextClause]:
     return {"sqlite_where": sql(f"{column} IS NOT NULL"), "postgresql_where": sql(f"{column} IS NOT NULL")}
 
 
-_REGISTERED = _only("number")
-
-
 class Report(Base):
     """A report about a problem in the city, or the draft it begins as (R 2.5). Ids rise with the time of creation."""
 
     __tablename__ = "reports"
     __table_args__ = (
-        # The journal: each set of filters has the index that gives its reports in the order of their ids.
-        Index("ix_reports_state_id", "state", "id"),
-        Index("ix_reports_state_category_id_id", "state", "category_id", "id"),
-        Index("ix_reports_state_line_id_id", "state", "line_id", "id"),
-        Index("ix_reports_state_category_id_line_id_id", "state", "category_id", "line_id", "id"),
-        Index("ix_reports_registered_id", "id", **_REGISTERED),
-        Index("ix_reports_registered_category_id_id", "category_id", "id", **_REGISTERED),
-        Index("ix_reports_registered_line_id_id", "line_id", "id", **_REGISTERED),
-        Index("ix_reports_registered_category_id_line_id_id", "category_id", "line_id", "id", **_REGISTERED),
         Index("ix_reports_created_at_id", "created_at", "id"),
         Index("ix_reports_contact_number_id", "contact_number", "id"),
         Index("ix_reports_street_id_id", "street_id", "id"),
@@ -216,8 +204,15 @@ class Report(Base):
     @property
     def place(self) -> str:
         """Where it is, in one line: street, building, flat, landmark."""
+        return self._place(f"кв. {self.flat}" if self.flat else "")
+
+    @property
+    def place_without_flat(self) -> str:
+        """The same for those who may not know who lives there."""
+        return self._place("")
+
+    def _place(self, flat: str) -> str:
         street = self.street.name if self.street else ""
-        flat = f"кв. {self.flat}" if self.flat else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
     @hybrid_property

@@ -1,270 +1,204 @@
-"""What the journal costs over a million reports: ``python -m tests.bench_journal`` (``--help`` says more)."""
+"""What the journal and the monitoring cost over a million reports: ``python -m tests.bench_journal`` (``--help``)."""
 
 import argparse
-import itertools
 import random
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
-from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import select, text
 
 from jobs.database import prepare_database
-from jobs.demo_places import CATEGORIES, ORGANISATIONS, STREETS
-from jobs.demo_stories import CONSULTATIONS, GIVEN_NAMES, STORIES, SURNAMES
+from jobs.demo_places import CATEGORIES
 from jobs.settings import load_settings
-from models.base import db
-from models.journal import JournalFilter, find_reports
-from models.lines import Line
-from models.people import Organisation, Role, User
-from models.places import Category, Street
-from models.reports import Report, ReportCounter, ReportState
-from models.search import plain, telephone_word
-from tests.helpers import AREA_CODE
+from models.base import db, now
+from models.journal import find_reports
+from models.journal_filters import JournalFilter
+from models.monitoring import daily_monitoring
+from models.reports import Report, ReportState, Source
+from tests.bench_fill import LOGIN, OTHERS, PASSWORD, SYLLABLES, fill_bulk
+from tests.postgres_fixtures import new_database, private_server
+from tests.web_fixtures import Browser, first_visit
 from webui import create_app
 
 WANTED_MS = 50
+WANTED_BYTES = 150_000
 RUNS = 40
-OTHERS = 0.3  # drafts that ended otherwise, for each registered report
-FREQUENT, LOGIN, PASSWORD = "+380671234567", "bench", "bench-journal"
-SYLLABLES = (
-    "ба",
-    "ве",
-    "ги",
-    "ло",
-    "му",
-    "не",
-    "по",
-    "ра",
-    "си",
-    "ту",
-    "фа",
-    "хо",
-    "це",
-    "чи",
-    "шу",
-    "яр",
-    "ків",
-    "ен",
-    "ор",
-    "ат",
-)
-COLUMNS = (  # what `_rows` gives, in its order
-    "id", "number", "state", "source", "line_id", "revision", "category_id", "text", "street_id",
-    "street_typed", "building", "flat", "landmark", "executor_id", "emergency", "applicant_name",
-    "contact_number", "other_phone", "created_at", "registered_at", "due_at", "search_text",
-)  # fmt: skip
+SIZES = (10_000, 1_000_000)
 
-
-def fill_bulk(connection: Connection, reports: int, seed: int = 1) -> None:
-    """Write ``reports`` registered reports of three years, and drafts that ended otherwise between them.
-
-    With a rare category (15 reports), a line hardly called, and a number that made a hundredth of all reports.
-    """
-    chance = random.Random(seed)
-    lines = [(1, "5-32-73"), (2, "5-32-75"), (3, "5-42-86"), (4, "5-00-00")]
-    connection.execute(insert(Line), [{"id": i, "number": n, "e164": f"+380{AREA_CODE}{n}"} for i, n in lines])
-    connection.execute(insert(Organisation), [{"id": i, "name": n} for i, n in enumerate(ORGANISATIONS, 1)])
-    connection.execute(insert(Street), [{"id": i, "name": n} for i, (n, _former) in enumerate(STREETS, 1)])
-    kinds = [
-        {"id": i, "name": n, "organisation_id": o + 1, "working_days": d} for i, (n, o, d) in enumerate(CATEGORIES, 1)
-    ]
-    connection.execute(insert(Category), kinds)
-    connection.execute(
-        insert(User),
-        [{"login": LOGIN, "name": LOGIN, "password_hash": PasswordHasher().hash(PASSWORD), "role": Role.ADMINISTRATOR}],
-    )
-    begun = datetime.now(UTC) - timedelta(days=3 * 365)
-    rows = _rows(chance, reports, begun)
-    if connection.dialect.name == "sqlite":
-        _insert_sqlite(connection, rows)
-    else:
-        with connection.connection.cursor().copy(f"COPY reports ({', '.join(COLUMNS)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    years = range(begun.year, datetime.now(UTC).year + 1)
-    connection.execute(insert(ReportCounter), [{"year": year, "last": reports} for year in years])
-
-
-def _insert_sqlite(connection: Connection, rows: Iterator[tuple]) -> None:
-    """Indexes, and the triggers that keep the full-text index, are made again once all rows are there."""
-    query = text(
-        "SELECT type, name, sql FROM sqlite_master "
-        "WHERE tbl_name = 'reports' AND type IN ('index', 'trigger') AND sql IS NOT NULL"
-    )
-    made = connection.execute(query).all()
-    for kind, name, _sql in made:
-        connection.exec_driver_sql(f"DROP {kind} {name}")
-    marks = ", ".join("?" * len(COLUMNS))
-    cursor = connection.connection.cursor()
-    cursor.executemany(
-        f"INSERT INTO reports ({', '.join(COLUMNS)}) VALUES ({marks})",
-        (tuple(v.isoformat(" ") if isinstance(v, datetime) else v for v in row) for row in rows),
-    )
-    connection.exec_driver_sql("INSERT INTO report_words(report_words) VALUES ('rebuild')")
-    for _kind, _name, sql in made:
-        connection.exec_driver_sql(sql)
-
-
-def _rows(chance: random.Random, reports: int, begun: datetime) -> Iterator[tuple]:
-    total = int(reports * (1 + OTHERS))
-    step = timedelta(days=3 * 365) / total
-    vocabulary = ["".join(chance.choices(SYLLABLES, k=chance.randint(3, 5))) for _ in range(20000)]
-    words_by_weight = list(itertools.accumulate(1 / (place + 10) for place in range(len(vocabulary))))
-    usual = len(CATEGORIES) - 1
-    kinds_by_weight = list(itertools.accumulate([1 / (place + 1) for place in range(usual)] + [6e-5]))
-    stories = [[plain(story) for story in STORIES[name]] for name, _organisation, _days in CATEGORIES]
-    streets = [plain(name) for name, _former in STREETS]
-    organisations = [plain(name).replace("«", "").replace("»", "") for name in ORGANISATIONS]
-    endings = ("consultation", "attached", "redirected", "wrong_number", "dropped")
-    numbered = {}
-    for row_id in range(1, total + 1):
-        at = (begun + step * row_id).replace(tzinfo=None)
-        line = 4 if chance.random() < 0.001 else chance.choice((1, 1, 2, 3))
-        extra = " ".join(chance.choices(vocabulary, cum_weights=words_by_weight, k=6))
-        number = FREQUENT if chance.random() < 0.01 else f"+38050{chance.randrange(200_000):07d}"
-        street, building = chance.randrange(len(streets)), str(chance.randint(1, 140))
-        name = f"{chance.choice(GIVEN_NAMES)} {chance.choice(SURNAMES)}"
-        if chance.random() < OTHERS / (1 + OTHERS):
-            state = chance.choices(endings, (70, 10, 8, 5, 7))[0]
-            told = plain(chance.choice(CONSULTATIONS))
-            yield (
-                row_id, None, state, "telephone", line, 1, None, told, None, "", "", "", "",
-                None, False, "", number, "", at, None, None, f"{told} {extra} {telephone_word(number)}",
-            )  # fmt: skip
-            continue
-        category = chance.choices(range(len(CATEGORIES)), cum_weights=kinds_by_weight)[0]
-        organisation = CATEGORIES[category][1]
-        recent = total - row_id < total * 0.03
-        open_states = ("new", "in_progress", "done", "closed")
-        state = chance.choices(open_states, (1, 5, 3, 20) if recent else (0, 1, 0, 1000))[0]
-        numbered[at.year] = numbered.get(at.year, 0) + 1
-        given = f"{at.year}-{numbered[at.year]:04d}"
-        told = f"{chance.choice(stories[category])} {extra}"
-        words = f"{given} {told} {streets[street]} {building} {name} {organisations[organisation]}"
-        found_by = " ".join([*re.findall(r"[^\W_]+", plain(words)), telephone_word(number)])
-        yield (
-            row_id, given, state, "telephone", line, 1, category + 1, told, street + 1, "", building, "", "",
-            organisation + 1, False, name, number, "", at, at, at, found_by,
-        )  # fmt: skip
+Act = Callable[[random.Random], object]
 
 
 def cases(total: int) -> dict[str, Callable[[random.Random], tuple[JournalFilter, dict[str, int]]]]:
-    """What people look for; each run of a case asks for something slightly different."""
+    """What people look for, and what is hardest to find; each run of a case asks for something slightly different."""
     month = (date.today() - timedelta(days=400)).replace(day=1)
     season = {"date_from": month, "date_to": month + timedelta(days=91)}
     closed, new, progress = ReportState.CLOSED, ReportState.NEW, ReportState.IN_PROGRESS
+    consulted, telephone, online = ReportState.CONSULTATION, Source.TELEPHONE, Source.ONLINE
     rare = len(CATEGORIES)
+    own, other = CATEGORIES[0][1] + 1, CATEGORIES[1][1] + 1  # executors of the most frequent types
 
     def somewhere(chance: random.Random) -> dict[str, int]:
         return {chance.choice(("before", "after")): chance.randrange(total // 100, total)}
 
+    def ask(where: bool = False, **wanted: object) -> Callable:
+        """``wanted`` holds values, or functions that choose one."""
+        return lambda chance: (
+            JournalFilter(**{name: value(chance) if callable(value) else value for name, value in wanted.items()}),
+            somewhere(chance) if where else {},
+        )
+
+    def some_type(chance: random.Random) -> int:
+        return chance.randint(1, 20)
+
+    def some_open(chance: random.Random) -> ReportState:
+        return chance.choice((new, progress))
+
+    def some_line(chance: random.Random) -> int:
+        return chance.randint(1, 3)
+
     return {
-        "first page": lambda c: (JournalFilter(), {}),
-        "deep page": lambda c: (JournalFilter(), somewhere(c)),
-        "three filters": lambda c: (JournalFilter(state=closed, category_id=c.randint(1, 20), line_id=2), somewhere(c)),
-        "three filters and period": lambda c: (
-            JournalFilter(state=closed, category_id=c.randint(1, 20), line_id=c.randint(1, 3), **season),
-            {},
+        "first page": ask(),
+        "deep page": ask(where=True),
+        "status, type, line": ask(where=True, state=closed, category_id=some_type, line_id=2),
+        "executor, source, repeated": ask(where=True, executor_id=own, source=online, repeated=True),
+        "type, line, not repeated": ask(where=True, category_id=some_type, line_id=some_line, repeated=False),
+        "three filters and period": ask(state=closed, category_id=some_type, line_id=some_line, **season),
+        "overdue, executor, line": ask(due_before=now(), executor_id=own, line_id=some_line),
+        "emergency, type, status": ask(emergency=True, category_id=some_type, state=closed),
+        "rare filters": ask(
+            state=lambda c: c.choice((new, progress)), category_id=lambda c: c.randint(20, rare), line_id=4
         ),
-        "rare filters": lambda c: (
-            JournalFilter(state=c.choice((new, progress)), category_id=c.randint(20, rare), line_id=4),
-            {},
-        ),
-        "rare category": lambda c: (JournalFilter(category_id=rare), {}),
-        "common word": lambda c: (JournalFilter(text=c.choice(("ліхтарі", "сміття", "води"))), somewhere(c)),
-        "common word and period": lambda c: (JournalFilter(text=c.choice(("ліхтарі", "води")), **season), {}),
-        "common word, three filters": lambda c: (
-            JournalFilter(text="ліхтарі", state=closed, category_id=1, line_id=c.randint(1, 3)),
-            somewhere(c),
-        ),
-        "common word, rare filters": lambda c: (JournalFilter(text="ліхтарі", state=new, line_id=4), {}),
-        "common word, wrong category": lambda c: (JournalFilter(text="ліхтарі", category_id=c.randint(5, 20)), {}),
-        "rare word": lambda c: (JournalFilter(text="".join(c.choices(SYLLABLES, k=4))), {}),
-        "two words": lambda c: (JournalFilter(text=c.choice(("не горить ліхтар", "вулиця Соборна"))), {}),
-        "street, building, name": lambda c: (JournalFilter(text=f"Коржівська {c.randint(1, 140)} Гриценко"), {}),
-        "telephone": lambda c: (JournalFilter(text=f"050 {c.randrange(200_000):07d}"), {}),
-        "telephone of many": lambda c: (JournalFilter(text="067 123-45-67"), somewhere(c)),
-        "end of a telephone": lambda c: (JournalFilter(text=f"{c.randrange(100):02d}-{c.randrange(100):02d}"), {}),
-        "end of the telephone of many": lambda c: (JournalFilter(text="45-67"), somewhere(c)),
-        "end of a telephone, filters": lambda c: (JournalFilter(text="4567", state=new, line_id=c.randint(1, 4)), {}),
-        "report number": lambda c: (JournalFilter(text=str(c.randint(1, 9999))), {}),
+        "rare type": ask(category_id=rare),
+        "in vain: type, executor, status": ask(where=True, category_id=1, executor_id=other, state=closed),
+        "in vain: type, executor": ask(category_id=1, executor_id=other),
+        "in vain: line, online, repeated": ask(line_id=1, source=online, repeated=False),
+        "in vain: consultation, type, line": ask(state=consulted, category_id=1, line_id=1),
+        "in vain: overdue, closed, type": ask(due_before=now(), state=closed, category_id=1),
+        "in vain: new of years ago": ask(state=new, source=telephone, repeated=False, **season),
+        "common word": ask(where=True, text=lambda c: c.choice(("ліхтарі", "сміття", "води"))),
+        "common word and period": ask(text=lambda c: c.choice(("ліхтарі", "води")), **season),
+        "common word, three filters": ask(where=True, text="ліхтарі", state=closed, category_id=1, line_id=some_line),
+        "common word, rare filters": ask(text="ліхтарі", state=new, line_id=4),
+        "common word, wrong type": ask(text="ліхтарі", category_id=lambda c: c.randint(5, 20)),
+        "common word, wrong executor": ask(text="ліхтарі", executor_id=other, source=telephone),
+        "rare word": ask(text=lambda c: "".join(c.choices(SYLLABLES, k=4))),
+        "two words": ask(text=lambda c: c.choice(("не горить ліхтар", "вулиця Соборна"))),
+        "street, building, name": ask(text=lambda c: f"Коржівська {c.randint(1, 140)} Гриценко"),
+        "telephone": ask(text=lambda c: f"050 {c.randrange(200_000):07d}"),
+        "telephone of many": ask(where=True, text="067 123-45-67"),
+        "end of a telephone": ask(text=lambda c: f"{c.randrange(100):02d}-{c.randrange(100):02d}"),
+        "end of the telephone of many": ask(where=True, text="45-67"),
+        "end of a telephone, filters": ask(text="4567", state=new, line_id=lambda c: c.randint(1, 4)),
+        "report number": ask(text=lambda c: str(c.randint(1, 9999))),
     }
 
 
-def measure(act: Callable[[random.Random], object]) -> tuple[float, float]:
+def acts(app: Flask, total: int) -> Iterator[tuple[str, Act]]:
+    """Everything that is measured, inside the application's context; the last ones are whole pages."""
+
+    def found(make: Callable) -> Act:
+        def act(chance: random.Random) -> None:
+            wanted, where = make(chance)
+            find_reports(db.session(), wanted, **where)
+
+        return act
+
+    for name, make in cases(total).items():
+        yield name, found(make)
+    yield "daily monitoring", lambda _chance: daily_monitoring(db.session(), now())
+    yield "monitoring of two organisations", lambda _chance: daily_monitoring(db.session(), now(), {1, 2})
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    client.post("/login", data={"login": LOGIN, "password": PASSWORD})
+    for name, path in (
+        ("first page, HTML", "/journal"),
+        ("three filters, HTML", "/journal?state=closed&category=1&line=1"),
+        ("monitoring, HTML", "/monitoring"),
+    ):
+        assert client.get(path).text.count("<tr") > 20, f"{path} shows nothing"
+        yield name, lambda _chance, path=path: client.get(path)
+
+
+def measure(app: Flask, act: Act) -> tuple[float, float]:
     """Median and 95th percentile in milliseconds, after three runs that do not count."""
     chance, taken = random.Random(2), []
     for run in range(RUNS + 3):
-        began = time.perf_counter()
-        act(chance)
-        if run >= 3:
-            taken.append((time.perf_counter() - began) * 1000)
+        with app.app_context():
+            began = time.perf_counter()
+            act(chance)
+            if run >= 3:
+                taken.append((time.perf_counter() - began) * 1000)
     taken.sort()
     return taken[len(taken) // 2], taken[int(len(taken) * 0.95)]
 
 
-def run(app: Flask, total: int) -> list[tuple[str, float, float]]:
-    """Name, median and p95 of every case; the last two are whole pages as the browser gets them."""
-    results = []
-    with app.app_context():
-        for name, make in cases(total).items():
+@contextmanager
+def filled(reports: int, database: str, keep: Path | None) -> Iterator[Flask]:
+    """The application on a database with so many reports; ``keep`` is a folder to find it in again."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if database == "postgresql":
+            database = new_database(stack.enter_context(private_server()))
+        elif keep is not None:
+            folder = keep / str(reports)
+        app = create_app(load_settings({"CC_VAR": str(folder), "CC_DATABASE_URL": database}))
+        prepare_database(app)
+        with app.app_context():
+            if db.session.scalar(select(Report.id).limit(1)) is None:
+                db.session.remove()
+                began = time.monotonic()
+                with db.engine.begin() as connection:
+                    fill_bulk(connection, reports)
+                if db.engine.dialect.name != "sqlite":  # what its autovacuum does, sooner
+                    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                        connection.execute(text("SET statement_timeout = 0"))
+                        connection.execute(text("VACUUM ANALYZE"))
+                print(f"{reports} reports written in {time.monotonic() - began:.0f} s", flush=True)
+            db.session.remove()
+        yield app
+        with app.app_context():
+            db.engine.dispose()
 
-            def ask(chance: random.Random, make: Callable = make) -> None:
-                wanted, where = make(chance)
-                find_reports(db.session(), wanted, **where)
-                db.session.rollback()
-                db.session.expunge_all()
 
-            results.append((name, *measure(ask)))
-    app.config["WTF_CSRF_ENABLED"] = False
-    client = app.test_client()
-    client.post("/login", data={"login": LOGIN, "password": PASSWORD})
-    for name, path in (("first page, HTML", "/journal"), ("deep page, HTML", f"/journal?before={total // 2}")):
-        assert client.get(path).text.count("<tr") > 50, f"{path} shows no journal"
-        results.append((name, *measure(lambda chance, path=path: client.get(path))))
-    return results
+def measure_size(
+    reports: int, database: str, keep: Path | None, only: str
+) -> tuple[dict[str, tuple[float, float]], int]:
+    """Median and p95 by name; and the bytes of the journal's first visit."""
+    with filled(reports, database, keep) as app:
+        results = {name: measure(app, act) for name, act in acts(app, int(reports * (1 + OTHERS))) if only in name}
+        browser = Browser(app)
+        browser.log_in(LOGIN, PASSWORD)
+        return results, sum(first_visit(browser, "/journal").values())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reports", type=int, default=1_000_000)
+    parser.add_argument("--reports", type=int, nargs="+", default=SIZES, help="one size, or several to see the growth")
     parser.add_argument(
-        "--database", default="", help="an empty PostgreSQL database; SQLite in a temporary folder else"
+        "--database",
+        default="",
+        help="SQLite in a temporary folder; 'postgresql' starts a private server; or the address of an empty database",
     )
-    parser.add_argument("--keep", type=Path, help="a folder to keep the filled database in, and to find it again")
+    parser.add_argument("--keep", type=Path, help="a folder to keep SQLite's filled databases in, and find them again")
+    parser.add_argument("--only", default="", help="only the cases with these words in their name")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        environ = {"CC_VAR": str(chosen.keep or folder), "CC_DATABASE_URL": chosen.database}
-        app = create_app(load_settings(environ))
-        prepare_database(app)
-        with app.app_context():
-            total = int(chosen.reports * (1 + OTHERS))
-            if not db.session.get(Report, total):
-                db.session.remove()
-                began = time.monotonic()
-                with db.engine.begin() as connection:
-                    fill_bulk(connection, chosen.reports)
-                if db.engine.dialect.name != "sqlite":
-                    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                        connection.execute(text("VACUUM ANALYZE"))
-                print(
-                    f"{total} rows, {chosen.reports} reports, written in {time.monotonic() - began:.0f} s", flush=True
-                )
-            db.session.remove()
-        slowest = 0.0
-        with suppress(KeyboardInterrupt):
-            for name, median, p95 in run(app, total):
-                slowest = max(slowest, p95)
-                late = "" if p95 <= WANTED_MS else "  too slow"
-                print(f"journal: {name:<30}{p95:>8.1f} ms   p50 {median:.1f} ms (wanted {WANTED_MS} ms){late}")
-        print(f"journal, slowest p95        {slowest:>9.1f} ms   {chosen.reports} reports (wanted {WANTED_MS} ms)")
+    found = {size: measure_size(size, chosen.database, chosen.keep, chosen.only) for size in chosen.reports}
+    kind = "PostgreSQL" if chosen.database else "SQLite"
+    print(f"\n{kind}, p95 (p50) in ms at so many reports; wanted: p95 at most {WANTED_MS} ms")
+    print(f"{'':<36}" + "".join(f"{size:>20,}" for size in found))
+    for name in next(iter(found.values()))[0]:
+        line = "".join(f"{p95:>12.1f} ({p50:>5.1f})" for p50, p95 in (results[name] for results, _ in found.values()))
+        late = "" if all(results[name][1] <= WANTED_MS for results, _bytes in found.values()) else "  too slow"
+        print(f"{name:<36}{line}{late}")
+    for size, (results, weight) in found.items():
+        slowest = max(p95 for _p50, p95 in results.values())
+        print(f"slowest p95 at {size:,} reports: {slowest:.1f} ms (wanted {WANTED_MS})")
+        print(f"first visit of the journal: {weight:,} bytes (wanted {WANTED_BYTES:,})")
 
 
 if __name__ == "__main__":

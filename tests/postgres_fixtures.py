@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,12 +33,16 @@ def _account() -> str | None:
     return "postgres" if "postgres" in names else "nobody"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Path]:
-    """The folder of the socket of a running server; connections come from it alone."""
+class NoPostgresql(Exception):
+    """No server can be started here; the message says why."""
+
+
+@contextmanager
+def private_server() -> Iterator[Path]:
+    """A server of our own: the folder of its socket, from which alone connections come. Raises `NoPostgresql`."""
     initdb, postgres = _tool("initdb"), _tool("postgres")
     if not initdb or not postgres:
-        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+        raise NoPostgresql("PostgreSQL is not installed (apt-get install postgresql)")
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="cc-pg-", dir="/tmp"))
     if account:
@@ -49,22 +54,34 @@ def postgres_server() -> Iterator[Path]:
     )  # fmt: skip
     if made.returncode != 0:
         shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"initdb refuses: {made.stderr.strip().splitlines()[-1]}")
-    log = (folder / "log").open("w+")
-    server = subprocess.Popen(
-        [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
-        user=account, cwd=folder, stderr=log,
-    )  # fmt: skip
-    deadline = time.monotonic() + 30
-    while "ready to accept connections" not in (folder / "log").read_text():
-        if server.poll() is not None or time.monotonic() > deadline:
-            pytest.fail(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
-        time.sleep(0.1)
-    yield folder
-    server.send_signal(signal.SIGINT)  # do not wait for who is still connected
-    server.wait(30)
-    log.close()
-    shutil.rmtree(folder, ignore_errors=True)
+        raise NoPostgresql(f"initdb refuses: {made.stderr.strip().splitlines()[-1]}")
+    with (folder / "log").open("w+") as log:
+        server = subprocess.Popen(
+            [postgres, "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+            user=account, cwd=folder, stderr=log,
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 30
+            while "ready to accept connections" not in (folder / "log").read_text():
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"PostgreSQL does not start: {(folder / 'log').read_text()}")
+                time.sleep(0.1)
+            yield folder
+        finally:
+            server.send_signal(signal.SIGINT)  # do not wait for who is still connected
+            server.wait(30)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Path]:
+    """The folder of the socket of a running server; connections come from it alone."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(private_server())
+        except NoPostgresql as reason:
+            pytest.skip(str(reason))
+        yield folder
 
 
 def new_database(server: Path) -> str:

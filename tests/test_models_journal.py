@@ -1,18 +1,22 @@
 """The journal: what is found, in which order, and that pages neither lose nor repeat anything."""
 
-from dataclasses import replace
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from jobs.app import bare_app
 from jobs.database import prepare_database
 from jobs.demo_town import fill_demo_town
 from jobs.settings import load_settings
+from models import journal
 from models.base import db, transaction
-from models.journal import JournalFilter, find_reports
-from models.reports import REGISTERED_STATES, Report, ReportCounter, ReportState
+from models.journal import find_reports
+from models.journal_filters import STREAMS, JournalFilter, index_of
+from models.reports import OPEN_STATES, REGISTERED_STATES, Report, ReportCounter, ReportState, Source
 from models.search import search_text
 from models.workdays import KYIV
 from tests.postgres_fixtures import new_database
@@ -209,16 +213,138 @@ def test_a_page_costs_the_same_few_queries_for_ten_rows_and_for_a_hundred(town):
         assert counted.count(True) == 2
 
 
-def test_sqlite_walks_the_index_made_for_the_filters_and_sorts_nothing(app):
-    """The plan of every combination: one index, no temporary b-tree."""
+DAYS = st.none() | st.integers(-70, 5).map(lambda days: datetime.now(KYIV).date() + timedelta(days=days))
+MOMENTS = st.none() | st.integers(-40, 10).map(lambda days: datetime.now(UTC) + timedelta(days=days))
+IDS = st.none() | st.integers(1, 8)
+
+
+@pytest.fixture
+def stirred(town, monkeypatch):
+    """The town with all kinds of reports, and bounds so small that every way of finding them is taken."""
+    for name, bound in (("_PROBED", 5), ("_NEAR", 20), ("_READ", 20), ("_FEW", 4)):
+        monkeypatch.setattr(journal, name, bound)
+    sources = list(Source)
+    with transaction() as session:
+        registered = session.scalars(select(Report).where(Report.number.is_not(None)).order_by(Report.id)).all()
+        for place, report in enumerate(registered):
+            report.source = sources[place % 7 % len(sources)]
+            report.emergency = place % 11 == 0
+            report.repeat_of_id = registered[place // 2].id if place % 5 == 1 else None
+            report.due_at = None if place % 13 == 0 else report.created_at + timedelta(days=place % 30)
+    return town.scalars(select(Report).order_by(Report.id.desc())).all()
+
+
+def wants(wanted, report):
+    """The same as the filters, one report at a time."""
+    day = report.created_at.astimezone(KYIV).date()
+    due = report.due_at if report.state in OPEN_STATES else None
+    return all(
+        (
+            report.number is not None if wanted.state is None else report.state == wanted.state,
+            wanted.category_id in (None, report.category_id),
+            wanted.line_id in (None, report.line_id),
+            wanted.executor_id in (None, report.executor_id),
+            wanted.source in (None, report.source),
+            wanted.repeated in (None, report.repeat_of_id is not None),
+            not wanted.emergency or report.emergency,
+            wanted.date_from is None or wanted.date_from <= day,
+            wanted.date_to is None or day <= wanted.date_to,
+            wanted.due_from is None or (due is not None and wanted.due_from <= due),
+            wanted.due_before is None or (due is not None and due < wanted.due_before),
+            wanted.text not in ("не", "вул")
+            or any(word.startswith(wanted.text) for word in report.search_text.split()),
+        )
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    wanted=st.builds(
+        JournalFilter,
+        text=st.sampled_from(["", "", "", "не", "вул"]),
+        date_from=DAYS,
+        date_to=DAYS,
+        state=st.none() | st.sampled_from(ReportState),
+        category_id=IDS,
+        line_id=IDS,
+        executor_id=IDS,
+        source=st.none() | st.sampled_from(Source),
+        repeated=st.none() | st.booleans(),
+        emergency=st.booleans(),
+        due_from=MOMENTS,
+        due_before=MOMENTS,
+    ),
+    kept=st.sets(st.sampled_from([field.name for field in fields(JournalFilter)]), max_size=4),
+)
+def test_any_filters_together_find_what_is_found_one_report_at_a_time(town, stirred, wanted, kept):
+    """W11: by four filters of twelve at most, on pages of three, to the older and back to the newer."""
+    wanted = JournalFilter(**{name: getattr(wanted, name) for name in kept})
+    expected = [report.id for report in stirred if wants(wanted, report)]
+    page, found = find_reports(town, wanted, limit=3), []
+    while page.rows:
+        found += [report.id for report in page.rows]
+        if page.older is None:
+            break
+        page = find_reports(town, wanted, before=page.older, limit=3)
+    assert found == expected
+    if expected:
+        nearest = find_reports(town, wanted, after=expected[-1], limit=3)
+        assert [report.id for report in nearest.rows] == expected[-4:-1]
+
+
+def test_each_filter_finds_something_in_the_stirred_town(town, stirred):
+    """Else the test above would prove nothing."""
+    at = datetime.now(UTC)
+    for wanted in (
+        {"executor_id": 1},
+        {"source": Source.ONLINE},
+        {"repeated": True},
+        {"repeated": False},
+        {"emergency": True},
+        {"due_before": at},
+        {"due_from": at - timedelta(days=20), "due_before": at + timedelta(days=5)},
+        {"text": "не", "executor_id": 2},
+        {"state": ReportState.CONSULTATION},
+    ):
+        assert everything(town, **wanted), wanted
+
+
+FILTERS = {
+    "state": {"state": ReportState.CLOSED},
+    "category_id": {"category_id": 1},
+    "line_id": {"line_id": 1},
+    "executor_id": {"executor_id": 1},
+    "source": {"source": Source.ONLINE},
+    "repeated": {"repeated": True},
+    "emergency": {"emergency": True},
+    "open": {"due_before": datetime(2026, 11, 26, tzinfo=UTC), "executor_id": 1, "repeated": False},
+    "registered": {"repeated": False},
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_sqlite_walks_the_filters_index_and_neither_sorts_nor_looks_at_a_report(app, name):
+    """What the other filters ask for stands in the index: the table is never read while the stream is walked."""
     statements = []
     event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
-    full, names = JournalFilter(state=ReportState.CLOSED, category_id=1, line_id=1), ("state", "category_id", "line_id")
-    for left_out in ({}, {"state": None}, {"category_id": None}, {"line_id": None}, {"state": None, "line_id": None}):
-        statements.clear()
-        find_reports(db.session(), replace(full, **left_out), before=1000)
-        sql, values = next(found for found in statements if found[0].startswith("SELECT"))
-        plan = " ".join(row[3] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
-        wanted = [*(["registered"] if "state" in left_out else []), *(n for n in names if n not in left_out)]
-        assert f"ix_reports_{'_'.join(wanted)}_id (" in plan
-        assert "TEMP B-TREE" not in plan
+    others = {"state": ReportState.CLOSED, "category_id": 2, "line_id": 2, "repeated": False} | FILTERS[name]
+    wanted = JournalFilter(**(FILTERS[name] if name == "registered" else others))
+    walk = journal._Walk(db.session(), True, None, 1000, [], 51)
+    journal._first_sqlite(walk, name, wanted, [])
+    sql, values = next(found for found in statements if found[0].startswith("SELECT"))
+    connection = db.session.connection()
+    plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert f"{index_of(name)} (" in plan or plan.endswith(index_of(name))
+    assert "TEMP B-TREE" not in plan
+    steps = connection.exec_driver_sql(f"EXPLAIN {sql}", values).all()
+    index = next(step.p1 for step in steps if step.opcode == "OpenRead" and step.p1 != 0)
+    assert {step.p1 for step in steps if step.opcode == "Column"} <= {index}
+
+
+def test_of_two_filters_the_sparser_one_is_walked(town, stirred):
+    walk = journal._Walk(town, True, None, None, [], 51)
+    with transaction() as session:
+        for place, report in enumerate(session.scalars(select(Report).where(Report.number.is_not(None)))):
+            report.emergency, report.category_id = place < 6, 1  # the oldest, and all
+    assert journal._sparsest(walk, JournalFilter(category_id=1, emergency=True)) == "emergency"
+    assert journal._sparsest(walk, JournalFilter(category_id=999, source=Source.TELEPHONE)) == "category_id"

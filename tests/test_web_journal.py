@@ -15,7 +15,8 @@ from models.reports import Report, ReportEvent
 from models.workdays import KYIV
 from tests.desk_fixtures import Exchange
 from tests.web_fixtures import Browser, logged_in, register
-from webui.journal import LONGEST_SEARCH, PAGE, SEARCHES_KEPT
+from webui.journal import PAGE
+from webui.journal_question import LONGEST_SEARCH, SEARCHES_KEPT
 
 ACCEPTED = (ReportEvent.ACCEPTED,)
 CLOSED = (ReportEvent.ACCEPTED, ReportEvent.COMPLETED, ReportEvent.CONFIRMED)
@@ -233,12 +234,21 @@ def test_mistakes_are_named_and_what_was_chosen_stays(browser: Browser) -> None:
         ("state=lost", "Такого статусу немає"),
         ("category=x", "Такого запису немає"),
         ("line=99999999999999999999", "Такого запису немає"),
+        ("executor=x", "Такого запису немає"),
+        ("source=pigeon", "Такого запису немає"),
+        ("repeated=perhaps", "Такого запису немає"),
+        ("due=number%20DESC", "Такого запису немає"),
+        ("emergency=1", "Такого запису немає"),
+        ("sort=contact_number", "немає ні фільтра, ні порядку «sort»"),
+        ("order=id%3BDROP%20TABLE%20reports", "немає ні фільтра, ні порядку «order»"),
+        ("applicant_name=Коваль", "немає ні фільтра, ні порядку «applicant_name»"),
         ("q=unknown", "Наберіть його ще раз"),
     ]
     for query, sentence in mistakes:
         page = browser.get(f"/journal?{query}")
-        assert page.status_code == 200
+        assert page.status_code == 422
         assert sentence in page.text, query
+        assert listed(page.text) == []
         name, _equals, value = query.split("&")[0].partition("=")
         if name.startswith("date"):
             assert f'value="{value}"' in page.text

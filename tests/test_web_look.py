@@ -1,13 +1,12 @@
 """How pages look, as far as a test can tell: contrast in both themes, and the weight of a first visit."""
 
-import gzip
 import re
 
 import pytest
 from flask import Flask
 
 from jobs.settings import CHECKOUT
-from tests.web_fixtures import Browser, logged_in, register
+from tests.web_fixtures import Browser, first_visit, logged_in, register
 
 TEXT = [  # (ink, paper): AA asks for 4.5
     *((ink, paper) for ink in ("ink", "ink-2", "accent", "late") for paper in ("paper", "sheet")),
@@ -56,19 +55,7 @@ def test_a_first_visit_is_light(web: Flask) -> None:
     person = logged_in(web, "tsapkova")
     for address in ("/", "/journal", "/reports/1", "/status", "/me", "/login", "/povidomyty", "/stan"):
         browser = Browser(web) if address in ("/login", "/povidomyty", "/stan") else person
-        page = browser.get(address)
-        assert page.status_code == 200
-        found = {address: len(page.data)}
-        waiting = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-        while waiting:
-            part = waiting.pop()
-            if part not in found:
-                answer = browser.get(part, **{"Accept-Encoding": "gzip"})
-                found[part] = len(answer.data)
-                if part.endswith(".js"):
-                    code = gzip.decompress(answer.data) if answer.headers.get("Content-Encoding") else answer.data
-                    folder = part.rpartition("/")[0]
-                    waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([\w-]+\.js)"', code.decode())]
+        found = first_visit(browser, address)
         assert sum(found.values()) <= HEAVIEST, found
 
 

@@ -1,5 +1,6 @@
 """A browser without a screen: Flask's test client that finds the CSRF token in the page, as a form would."""
 
+import gzip
 import re
 from datetime import timedelta
 
@@ -37,6 +38,24 @@ class Browser:
 
     def log_in(self, login: str, password: str = PASSWORD, query: str = "", **options) -> TestResponse:
         return self.post(f"/login{query}", {"login": login, "password": password}, **options)
+
+
+def first_visit(browser: Browser, address: str) -> dict[str, int]:
+    """A page with its style sheets, scripts and icon, without a browser's cache: the bytes of each as they travel."""
+    page = browser.get(address)
+    assert page.status_code == 200
+    found = {address: len(page.data)}
+    waiting = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+    while waiting:
+        part = waiting.pop()
+        if part not in found:
+            answer = browser.get(part, **{"Accept-Encoding": "gzip"})
+            found[part] = len(answer.data)
+            if part.endswith(".js"):
+                code = gzip.decompress(answer.data) if answer.headers.get("Content-Encoding") else answer.data
+                folder = part.rpartition("/")[0]
+                waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([\w-]+\.js)"', code.decode())]
+    return found
 
 
 def logged_in(app: Flask, login: str) -> Browser:

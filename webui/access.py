@@ -17,6 +17,7 @@ from models.work import CENTRE
 EVERYBODY = frozenset(Role)
 DESK_ROLES = CENTRE
 REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.work.concerns`: which
+EXPORTERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})  # of names and telephones
 _PUBLIC = frozenset({"public"})
 _LOOK_COUNTS_FOR = timedelta(minutes=5)
 
@@ -114,3 +115,10 @@ def log_telephone_search(digits: int, reason: str) -> None:
     user_id = current_user.id
     with transaction() as session:
         session.add(AccessLog(user_id=user_id, subject="search", subject_id=digits, reason=reason))
+
+
+def log_export(count: int, reason: str, *, names: bool) -> None:
+    """Record that the logged-in user takes so many reports away in a file, with ``names`` and telephones or without."""
+    user_id, subject = current_user.id, "export_names" if names else "export"
+    with transaction() as session:
+        session.add(AccessLog(user_id=user_id, subject=subject, subject_id=count, reason=reason))

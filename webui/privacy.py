@@ -36,6 +36,8 @@ SUBJECT_WORDS = {
     Subject.JOURNAL: lazy_gettext("a page of the journal"),
     Subject.LIST: lazy_gettext("another list"),
     Subject.SEARCH: lazy_gettext("a search by telephone"),
+    Subject.EXPORT: lazy_gettext("a file of the journal"),
+    Subject.EXPORT_NAMES: lazy_gettext("a file of the journal with names and telephones"),
     Subject.LOG: lazy_gettext("this log"),
     Subject.ERASURE: lazy_gettext("erasure of a person’s data"),
 }

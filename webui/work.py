@@ -6,7 +6,7 @@ What a person may do with a report, and when, says `models.work.ACTS`; how each 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -135,11 +135,9 @@ def monitoring() -> str:
 
 
 def _monitoring(session: Session, organisations: set[int] = frozenset()):
-    at = now()
-    end_of_today = datetime.combine(at.astimezone(KYIV).date(), time.max, KYIV)
-    soon = load_calendar(session).end_of_working_days(at, 2)
-    found = daily_monitoring(session, at, end_of_today, soon, organisations)
-    log_list("the monitoring", [deadline.report for deadline in (*found.overdue, *found.today, *found.soon)])
+    found = daily_monitoring(session, now(), organisations)
+    shown = [deadline.report for due in (found.overdue, found.today, found.soon) for deadline in due.rows]
+    log_list("the monitoring", shown)
     return found
 
 
