@@ -84,6 +84,13 @@ class Deadline(Base):
             sqlite_where=sql("met_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL"),
             postgresql_where=sql("met_at IS NULL AND cancelled_at IS NULL AND paused_at IS NULL"),
         ),
+        # Summaries: the terms of the work alone, read from the index.
+        Index(
+            "ix_deadlines_work",
+            *("report_id", "began_at", "due_at", "met_at", "paused_at", "cancelled_at"),
+            sqlite_where=sql("kind = 'work'"),
+            postgresql_where=sql("kind = 'work'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
