@@ -149,7 +149,7 @@ def test_a_period_without_reports(town):
     assert all(kept == Kept() for kept in found.deadlines.values())
 
 
-def test_a_pause_is_not_late_and_a_draft_is_not_counted(session, exchange):
+def test_a_pause_is_not_late_and_a_draft_is_not_counted(exchange, session):
     """While the control body thinks nobody is late; a call that nobody registered is no report."""
     report = reported(session, kyiv("2026-07-01 09:00"))
     work.accept(session, report, operator_for(session, report), kyiv("2026-07-01 10:00"))
@@ -159,7 +159,7 @@ def test_a_pause_is_not_late_and_a_draft_is_not_counted(session, exchange):
     assert (total.received, total.at_work, total.overdue) == (1, 1, 0)
 
 
-def test_who_was_late_and_was_sent_back_stays_late(session, exchange):
+def test_who_was_late_and_was_sent_back_stays_late(exchange, session):
     report = reported(session, kyiv("2026-07-01 09:00"), WATER)
     done(session, report, kyiv("2026-07-10 12:00"))  # of two working days
     work.refute(session, report, user_of(session, "dyspetcher"), "Ні", kyiv("2026-07-11 12:00"))
@@ -170,7 +170,7 @@ def test_who_was_late_and_was_sent_back_stays_late(session, exchange):
     assert (total.in_time, total.late) == (0, 1)
 
 
-def test_the_most_frequent_streets_are_named_and_the_others_counted(session, exchange):
+def test_the_most_frequent_streets_are_named_and_the_others_counted(exchange, session):
     begun = kyiv("2026-07-01 09:00")
     for place in range(STREETS + 3):
         session.add(Street(name=f"Нова {place:02d}"))

@@ -28,9 +28,11 @@ from webui import (
     privacy,
     public,
     public_limits,
+    quarterly,
     reports,
     shift,
     static_files,
+    summary,
     text,
     uploads,
     work,
@@ -52,8 +54,10 @@ PARTS = (
     pressing,
     privacy,
     public,
+    quarterly,
     reports,
     shift,
+    summary,
     work,
 )  # each with a blueprint
 
