@@ -29,7 +29,7 @@ FONTS = Path("/usr/share/fonts/truetype/liberation")
 _FACES = {"": "LiberationSerif-Regular.ttf", "B": "LiberationSerif-Bold.ttf", "I": "LiberationSerif-Italic.ttf"}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 10, 20, 20  # the margins of an official paper, in millimetres
 _WIDE, _HIGH = 297, 210  # A4 on its side
-_NUMBERS, _WIDEST = 22, 136  # of columns, in millimetres; the first takes what the numbers leave
+_NUMBERS, _WIDEST = 23, 136  # of columns, in millimetres; the first takes what the numbers leave
 
 
 def as_docx(paper: Paper) -> bytes:
@@ -97,6 +97,8 @@ def _docx_line(
 def _docx_table(document: DocxDocument, table: Table) -> None:
     made = document.add_table(rows=0, cols=len(table.columns), style="Table Grid")
     made.autofit = False
+    for column, width in zip(made.columns, _widths(len(table.columns)), strict=True):
+        column.width = Mm(width)
     _docx_row(made, table.columns, bold=True, heading=True)
     for row in table.rows:
         _docx_row(made, row)
@@ -113,16 +115,16 @@ def _docx_row(made: DocxTable, cells: tuple[Cell, ...], *, bold: bool = False, h
     widths = _widths(len(cells))
     for place, (cell, told) in enumerate(zip(row.cells, cells, strict=True)):
         cell.width = Mm(widths[place])
-        _docx_cell(cell, told, bold, heading)
+        _docx_cell(cell, told, bold, heading, number=place > 0)
 
 
-def _docx_cell(cell: _Cell, told: Cell, bold: bool, heading: bool) -> None:
+def _docx_cell(cell: _Cell, told: Cell, bold: bool, heading: bool, number: bool) -> None:
     line = cell.paragraphs[0]
     run = line.add_run(str(told))
-    run.bold, run.font.size = bold, Pt(8.5 if heading else 10.5)
+    run.bold, run.font.size = bold, Pt(8 if heading else 10.5)
     if heading:
         line.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    elif isinstance(told, int):
+    elif number:
         line.alignment = WD_ALIGN_PARAGRAPH.RIGHT
 
 
@@ -135,9 +137,10 @@ def as_xlsx(paper: Paper) -> bytes:
     text = book.add_format({**plain, "text_wrap": True})
     strong = book.add_format({**plain, "bold": True, "text_wrap": True})
     cells = {"border": 1, "text_wrap": True}
-    name, number = book.add_format({**plain, **cells}), book.add_format({**plain, **cells, "num_format": "#,##0"})
+    numbers = {**plain, **cells, "num_format": "#,##0", "align": "right"}
+    name, number = book.add_format({**plain, **cells}), book.add_format(numbers)
     head = book.add_format({**plain, **cells, "bold": True, "align": "center", "bg_color": "#E9ECEA"})
-    total = book.add_format({**plain, **cells, "bold": True, "num_format": "#,##0"})
+    total_name, total = book.add_format({**plain, **cells, "bold": True}), book.add_format({**numbers, "bold": True})
     for place, table in enumerate(paper.tables):
         sheet = book.add_worksheet(table.short)
         sheet.set_landscape()
@@ -159,11 +162,12 @@ def as_xlsx(paper: Paper) -> bytes:
         at = len(words)
         lines = [(table.columns, head, head), *((row, name, number) for row in table.rows)]
         if table.total:
-            lines.append((table.total, total, total))
+            lines.append((table.total, total_name, total))
         for row, (told, first, others) in enumerate(lines, at):
             for column, cell in enumerate(told):
                 write = sheet.write_number if isinstance(cell, int) else sheet.write_string
                 write(row, column, cell, others if column else first)
+        sheet.set_row(at, 48)  # the words of the columns take up to three lines
         sheet.repeat_rows(at)
         sheet.freeze_panes(at + 1, 1)
         if place == 0 and paper.remark[1]:

@@ -130,6 +130,10 @@ def _only(column: str) -> dict[str, TextClause]:
 
 
 _REGISTERED = _only("number")
+COUNTED = (  # what summaries count by, in the order of their index
+    "created_at", "state", "executor_id", "category_id", "street_id", "line_id", "source", "repeat_of_id",
+    "registered_at", "id",
+)  # fmt: skip
 
 
 class Report(Base):
@@ -150,11 +154,7 @@ class Report(Base):
         Index("ix_reports_contact_number_id", "contact_number", "id"),
         Index("ix_reports_street_id_id", "street_id", "id"),
         # Summaries: everything that is counted over a period, read from the index.
-        Index(
-            "ix_reports_summary",
-            *("created_at", "state", "executor_id", "category_id", "street_id", "line_id", "source", "repeat_of_id"),
-            *("registered_at", "id"),
-        ),
+        Index("ix_reports_summary", *COUNTED),
         # A report's page: the calls added to it, the reports that repeat it.
         Index("ix_reports_attached_to_id", "attached_to_id", **_only("attached_to_id")),
         Index("ix_reports_repeat_of_id", "repeat_of_id", **_only("repeat_of_id")),

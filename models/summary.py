@@ -176,7 +176,8 @@ def _parts(counts: dict[int | None, int], names: dict[int, str]) -> list[Part]:
 
 def _times(session: Session, period: Period, organisations: Collection[int] | None) -> tuple[list[int], list[int]]:
     """How many citizens called in each hour of the day, and on each day of the week."""
-    each = select(kyiv_hour(Report.created_at).label("hour")).where(*received(period, organisations)).subquery()
+    called = select(kyiv_hour(Report.created_at).label("hour")).where(*received(period, organisations))
+    each = called.subquery()
     hours, weekdays = [0] * 24, [0] * 7
     for hour, count in session.execute(select(each.c.hour, func.count()).group_by(each.c.hour)):
         moment = datetime.fromisoformat(hour)
@@ -198,10 +199,11 @@ def _other_endings(session: Session, period: Period) -> dict[ReportState, int]:
     """How many calls ended without a report of their own, by what they came to (I6)."""
     found = session.execute(
         select(Report.state, func.count())
-        .where(Report.created_at >= period.begin, Report.created_at < period.end, Report.state.in_(_ENDINGS))
+        .where(Report.created_at >= period.begin, Report.created_at < period.end, Report.registered_at.is_(None))
         .group_by(Report.state)
     )
-    return dict.fromkeys(_ENDINGS, 0) | {ReportState(state): count for state, count in found}
+    counted = {ReportState(state): count for state, count in found}
+    return {state: counted.get(state, 0) for state in _ENDINGS}
 
 
 def _named(

@@ -1,4 +1,4 @@
-"""What the journal costs over a million reports: ``python -m tests.bench_journal`` (``--help`` says more)."""
+"""What journal and summaries cost over a million reports: ``python -m tests.bench_journal`` (``--help`` says more)."""
 
 import argparse
 import itertools
@@ -26,6 +26,7 @@ from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import Report, ReportCounter, ReportState
 from models.search import plain, telephone_word
+from tests import bench_summary
 from tests.helpers import AREA_CODE
 from webui import create_app
 
@@ -198,13 +199,13 @@ def cases(total: int) -> dict[str, Callable[[random.Random], tuple[JournalFilter
     }
 
 
-def measure(act: Callable[[random.Random], object]) -> tuple[float, float]:
-    """Median and 95th percentile in milliseconds, after three runs that do not count."""
+def measure(act: Callable[[random.Random], object], runs: int = RUNS, before: int = 3) -> tuple[float, float]:
+    """Median and 95th percentile in milliseconds, after some runs that do not count."""
     chance, taken = random.Random(2), []
-    for run in range(RUNS + 3):
+    for run in range(runs + before):
         began = time.perf_counter()
         act(chance)
-        if run >= 3:
+        if run >= before:
             taken.append((time.perf_counter() - began) * 1000)
     taken.sort()
     return taken[len(taken) // 2], taken[int(len(taken) * 0.95)]
@@ -232,6 +233,20 @@ def run(app: Flask, total: int) -> list[tuple[str, float, float]]:
     return results
 
 
+def print_summaries(app: Flask) -> None:
+    """What a summary costs: a few runs each, for it is read a few times a day."""
+    wanted = bench_summary.WANTED_MS
+    with app.app_context():
+        for name, count in bench_summary.cases().items():
+
+            def ask(_chance: random.Random, count: Callable = count) -> None:
+                count()
+                db.session.rollback()
+
+            median, p95 = measure(ask, runs=5, before=1)
+            print(f"summary: {name:<30}{p95:>8.1f} ms   p50 {median:.1f} ms (wanted {wanted} ms for a quarter)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=1_000_000)
@@ -251,6 +266,7 @@ def main() -> None:
                 began = time.monotonic()
                 with db.engine.begin() as connection:
                     fill_bulk(connection, chosen.reports)
+                    bench_summary.fill_work(connection)
                 if db.engine.dialect.name != "sqlite":
                     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                         connection.execute(text("VACUUM ANALYZE"))
@@ -264,6 +280,7 @@ def main() -> None:
                 slowest = max(slowest, p95)
                 late = "" if p95 <= WANTED_MS else "  too slow"
                 print(f"journal: {name:<30}{p95:>8.1f} ms   p50 {median:.1f} ms (wanted {WANTED_MS} ms){late}")
+            print_summaries(app)
         print(f"journal, slowest p95        {slowest:>9.1f} ms   {chosen.reports} reports (wanted {WANTED_MS} ms)")
 
 

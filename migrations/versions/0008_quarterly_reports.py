@@ -55,13 +55,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_quarterly_steps"),
     )
     op.create_index("ix_quarterly_steps_report_id", "quarterly_steps", ["report_id"])
-    work = sa.text("kind = 'work'")
+    op.drop_index("ix_deadlines_report_id", "deadlines")
     op.create_index(
-        "ix_deadlines_work",
+        "ix_deadlines_report_id_kind",
         "deadlines",
-        ["report_id", "began_at", "due_at", "met_at", "paused_at", "cancelled_at"],
-        sqlite_where=work,
-        postgresql_where=work,
+        ["report_id", "kind", "organisation_id", "due_at", "met_at", "paused_at", "cancelled_at"],
     )
     op.create_index(
         "ix_reports_summary",
