@@ -13,6 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from models.kyiv_time import stored_to_kyiv_hour
+
 
 class Base(DeclarativeBase):
     metadata = MetaData(
@@ -102,7 +104,8 @@ def announce(session: Session, kind: str, row_id: int) -> None:
 
 
 def use_sqlite_well(engine: Engine, busy_seconds: float) -> None:
-    """Set one SQLite engine up: write-ahead log, foreign keys, real transactions, a bounded wait for the lock."""
+    """Set one SQLite engine up: write-ahead log, foreign keys, real transactions, a bounded wait for the lock, and
+    the time zone that SQLite does not know (`kyiv_hour`)."""
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
@@ -113,6 +116,7 @@ def use_sqlite_well(engine: Engine, busy_seconds: float) -> None:
         cursor.execute("PRAGMA synchronous=FULL")  # a registered report survives a power cut
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        connection.create_function("kyiv_hour", 1, stored_to_kyiv_hour, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

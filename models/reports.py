@@ -129,6 +129,13 @@ def _only(column: str) -> dict[str, TextClause]:
     return {"sqlite_where": sql(f"{column} IS NOT NULL"), "postgresql_where": sql(f"{column} IS NOT NULL")}
 
 
+_REGISTERED = _only("number")
+COUNTED = (  # what summaries count by, in the order of their index
+    "created_at", "state", "executor_id", "category_id", "street_id", "line_id", "source", "repeat_of_id",
+    "registered_at", "id",
+)  # fmt: skip
+
+
 class Report(Base):
     """A report about a problem in the city, or the draft it begins as (R 2.5). Ids rise with the time of creation."""
 
@@ -137,6 +144,8 @@ class Report(Base):
         Index("ix_reports_created_at_id", "created_at", "id"),
         Index("ix_reports_contact_number_id", "contact_number", "id"),
         Index("ix_reports_street_id_id", "street_id", "id"),
+        # Summaries: everything that is counted over a period, read from the index.
+        Index("ix_reports_summary", *COUNTED),
         # A report's page: the calls added to it, the reports that repeat it.
         Index("ix_reports_attached_to_id", "attached_to_id", **_only("attached_to_id")),
         Index("ix_reports_repeat_of_id", "repeat_of_id", **_only("repeat_of_id")),
@@ -237,9 +246,10 @@ class HistoryRow(Base):
     """
 
     __tablename__ = "report_history"
+    __table_args__ = (Index("ix_report_history_report_id_event", "report_id", "event"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"), index=True)
+    report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: the system
     event: Mapped[str] = mapped_column(String(32))

@@ -9,6 +9,7 @@ from jobs.settings import Settings
 from models.base import db, now, transaction
 from models.kept import unlocked
 from models.people import AccessLog, Role
+from models.work import KEEPERS
 from tests.desk_fixtures import PEOPLE, fill_desks
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, logged_in, register, stored_user
@@ -17,7 +18,6 @@ from webui.access import DESK_ROLES, EVERYBODY, REPORT_ROLES, declared_roles
 
 PUBLIC = frozenset({"public"})
 EVERYONE = frozenset(EVERYBODY)
-KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
 TECHNICAL = frozenset({Role.TECHNICAL_ADMINISTRATOR})
 TABLE = {
     "static": PUBLIC,
@@ -74,6 +74,12 @@ TABLE = {
     **{f"reference_import.{view}": KEEPERS for view in ("form", "template", "upload", "look", "apply")},
     "reference_people.users": TECHNICAL | {Role.SUPERVISOR},
     **{f"reference_people.{view}": TECHNICAL for view in ("user", "add", "change", "new_password")},
+    "summary.summary": DESK_ROLES | {Role.CONTROL_BODY},  # the control body: of the organisations it controls
+    "quarterly.index": DESK_ROLES | {Role.CONTROL_BODY},  # which reports says `models.quarterly.is_seen_by`
+    "quarterly.show": DESK_ROLES | {Role.CONTROL_BODY},
+    "quarterly.document": DESK_ROLES | {Role.CONTROL_BODY},
+    "quarterly.move": KEEPERS,
+    "quarterly.prepare": KEEPERS,
 }  # every other view: the desk's roles
 
 

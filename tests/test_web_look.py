@@ -53,7 +53,18 @@ def test_a_first_visit_is_light(web: Flask) -> None:
     for n in range(50):
         register(web, f"Не горить ліхтар біля під’їзду, вже {n} днів темно")
     person = logged_in(web, "tsapkova")
-    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/login", "/povidomyty", "/stan"):
+    for address in (
+        "/",
+        "/journal",
+        "/reports/1",
+        "/summary",
+        "/quarterly",
+        "/status",
+        "/me",
+        "/login",
+        "/povidomyty",
+        "/stan",
+    ):
         browser = Browser(web) if address in ("/login", "/povidomyty", "/stan") else person
         found = first_visit(browser, address)
         assert sum(found.values()) <= HEAVIEST, found

@@ -161,6 +161,9 @@ def test_every_page_renders_in_both_languages_for_every_role(web: Flask, languag
         "/journal": 200,
         "/journal?state=lost": 422,
         f"/reports/{report_id}": 200,
+        "/summary": 200,
+        "/summary?date_from=2020-01-01&date_to=2100-01-01": 200,
+        "/quarterly": 200,
         "/status": 200,
         "/shift": 200,
         "/personal-data/log": 200,
@@ -188,7 +191,8 @@ def test_pages_keep_to_the_policy_and_to_the_landmarks(web: Flask) -> None:
     public = ("/login", "/povidomyty", "/stan")
     head = logged_in(web, "nachalnyk")
     of_head = ("/shift", "/personal-data/log", "/personal-data/person", "/personal-data/retention")
-    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/nothing", *public, *of_head):
+    counted = ("/summary?date_from=2020-01-01&date_to=2100-01-01", "/quarterly")
+    for address in ("/", "/journal", "/reports/1", "/status", "/me", "/nothing", *counted, *public, *of_head):
         page = (Browser(web) if address in public else head if address in of_head else person).get(address).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", page), address
         assert not re.search(r"<script(?![^>]*\ssrc=)", page), address

@@ -29,6 +29,7 @@ from webui import (
     privacy,
     public,
     public_limits,
+    quarterly,
     reference,
     reference_calendar,
     reference_import,
@@ -37,6 +38,7 @@ from webui import (
     saved_filters,
     shift,
     static_files,
+    summary,
     text,
     uploads,
     work,
@@ -63,9 +65,11 @@ PARTS = (
     reference_calendar,
     reference_import,
     reference_people,
+    quarterly,
     reports,
     saved_filters,
     shift,
+    summary,
     work,
 )  # each with a blueprint
 

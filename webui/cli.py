@@ -13,6 +13,7 @@ from webui.cli_calls import calls, reports
 from webui.cli_organisations import organisations
 from webui.cli_people import lines, phones, users
 from webui.cli_personal import personal_data
+from webui.cli_quarterly import write_quarterly
 from webui.cli_tools import Refused, as_json, print_rows
 
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -26,6 +27,7 @@ def cli() -> None:
 
 for group in (users, organisations, lines, phones, calls, reports, personal_data):
     cli.add_command(group)
+reports.add_command(write_quarterly)
 
 
 def main() -> None:
