@@ -1,4 +1,4 @@
-"""``python -m jobs.rounds [--once]``: what is to be done again and again: warnings, letters, and whatever `JOBS` names.
+"""``python -m jobs.rounds [--once]``: what is to be done again and again, as `JOBS` names it.
 
 Each job converges: it looks in the database for what is due and not done, so that a break of any length is made up for,
 and it may be broken off, or run by two processes at once, at any moment.
@@ -20,6 +20,7 @@ from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.mail import send_letters
+from jobs.office import end_terms, prepare_quarterly_reports
 from jobs.settings import SettingsError
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
 from models.base import database_is_away, now
@@ -47,6 +48,8 @@ JOBS = (
     Job("emergencies", 5.0, warn_of_emergencies),
     Job("warnings", 60.0, warn_of_deadlines),
     Job("mail", 10.0, send_letters, part="mail"),
+    Job("quarterly", 600.0, prepare_quarterly_reports),
+    Job("terms", 6 * 3600.0, end_terms),
 )
 
 
