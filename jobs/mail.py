@@ -18,8 +18,8 @@ from enum import StrEnum
 
 from flask import Flask
 
-from jobs.addresses import NoAddress, read_address
 from jobs.settings import MailServer, Settings
+from models.addresses import NoAddress, read_address
 from models.alerts import keep_told, untold_alerts
 from models.base import db, transaction
 from models.outbox import (

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jobs.addresses import NoAddress, read_address
 from jobs.files import one_at_a_time, write_whole
+from models.addresses import NoAddress, read_address
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _MADE_SECRETS = {"web", "ami_listen", "ami_dial"}

@@ -117,6 +117,13 @@ def switch_user(session: Session, user: User, by: User | None, at: datetime, act
         end_sessions(session, user)
 
 
+def set_email(session: Session, user: User, by: User | None, at: datetime, email: str) -> None:
+    """Where warnings are written to, "" for nowhere. Raises `Refused` for what is no address."""
+    if fault := email_fault(email):
+        raise Refused({"email": fault})
+    write_entry(session, Subject.USER, user, {"email": email}, by, at)
+
+
 def give_password(session: Session, user: User, by: User | None, at: datetime, password_hash: str) -> None:
     """Another password: all sessions of the user end."""
     user.password_hash = password_hash

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from models.addresses import NoAddress, read_address
 from models.people import Organisation, Role, User
 from models.places import Category, Street, split_names, street_key
 from models.reference import Entry, Fault, FaultKind, Refused, Subject, check_name, tidy, write_entry
@@ -15,9 +16,7 @@ from models.search import plain, words_of
 
 LONGEST_NAME = {Category: 128, Organisation: 160, Street: 128}  # characters
 LONGEST_NAMES = 256  # characters of all former, or of all other names of a street
-LONGEST_EMAIL = 160
 MOST_DAYS, MOST_POSITION = 365, 9999
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>.]{2,}")
 _QUOTES = re.compile('[«»“”„"]')
 
 
@@ -145,9 +144,11 @@ def responsible_for(session: Session, organisation: Organisation) -> list[str]:
 
 def email_fault(email: str) -> Fault | None:
     """What is wrong with an address; an empty one is none, and not wrong."""
-    if len(email) > LONGEST_EMAIL:
-        return Fault(FaultKind.TOO_LONG, str(LONGEST_EMAIL))
-    return Fault(FaultKind.EMAIL) if email and not _EMAIL.fullmatch(email) else None
+    try:
+        read_address(email)
+    except NoAddress:
+        return Fault(FaultKind.EMAIL)
+    return None
 
 
 def name_key(name: str) -> str:

@@ -20,8 +20,9 @@ from flask_babel import gettext as _
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select, update
 
-from jobs.addresses import NoAddress, read_address
-from models.base import db, transaction
+from models.accounts import set_email
+from models.addresses import NoAddress, read_address
+from models.base import db, now, transaction
 from models.people import ORGANISATION_ROLES, Role, User
 from webui.access import DESK_ROLES, EVERYBODY, allow, public, secure_cookies
 from webui.errors import wants_page
@@ -126,9 +127,12 @@ def change_email() -> ResponseReturnValue:
     """Where warnings are written to; empty for nowhere."""
     typed = request.form.get("email", "")
     try:
-        _set_own(email=read_address(typed))
+        address, user_id = read_address(typed), current_user.id
     except NoAddress:
         return _own_page({"email": _("Write the address like name@town.gov.ua, or leave it empty.")}, typed), 422
+    with transaction() as db_session:
+        user = db_session.get_one(User, user_id)
+        set_email(db_session, user, user, now(), address)
     flash(_("The e-mail address is saved."), "ok")
     return redirect(url_for("auth.me"))
 

@@ -59,10 +59,13 @@ def add_organisation(name: str, email: str) -> None:
 @click.argument("address")
 def set_organisation_email(name: str, address: str) -> None:
     """Write the warnings of the organisation NAME (or a part of its name) to ADDRESS; "" for nowhere."""
+    from models.base import now
+    from models.reference import Subject, write_entry
+
     address = email_address(address)
     with open_database(write=True) as session:
         organisation = find_organisation(session, name)
-        organisation.email = address
+        write_entry(session, Subject.ORGANISATION, organisation, {"email": address}, None, now())
         told = f"{organisation.name}: {address or 'no address'}"
     click.echo(told)
 

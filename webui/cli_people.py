@@ -101,9 +101,12 @@ def set_password(login: str, generate: bool) -> None:
 @click.argument("address")
 def set_user_email(login: str, address: str) -> None:
     """Write a user's warnings to ADDRESS; "" for nowhere."""
+    from models.accounts import set_email
+    from models.base import now
+
     address = email_address(address)
     with open_database(write=True) as session:
-        _find_user(session, login).email = address
+        set_email(session, _find_user(session, login), None, now(), address)
     click.echo(f"{login}: {address or 'no address'}")
 
 

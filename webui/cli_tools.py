@@ -21,7 +21,7 @@ class Refused(Exception):
 
 def email_address(typed: str) -> str:
     """The e-mail address that was typed, or "". Raises `Refused`."""
-    from jobs.addresses import NoAddress, read_address
+    from models.addresses import NoAddress, read_address
 
     try:
         return read_address(typed)

@@ -70,6 +70,8 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
     "telephone in the journal": lambda _num: _("in the journal"),
     "a person's data": lambda _num: _("what is held about a person"),
     "a person's data: export": lambda _num: _("export of a person’s data"),
+    "journal as csv": lambda _num: _("without names, as CSV"),
+    "journal as xlsx": lambda _num: _("without names, as Excel"),
     "the access log": lambda _num: _("looked through"),
 }
 KIND_WORDS = {
