@@ -13,12 +13,12 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
+from models.acts import CENTRE, KEEPERS, NotYours
 from models.base import Base, UTCDateTime, insert_new, transaction
 from models.machine import IllegalMove, next_state
 from models.people import Role, User
 from models.periods import Quarter, quarter_of
 from models.quarterly_figures import Figures, count_figures
-from models.work import CENTRE, KEEPERS, NotYours
 from models.workdays import KYIV
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from jobs.app import bare_app
 from jobs.database import prepare_database
 from models import online, work
+from models.acts import NotYours
 from models.attachments import MOST_FILES, AttachmentKind, StoredFile, TooManyFiles, files_of, keep_files
 from models.base import db, transaction
 from models.drafts import attach_draft, claim_draft, end_draft, make_draft_by_hand, register_draft, save_draft
@@ -19,7 +20,6 @@ from models.people import Role, User
 from models.pins import give_pin, pin_is_right
 from models.reports import HistoryEvent, Report, ReportEvent, ReportState, Source
 from models.waiting import count_online, forsaken_drafts, online_drafts
-from models.work import NotYours
 from models.workdays import WorkCalendar
 from tests.helpers import AREA_CODE, START, close_database
 from tests.test_models_drafts import Town

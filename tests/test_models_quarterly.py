@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from jobs.app import bare_app
 from jobs.database import prepare_database
 from models import quarterly
+from models.acts import NotYours
 from models.base import db, transaction
 from models.machine import IllegalMove
 from models.people import Organisation, Role, User
@@ -24,7 +25,7 @@ from models.quarterly import (
     reports_on,
 )
 from models.quarterly_figures import COUNTS, Figures, count_figures, differences
-from models.work import NotYours, add_executor
+from models.work import add_executor
 from tests.desk_fixtures import fill_desks
 from tests.helpers import close_database
 from tests.summary_fixtures import WATER, done, kyiv, reported, user_of

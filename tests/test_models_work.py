@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from models import work
+from models.acts import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.attachments import AttachmentKind, StoredFile
 from models.base import transaction
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
@@ -18,7 +19,6 @@ from models.machine import IllegalMove
 from models.people import Organisation, Role, User
 from models.places import Category
 from models.reports import REPORT_TABLE, HistoryEvent, HistoryRow, ReportEvent, ReportState
-from models.work import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.workdays import KYIV
 from tests.helpers import AREA_CODE, record_call
 

@@ -6,10 +6,10 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from jobs.settings import Settings
+from models.acts import KEEPERS
 from models.base import db, now, transaction
 from models.kept import unlocked
 from models.people import AccessLog, Role
-from models.work import KEEPERS
 from tests.desk_fixtures import PEOPLE, fill_desks
 from tests.helpers import close_database
 from tests.web_fixtures import Browser, logged_in, register, stored_user
@@ -43,11 +43,11 @@ TABLE = {
     "events.alive": EVERYONE,
     "overview.overview": frozenset({Role.SUPERVISOR, Role.DISPATCHER}),
     "desk.desk": EVERYONE,  # sends who has no desk to where their work is
-    "reports.show": REPORT_ROLES,  # which reports says `models.work.concerns`
+    "reports.show": REPORT_ROLES,  # which reports says `models.acts.concerns`
     "reports.show_number": REPORT_ROLES,
     "attachments.show": REPORT_ROLES,
     "attachments.show_small": REPORT_ROLES,
-    "work.act": REPORT_ROLES,  # which acts says `models.work.ACTS`
+    "work.act": REPORT_ROLES,  # which acts says `models.acts.ACTS`
     "work.day": frozenset({Role.OPERATOR, Role.HEAD}),
     "letters.letters": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "letters.again": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),

@@ -5,11 +5,11 @@ import re
 
 from sqlalchemy import select
 
+from models.acts import Act
 from models.attachments import Attachment
 from models.base import db, transaction
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import Report
-from models.work import Act
 from tests.picture_fixtures import PDF, photo
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 

@@ -7,13 +7,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from models.acts import Act
 from models.base import db, now, transaction
 from models.deadlines import Deadline
 from models.free_days import DayException
 from models.looks import DailyLook
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
-from models.work import Act
 from models.workdays import KYIV
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 

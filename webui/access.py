@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import select
 
+from models.acts import CENTRE
 from models.base import db, now, transaction
 from models.people import ORGANISATION_ROLES, AccessLog, Role
-from models.work import CENTRE
 
 EVERYBODY = frozenset(Role)
 DESK_ROLES = CENTRE
-REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.work.concerns`: which
+REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.acts.concerns`: which
 EXPORTERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})  # of names and telephones
 _PUBLIC = frozenset({"public"})
 _LOOK_COUNTS_FOR = timedelta(minutes=5)

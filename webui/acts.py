@@ -1,10 +1,10 @@
-"""How each act on a report is called, and what its form asks for; who may do it says `models.work.ACTS`."""
+"""How each act on a report is called, and what its form asks for; who may do it says `models.acts.ACTS`."""
 
 from dataclasses import dataclass
 
 from flask_babel import lazy_gettext
 
-from models.work import Act
+from models.acts import Act
 
 
 @dataclass(frozen=True)

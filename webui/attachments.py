@@ -7,9 +7,9 @@ from flask import Blueprint, Response, abort, current_app, send_file
 from flask_login import current_user
 
 from jobs.filestore import path_of, small_path_of
+from models.acts import concerns
 from models.attachments import Attachment
 from models.base import db
-from models.work import concerns
 from webui.access import REPORT_ROLES, allow, log_looks
 
 bp = Blueprint("attachments", __name__)

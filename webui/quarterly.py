@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from jobs.documents import MIME_TYPES, WRITERS
 from jobs.paper import Paper
 from models import quarterly
+from models.acts import KEEPERS
 from models.base import db, now, transaction
 from models.machine import IllegalMove
 from models.people import Role, User
 from models.periods import Quarter, quarter_of
 from models.quarterly import QuarterlyEvent, QuarterlyReport, QuarterlyState, QuarterlyStep
 from models.quarterly_figures import Figures, count_figures, differences
-from models.work import KEEPERS
 from models.workdays import KYIV
 from webui.access import DESK_ROLES, allow
 from webui.quarterly_paper import COUNT_WORDS, long_day, quarter_words, quarterly_paper

@@ -9,6 +9,7 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
+from models.acts import concerns, possible_acts
 from models.attachments import files_of
 from models.base import db, transaction
 from models.calls import Call
@@ -18,7 +19,6 @@ from models.people import active_organisations
 from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
 from models.telephone import without_numbers
-from models.work import concerns, possible_acts
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS
 from webui.form import LONGEST_TEXT

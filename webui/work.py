@@ -1,6 +1,6 @@
 """Work on registered reports: an organisation's day, the control body's decisions, the daily monitoring (W1-W9).
 
-What a person may do with a report, and when, says `models.work.ACTS`; how each act is called and what it asks for,
+What a person may do with a report, and when, says `models.acts.ACTS`; how each act is called and what it asks for,
 `webui.acts`; here stands how it is done.
 """
 
@@ -16,6 +16,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from models import work
+from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
 from models.free_days import load_calendar
@@ -25,7 +26,6 @@ from models.monitoring import daily_monitoring, organisation_day, to_decide
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
 from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import Report
-from models.work import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.workdays import END_OF_DAY, KYIV
 from webui import letters, reports
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks_with_answer

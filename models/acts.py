@@ -1,0 +1,125 @@
+"""Who may do what with a registered report, and when: the table of acts (W1-W8).
+
+`ACTS` has a row for each act, with who may, in which states, and whether words are needed; `possible_acts` leaves out
+what does not fit the present moment. The page shows what it returns, and every function of `models.work` asks it: what
+it does not list is refused.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from models.deadlines import DeadlineKind, open_deadlines
+from models.executions import execution_of, executions_of
+from models.people import ORGANISATION_ROLES, Role, User
+from models.reports import OPEN_STATES, Report, ReportState
+
+
+class NotYours(Exception):
+    """This person may not do that with this report."""
+
+
+class WordsMissing(Exception):
+    """The act needs words: what was done, the reasons, the applicant's words."""
+
+
+class Act(StrEnum):
+    INFORM_HEAD = "inform_head"
+    ACCEPT = "accept"
+    COMPLETE = "complete"
+    GIVE_REASONS = "give_reasons"
+    CLOSE_UNSOLVED = "close_unsolved"
+    RETURN = "return"
+    CONFIRM = "confirm"
+    REFUTE = "refute"
+    CLOSE = "close"
+    REASSIGN = "reassign"
+    ADD_EXECUTOR = "add_executor"
+    WARN = "warn"
+    ADD_FILES = "add_files"
+    NOTE = "note"
+    PUBLIC_NOTE = "public_note"
+
+
+EXECUTOR = frozenset({Role.OPERATOR})
+CONTROL = frozenset({Role.CONTROL_BODY})
+CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
+KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
+_OPEN = frozenset(OPEN_STATES)
+_AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
+_UNDONE = _AT_WORK | {ReportState.REASONS_GIVEN}  # while one executor's reasons are weighed, another may still begin
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Who may do an act, in which states of the report, and whether it needs words."""
+
+    roles: frozenset[Role]
+    states: frozenset[ReportState]
+    words: bool = False
+
+
+ACTS: dict[Act, Terms] = {
+    Act.INFORM_HEAD: Terms(EXECUTOR, _UNDONE),  # R 4.2
+    Act.ACCEPT: Terms(EXECUTOR, _UNDONE),  # R 4.3
+    Act.COMPLETE: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.5
+    Act.GIVE_REASONS: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.4
+    Act.CLOSE_UNSOLVED: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),  # R 4.4
+    Act.RETURN: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),
+    Act.CONFIRM: Terms(CENTRE, frozenset({ReportState.DONE})),  # S 3.2
+    Act.REFUTE: Terms(CENTRE, frozenset({ReportState.DONE, ReportState.CLOSED}), words=True),  # S 3.2
+    Act.CLOSE: Terms(KEEPERS | EXECUTOR, frozenset({ReportState.DONE}), words=True),  # R 4.5
+    Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
+    Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
+    Act.WARN: Terms(KEEPERS, _UNDONE),  # R 4.3
+    Act.ADD_FILES: Terms(CENTRE | EXECUTOR, _OPEN),
+    Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _OPEN, words=True),
+    Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _OPEN, words=True),
+}
+
+
+def concerns(session: Session, report: Report, user: User) -> bool:
+    """Whether the report is this person's business: their organisation's, one they control, or the centre's (W2).
+
+    Drafts are the centre's alone.
+    """
+    if user.role in CENTRE:
+        return True
+    if report.number is None:
+        return False
+    if user.role in ORGANISATION_ROLES:
+        return execution_of(session, report, user.organisation_id) is not None
+    if user.role in CONTROL:
+        controlled = {organisation.id for organisation in user.controls}
+        return any(part.organisation_id in controlled for part in executions_of(session, report))
+    return False
+
+
+def possible_acts(session: Session, report: Report, user: User) -> list[Act]:
+    """What this person can do with the report now, in the order of `ACTS`."""
+    if not concerns(session, report, user):
+        return []
+    part = execution_of(session, report, user.organisation_id) if user.role in EXECUTOR else None
+    not_now = {
+        Act.INFORM_HEAD: part is not None and part.informed_at is not None,
+        Act.ACCEPT: part is not None and part.accepted_at is not None,
+        Act.COMPLETE: part is not None and (part.accepted_at is None or part.completed_at is not None),
+        Act.GIVE_REASONS: part is not None and (part.accepted_at is None or part.completed_at is not None),
+        Act.CLOSE_UNSOLVED: not decides(session, report, user),
+        Act.RETURN: not decides(session, report, user),
+        Act.WARN: not open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
+    }
+    return [
+        act
+        for act, terms in ACTS.items()
+        if user.role in terms.roles and report.state in terms.states and not not_now.get(act, False)
+    ]
+
+
+def decides(session: Session, report: Report, user: User) -> bool:
+    """Whether this member of the control body controls the organisation whose reasons wait for a decision (R 4.4)."""
+    controlled = {organisation.id for organisation in user.controls}
+    return any(
+        part.reasons_at is not None and part.organisation_id in controlled for part in executions_of(session, report)
+    )
