@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Engine, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -103,9 +104,17 @@ def announce(session: Session, kind: str, row_id: int) -> None:
     session.info.setdefault("announcements", {})[(kind, row_id)] = None
 
 
+class _Compiler(SQLiteCompiler):
+    """Says by which index SQLite is to read a table, where a query has a hint for it; SQLAlchemy leaves hints out."""
+
+    def get_from_hint_text(self, table: Any, text: str) -> str:
+        return text
+
+
 def use_sqlite_well(engine: Engine, busy_seconds: float) -> None:
-    """Set one SQLite engine up: write-ahead log, foreign keys, real transactions, a bounded wait for the lock, and
-    the time zone that SQLite does not know (`kyiv_hour`)."""
+    """Set one SQLite engine up: write-ahead log, foreign keys, real transactions, a bounded wait for the lock,
+    hints, and the time zone that SQLite does not know (`kyiv_hour`)."""
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:
