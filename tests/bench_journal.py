@@ -173,11 +173,11 @@ def measure_size(
 ) -> tuple[dict[str, tuple[float, float]], int]:
     """Median and p95 by name; and the bytes of the journal's first visit."""
     with filled(reports, database, keep) as app:
-        results = {
-            name: measure(app, act, FEW_RUNS if name in SUMMARIES else RUNS)
-            for name, act in acts(app, int(reports * (1 + OTHERS)))
-            if only in name
-        }
+        results = {}
+        for name, act in acts(app, int(reports * (1 + OTHERS))):
+            if only in name:
+                results[name] = measure(app, act, FEW_RUNS if name in SUMMARIES else RUNS)
+                print(f"  {name}: p95 {results[name][1]:.1f} ms", flush=True)
         browser = Browser(app)
         browser.log_in(LOGIN, PASSWORD)
         return results, sum(first_visit(browser, "/journal").values())

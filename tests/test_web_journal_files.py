@@ -69,8 +69,8 @@ def test_repeated_overdue_and_urgent_are_columns(web: Flask, browser: Browser) -
         session.get_one(Report, second).repeat_of_id = first
         session.get_one(Report, first).repeat_of_id = None
     newest, oldest = rows_of(export(browser))
-    assert (newest["Повторність"], newest["Прострочено"], newest["Терміново"]) == ("так", "", "")
-    assert (oldest["Повторність"], oldest["Прострочено"], oldest["Терміново"]) == ("", "так", "так")
+    assert (newest["Повторне"], newest["Прострочено"], newest["Терміново"]) == ("так", "", "")
+    assert (oldest["Повторне"], oldest["Прострочено"], oldest["Терміново"]) == ("", "так", "так")
 
 
 def test_a_workbook_holds_the_same(web: Flask, browser: Browser) -> None:

@@ -103,7 +103,7 @@ def _columns(personal: bool) -> list[tuple[str, int, Callable[[JournalRow], Cell
         (_("Deadline"), 16, lambda row: row.report.due_at),
         (_("Done"), 16, lambda row: row.done_at),
         (_("Closed"), 16, lambda row: row.closed_at),
-        (_("Repeated"), 10, lambda row: yes if row.report.repeat_of_id else None),
+        (_("A repeat"), 10, lambda row: yes if row.report.repeat_of_id else None),
         (_("Overdue"), 12, lambda row: yes if row.overdue else None),
         (_("Emergency"), 10, lambda row: yes if row.report.emergency else None),
     ]
