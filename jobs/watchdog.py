@@ -34,7 +34,11 @@ log = logging.getLogger("watchdog")
 
 
 class Silent(Exception):
-    """The part accepted the question and did not answer in time."""
+    """The part accepted the question and did not answer in time; ``pid`` is which process beat last, if it tells."""
+
+    def __init__(self, text: str, pid: int | None = None) -> None:
+        super().__init__(text)
+        self.pid = pid
 
 
 class Absent(Exception):
@@ -75,7 +79,7 @@ def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
     if beat is None:
         raise Absent("no heartbeat yet")
     if beat.age > seconds:
-        raise Silent(f"no heartbeat for {beat.age:.0f} s")
+        raise Silent(f"no heartbeat for {beat.age:.0f} s", beat.pid)
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,8 @@ def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:
         process = None
         if missed >= watch.misses:
             process = pid_of_its_own(watch) or supervisor.process(watch.part)
+        if process is not None and isinstance(trouble, Silent) and trouble.pid not in (None, process[0]):
+            grace = max(grace, START_SECONDS)  # it was a former process that beat: this one starts
         # an age below zero: the clock was set back meanwhile, and the process is older than that
         if process is not None and not 0 <= process[1] < grace:
             _kill(process[0])

@@ -218,7 +218,9 @@ def test_a_call_about_a_report_leaves_a_row_on_it(town):
     save_draft(town.session, draft, town.alice, {"text": "Коли зроблять?"}, 0, AREA_CODE)
     attach_draft(town.session, draft, town.alice, report)
     assert (draft.state, draft.attached_to_id) == (ReportState.ATTACHED, report.id)
-    rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id)).all()
+    rows = town.session.scalars(
+        select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id)
+    ).all()
     assert (rows[-1].event, rows[-1].note) == ("applicant_called", "Коли зроблять?")
 
 

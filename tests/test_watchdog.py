@@ -109,9 +109,12 @@ def assert_killed(process: subprocess.Popen, watch: Watch, age: float) -> None:
     assert process.wait(10) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("trouble", [Silent("no answer"), Absent("refused")])
-def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
-    """Within its grace a part is not killed, or it would never come up."""
+@pytest.mark.parametrize(
+    ("trouble", "age"),
+    [(Silent("no answer"), 1.0), (Absent("refused"), 1.0), (Silent("a former process beat last", 1), 20.0)],
+)
+def test_a_process_just_started_is_left_alone(trouble: Exception, age: float) -> None:
+    """Within its grace a part is not killed, or it would never come up; nor for a beat of the one before it."""
     process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     asked = threading.Semaphore(0)
 
@@ -120,7 +123,7 @@ def test_a_process_just_started_is_left_alone(trouble: Exception) -> None:
         raise trouble
 
     watch = Watch("web", silent, every=0.001, grace=10.0)
-    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, 1.0), Round()), daemon=True).start()
+    threading.Thread(target=keep_watch, args=(watch, OneProcess(process, age), Round()), daemon=True).start()
     for _ in range(50):
         assert asked.acquire(timeout=10)
     assert process.poll() is None

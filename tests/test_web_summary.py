@@ -56,6 +56,9 @@ def row(page: str, table: str, name: str) -> str:
 
 
 def move(browser: Browser, report_id: int, event: str, **values: str):
+    """What the page as it is now would send; or what one with so many ``steps`` would."""
+    seen = re.search(r'name="steps" value="(\d+)"', browser.get(f"/quarterly/{report_id}").text)
+    values = {"steps": seen[1] if seen else "", **values}
     return browser.post(f"/quarterly/{report_id}/move", {"event": event, **values}, page="/me", headers=PAGE)
 
 
@@ -134,6 +137,16 @@ def test_from_prepared_to_sent(town, prepared):
     assert "проєкт" not in page
     assert "Цапкова О. П." in page
     assert 'name="event"' not in page
+
+
+def test_nobody_signs_figures_that_were_counted_anew_since(town, prepared):
+    """R 4.6: of two who have the page open, the second is shown what the first did."""
+    browser, report = logged_in(town, "tsapkova"), prepared["kontrol"]
+    assert move(browser, report, "renewed").status_code == 302
+    refused = move(browser, report, "checked", steps="1", remark="Насос")
+    assert refused.status_code == 409
+    assert "Насос" in refused.text
+    assert move(browser, report, "checked", remark="Насос").status_code == 302
 
 
 def test_a_refused_move_keeps_the_remark(town, prepared):

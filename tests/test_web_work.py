@@ -109,7 +109,7 @@ def test_a_report_of_others_is_not_there(web, login):
     foreign = register(web, "Немає води", category=2)
     browser = logged_in(web, login)
     assert browser.get(f"/reports/{foreign}").status_code == 404
-    assert browser.post(f"/reports/{foreign}/number", page="/me").status_code == 404
+    assert browser.post(f"/reports/{foreign}/number", {"purpose": "visit"}, page="/me").status_code == 404
     assert browser.post(f"/reports/{foreign}/act", {"act": "accept", "revision": "0"}, page="/me").status_code == 404
     assert stored(web, foreign).number not in browser.get(browser.get("/").location or "/").text
 

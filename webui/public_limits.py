@@ -4,6 +4,9 @@ Every try counts, right or wrong: of many that are sent at once none passes befo
 logins are (`login_limits`): in Redis, in memory while Redis is away, and neither an address nor a number gets there.
 """
 
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
+
 from flask import Flask, request
 from flask_limiter.util import get_remote_address
 
@@ -31,8 +34,12 @@ def limit_public(app: Flask) -> None:
 
 
 def sender() -> str:
-    """Whoever asks, as a hash of their address that only this site can make."""
-    return keyed("sender", get_remote_address())
+    """Whoever asks, as a hash of their address that only this site can make; of IPv6 the network, as one house has it."""
+    address = get_remote_address()
+    with suppress(ValueError):
+        if ip_address(address).version == 6:
+            address = str(ip_network(f"{address}/64", strict=False))
+    return keyed("sender", address)
 
 
 def number_tried() -> str:

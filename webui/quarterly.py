@@ -101,7 +101,7 @@ def move(report_id: int) -> ResponseReturnValue:
         else:
             act = DO.get(wanted) or abort(400)
             with transaction() as session:
-                act(session, session.get_one(QuarterlyReport, report_id), _me(session), remark)
+                act(session, _as_seen(session, report_id, wanted), _me(session), remark)
     except IllegalMove:
         notice = _("This quarterly report was changed meanwhile; see what happened to it. Your remark is kept.")
         return _page(_report(report_id), typed=remark, notice=notice), 409
@@ -154,7 +154,19 @@ def _renew(report: QuarterlyReport) -> None:
     report_id, at = report.id, now()
     figures: Figures = count_figures(db.session(), report.quarter, report.control_body, at)
     with transaction() as session:
-        quarterly.renew(session, session.get_one(QuarterlyReport, report_id), _me(session), figures, at)
+        seen = _as_seen(session, report_id, QuarterlyEvent.RENEWED)
+        quarterly.renew(session, seen, _me(session), figures, at)
+
+
+def _as_seen(session: Session, report_id: int, wanted: QuarterlyEvent) -> QuarterlyReport:
+    """The report, locked, when nothing has happened to it since the page was made: nobody signs unseen figures.
+
+    Raises `IllegalMove` otherwise.
+    """
+    report = session.get_one(QuarterlyReport, report_id, with_for_update=True, populate_existing=True)
+    if request.form.get("steps") != str(len(report.steps)):
+        raise IllegalMove("quarterly report", report.state, wanted)
+    return report
 
 
 def _me(session: Session) -> User:

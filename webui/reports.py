@@ -46,7 +46,10 @@ def show(report_id: int) -> ResponseReturnValue:
 @bp.post("/reports/<int:report_id>/number")
 @allow(*REPORT_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
-    """The same page with the applicant's numbers in full; the look is recorded with its purpose (A3)."""
+    """The same page with the applicant's numbers in full; the look is recorded (A3), outside of the centre with its
+    purpose."""
+    if current_user.role not in DESK_ROLES and request.form.get("purpose") not in PURPOSES:
+        abort(400)
     return page(report_id, full=True)
 
 
