@@ -119,7 +119,7 @@ def test_an_operator_sees_the_number_masked_and_a_look_at_it_is_kept(web):
     report = register(web, "Не горить ліхтар")
     browser = logged_in(web, "operator")
     assert "123" not in re.sub(r"\s", "", browser.get(f"/reports/{report}").text.split("Заявник")[1][:600])
-    shown = browser.post(f"/reports/{report}/number", page="/me")
+    shown = browser.post(f"/reports/{report}/number", {"purpose": "visit"}, page="/me")
     assert shown.status_code == 200
     with web.app_context():
         reasons = set(db.session.scalars(select(AccessLog.reason).where(AccessLog.subject == "report")))

@@ -34,7 +34,7 @@ def limit_public(app: Flask) -> None:
 
 
 def sender() -> str:
-    """Whoever asks, as a hash of their address that only this site can make; of IPv6 the network, as one house has it."""
+    """Whoever asks, as a hash of their address that only this site can make; of IPv6 a household's whole network."""
     address = get_remote_address()
     with suppress(ValueError):
         if ip_address(address).version == 6:
