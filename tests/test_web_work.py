@@ -123,7 +123,7 @@ def test_an_operator_sees_the_number_masked_and_a_look_at_it_is_kept(web):
     assert shown.status_code == 200
     with web.app_context():
         reasons = set(db.session.scalars(select(AccessLog.reason).where(AccessLog.subject == "report")))
-    assert "number on the report's page" in reasons
+    assert "number on the report's page: visit" in reasons
 
 
 @pytest.mark.parametrize("wanted", ["", "nonsense", "registered"])
