@@ -96,6 +96,49 @@ def test_the_second_of_two_is_shown_the_first_and_keeps_their_words(web):
     assert notes == ["Замінено лампу"]
 
 
+ACCEPTED = (("operator", Act.ACCEPT, {}),)
+AT_ONCE = {
+    "two administrators give it to others": (
+        (),
+        ("tsapkova", Act.REASSIGN, {"words": "Це водогін", "organisation": "2"}),
+        ("cherniavska", Act.REASSIGN, {"words": "Це сміття", "organisation": "3"}),
+    ),
+    "the control body closes it, and returns it in another window": (
+        (*ACCEPTED, ("operator", Act.GIVE_REASONS, {"words": "Коштів немає"})),
+        ("kontrol", Act.CLOSE_UNSOLVED, {"words": "Причини поважні"}),
+        ("kontrol", Act.RETURN, {"words": "Виконати до свят", "due": (now() + timedelta(days=9)).date().isoformat()}),
+    ),
+    "one hears from the applicant yes, the other no": (
+        (*ACCEPTED, ("operator", Act.COMPLETE, {"words": "Замінено лампу"})),
+        ("dyspetcher", Act.CONFIRM, {"words": "Світить, дякують"}),
+        ("nachalnyk", Act.REFUTE, {"words": "Знову темно"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AT_ONCE)
+def test_of_two_who_act_at_once_the_second_is_shown_the_first(web, case):
+    """Each had the page open as it was before: nothing of the second's is done, and nothing of it is lost."""
+    before, first, second = AT_ONCE[case]
+    report = register(web, "Не горить ліхтар")
+    for login, wanted, values in before:
+        assert act(web, login, report, wanted, **values).status_code == 302
+    seen = str(stored(web, report).revision)
+    login, wanted, values = first
+    assert act(web, login, report, wanted, **values, revision=seen).status_code == 302
+    done = stored(web, report)
+    login, wanted, values = second
+    answer = act(web, login, report, wanted, **values, revision=seen)
+    assert answer.status_code == 409
+    assert "Тим часом повідомлення змінили" in answer.text
+    assert first[2]["words"] in answer.text.split('class="timeline"')[1]
+    assert values["words"] in answer.text.split('class="timeline"')[0]
+    after = stored(web, report)
+    assert (after.state, after.executor_id, after.revision) == (done.state, done.executor_id, done.revision)
+    with web.app_context():
+        assert values["words"] not in db.session.scalars(select(HistoryRow.note)).all()
+
+
 def test_a_note_does_not_mind_what_another_changed(web):
     report = register(web, "Не горить ліхтар")
     seen = stored(web, report).revision
