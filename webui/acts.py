@@ -16,6 +16,8 @@ class ActForm:
     asks: tuple[str, ...] = ()
 
 
+# what brings the report on: the first of these is the page's main button, and nothing else is
+MOVING_ON = frozenset({Act.INFORM_HEAD, Act.ACCEPT, Act.COMPLETE, Act.CLOSE_UNSOLVED, Act.CONFIRM})
 FORMS: dict[Act, ActForm] = {
     Act.INFORM_HEAD: ActForm(lazy_gettext("The head is informed")),
     Act.ACCEPT: ActForm(lazy_gettext("Take to work")),

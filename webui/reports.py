@@ -20,7 +20,7 @@ from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
 from models.telephone import without_numbers
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
-from webui.acts import FORMS
+from webui.acts import FORMS, MOVING_ON
 from webui.form import LONGEST_TEXT
 from webui.text import area_code, e164
 
@@ -123,13 +123,14 @@ def page(
         "text": str if centre else lambda text: without_numbers(text, area_code(), own if full else ()),
         "open": report.state in OPEN_STATES,
         "parts": executions_of(session, report),
-        "deadlines": all_deadlines(session, report),
+        "deadlines": sorted(all_deadlines(session, report), key=lambda row: (not row.open, row.due_at)),
         "acts": [(act, FORMS[act]) for act in possible_acts(session, report, current_user)] if report.number else [],
         "organisations": active_organisations(session),
         "typed": typed or {},
         "errors": errors or {},
         "notice": notice,
         "longest": LONGEST_TEXT,
+        "moving_on": MOVING_ON,
     }
     log_looks_with_answer("report", [report_id], _purpose() if full else "the report's page")
     return render_template("reports/show.html", **parts), status
