@@ -10,6 +10,8 @@ const listeners = [];
 export let form = null; // the open draft's form, while it is a draft
 export let opening = 0; // how many openings wait for their answer
 let turn = 0; // counts openings: a slow answer must not replace a newer one
+const TYPING = 20_000; // so long after a key somebody is still at it
+let typedAt = 0; // when the open draft was typed into
 
 export const section = () => document.getElementById("draft");
 export const openId = () => Number(section()?.dataset.draft ?? 0);
@@ -26,7 +28,10 @@ function tell(...news) {
 export function mount() {
   const element = document.getElementById("draft-form");
   form = element ? new DraftForm(element, notice, wasSaved) : null;
+  typedAt = 0;
 }
+
+pane.addEventListener("input", () => (typedAt = Date.now()));
 
 function wasSaved(fields) {
   const old = document.querySelector("#draft-notice > .notice");
@@ -63,10 +68,9 @@ export function say(error) {
   else throw error;
 }
 
-// A field has the focus, or something was typed.
+// Somebody types, or has typed what the server does not have. A field that only has the focus is not being filled.
 export function beingFilled() {
-  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
-  return Boolean(field) || Boolean(form?.touched || form?.dirty);
+  return Date.now() - typedAt < TYPING || Boolean(form?.dirty);
 }
 
 // False when nobody answered.
