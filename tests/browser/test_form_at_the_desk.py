@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
 from tests.browser.conftest import log_in
@@ -131,6 +131,26 @@ def test_a_colleagues_draft_cannot_be_typed_into(site, desk, new_browser):
     other.reload()
     expect(other.locator("#text")).to_be_enabled()
     expect(other.locator("#text")).to_have_value("Моє")
+
+
+def test_a_new_draft_without_a_call_has_the_focus_and_no_late_answer_replaces_it(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-reopen]")).to_be_visible()
+    held: list[Route] = []
+    desk.route("**/reopen", lambda route: held.append(route))
+    with desk.expect_request("**/reopen"):
+        desk.locator("[data-reopen] button").click()
+    desk.keyboard.press("Alt+9")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#category_id")).to_be_focused()
+    new = desk.locator("#draft").get_attribute("data-draft")
+    expect(desk).to_have_url(f"{site.url}/drafts/{new}")
+    with desk.expect_response("**/reopen"), desk.expect_response("**/desk/live"):
+        held[0].continue_()
+    expect(form_of(desk, int(new))).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
 
 
 def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
