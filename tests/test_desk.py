@@ -401,6 +401,26 @@ def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine
     assert stored(app, draft).owner_id is None
 
 
+def test_a_draft_without_a_call_is_offered_only_endings_that_fit(app, exchange, mine):
+    def offered(draft: int) -> list[str]:
+        return re.findall(r'name="ending" value="(\w+)"', mine.fetch(f"/drafts/{draft}").text)
+
+    assert offered(exchange.call()[1]) == ["consulted", "redirected", "wrong_number", "nuisance", "dropped"]
+    draft = int(mine.post("/drafts/new", {"source": "visit"}).location.rsplit("/", 1)[1])
+    assert offered(draft) == ["consulted", "redirected", "dropped"]
+    assert "Відкрито помилково" in mine.fetch(f"/drafts/{draft}").text
+    ended = mine.post(f"/drafts/{draft}/end", {"ending": "dropped", "revision": "0"}).text
+    assert "Відкрито помилково" in ended
+    assert "обірвався" not in ended
+    with app.app_context(), transaction() as session:
+        online = Report(state="draft", source="online", pin="123456")
+        session.add(online)
+        session.flush()
+        sent = online.id
+    assert offered(sent) == ["consulted", "redirected", "nuisance"]
+    assert "Хуліганське повідомлення" in mine.fetch(f"/drafts/{sent}").text
+
+
 # ---- saving
 
 

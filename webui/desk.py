@@ -35,6 +35,8 @@ from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
 
+ENDING_KEYS = {ReportState.REDIRECTED: 5, ReportState.WRONG_NUMBER: 6, ReportState.NUISANCE: 7, ReportState.DROPPED: 8}
+
 
 @bp.get("/")
 @allow(*EVERYBODY)
@@ -180,6 +182,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             ).all(),
             "repeat": find_repeated(session, found),
             "colleagues": colleagues(session),
+            "endings": other_endings(found),
             "street": street_note(session, str(parts["fields"]["street"])),
             "phone_note": phone_note(str(parts["fields"]["other_phone"]), area_code()),
             "call_note": note_of(found.call) if found.call else "",
@@ -188,6 +191,18 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
         log_looks_with_answer("report", [found.id], "PIN on the desk")
     parts |= side_parts(found)
     return parts
+
+
+def other_endings(draft: Report) -> list[tuple[ReportState, int]]:
+    """The rarer endings that fit this draft, each with its key (I6).
+
+    Without a call nobody misdialled. What a citizen sent by the web form was not opened by mistake, and what was
+    opened by hand is nobody's mischief.
+    """
+    never: tuple[ReportState, ...] = ()
+    if draft.call_id is None:
+        never = (ReportState.WRONG_NUMBER, ReportState.DROPPED if draft.pin else ReportState.NUISANCE)
+    return [(ending, key) for ending, key in ENDING_KEYS.items() if ending not in never]
 
 
 def side_parts(found: Report) -> dict[str, object]:

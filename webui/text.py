@@ -16,7 +16,7 @@ from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.outbox import LetterState
 from models.people import Role
-from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
+from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -44,6 +44,11 @@ REPORT_BADGES = {
     ReportState.WRONG_NUMBER: Badge(lazy_gettext("Wrong number"), "×", "quiet"),
     ReportState.NUISANCE: Badge(lazy_gettext("Nuisance call"), "!", "quiet"),
     ReportState.DROPPED: Badge(lazy_gettext("The call dropped"), "–", "quiet"),
+}
+# the same endings of what came without a call
+BADGES_WITHOUT_CALL = {
+    ReportState.NUISANCE: Badge(lazy_gettext("Nuisance message"), "!", "quiet"),
+    ReportState.DROPPED: Badge(lazy_gettext("Opened by mistake"), "–", "quiet"),
 }
 CALL_BADGES = {
     CallState.RINGING: Badge(lazy_gettext("Ringing"), "☎", "new"),
@@ -139,6 +144,7 @@ def add_filters(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
+        badge_of=badge_of,
         call_badges=CALL_BADGES,
         role_names=ROLE_NAMES,
         source_names=SOURCE_NAMES,
@@ -150,6 +156,13 @@ def add_filters(app: Flask) -> None:
         erased=ERASED,
         now=now,
     )
+
+
+def badge_of(report: Report, state: ReportState | None = None) -> Badge:
+    """The badge of the report's state, or of a ``state`` that it may come to."""
+    state = state or report.state
+    by_hand = BADGES_WITHOUT_CALL.get(state) if report.call_id is None else None
+    return by_hand or REPORT_BADGES[state]
 
 
 def clause_word(clause: str) -> str:
