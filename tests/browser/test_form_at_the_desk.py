@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from models.base import transaction
+from models.drafts import hand_over_draft
+from models.people import User
+from models.reports import Report
 from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
 from tests.browser.conftest import log_in
 from tests.desk_fixtures import PASSWORD
@@ -153,6 +157,22 @@ def test_a_new_draft_without_a_call_has_the_focus_and_no_late_answer_replaces_it
     expect(desk.locator("#category_id")).to_be_focused()
 
 
+def test_the_arrows_go_through_a_menu_and_a_question_mark_helps_in_a_list_of_choices(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.focus("#other-endings > summary")
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator('[data-act="redirected"]')).to_be_focused()
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator('[data-act="wrong_number"]')).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    expect(desk.locator('[data-act="redirected"]')).to_be_focused()
+    desk.keyboard.press("Escape")
+    desk.focus("#category_id")
+    desk.keyboard.press("?")
+    expect(desk.locator("#keys")).to_be_visible()
+
+
 def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
     call, draft = ring(site)
     site.exchange.answer(call, 1)
@@ -161,6 +181,19 @@ def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
     desk.click(".bar-menu button:has-text('Сорокіна')")
     expect(desk.locator("#pane")).to_contain_text("Чернетку передано: Сорокіна В. В.")
     assert site.draft(draft).owner_id == id_of(site, "sorokina")
+    with site.app.app_context(), transaction() as session:
+        hand_over_draft(
+            session,
+            *(
+                session.get_one(*one)
+                for one in (
+                    (Report, draft),
+                    (User, id_of(site, "sorokina")),
+                    (User, id_of(site, "tsapkova")),
+                )
+            ),
+        )
+    expect(desk.locator("#pane")).to_contain_text("Сорокіна В. В. передає вам чернетку")
 
 
 def test_the_form_works_without_scripts(site, chromium):
