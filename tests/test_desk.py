@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, func
 from werkzeug.test import TestResponse
 
+from jobs.settings import MailServer
 from models.base import db, transaction
 from models.drafts import DRAFT_FIELDS
 from models.people import AccessLog, Organisation, Person, Role, User
@@ -393,6 +395,18 @@ def test_a_draft_is_handed_over_with_what_was_typed(app, exchange, mine, colleag
     assert colleague.save(draft, 2, text="Далі").status_code == 200
 
 
+def test_a_draft_that_was_handed_over_is_marked_for_its_new_owner(app, exchange, mine, colleague):
+    draft = exchange.call()[1]
+    mine.post(f"/drafts/{draft}/hand-over", {"to": _id(app, "cherniavska")})
+    assert "передає вам: Цапкова О. П." in colleague.fetch("/desk/lists").text
+    assert "передає вам" not in mine.fetch("/desk/lists").text
+    colleague.post(f"/drafts/{draft}/hand-over", {"to": _id(app, "tsapkova")})
+    assert "передає вам: Чернявська С. І." in mine.fetch("/desk/lists").text
+    taken = exchange.call()[1]
+    mine.post(f"/drafts/{taken}/claim")
+    assert mine.fetch("/desk/lists").text.count("передає вам:") == 1
+
+
 @pytest.mark.parametrize("to", ["", "x", "999", "9" * 30, "tekhnik"])
 def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine, to):
     draft = exchange.call()[1]
@@ -760,6 +774,20 @@ def test_a_draft_ends_otherwise_and_the_end_can_be_undone(app, exchange, mine, e
             ("reopened", "draft"),
         ]
         assert {row.user_id for row in rows[1:]} == {user_id("tsapkova")}
+
+
+def test_who_registers_an_emergency_reads_who_has_to_accept_it_and_whether_a_letter_goes(app, exchange, mine):
+    def registered() -> str:
+        form = {**FORM, "emergency": "on", "revision": "0"}
+        return mine.post(f"/drafts/{exchange.call()[1]}/register", form).text
+
+    assert "«Міськсвітло» ще має прийняти його в роботу" in registered()
+    assert "Листа не надіслано: зателефонуйте підприємству." in registered()
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(settings, mail_server=MailServer("127.0.0.1", 25, encrypted=False))
+    told = registered()
+    assert "Листа не надіслано" not in told
+    assert "має прийняти його в роботу" in told
 
 
 @pytest.mark.parametrize("ending", ["", "registered", "closed", "attached", "nonsense"])

@@ -4,7 +4,7 @@ One page (``/``; ``/drafts/<id>`` is the same page with that draft open, so that
 same), and parts of it that the page fetches when an event says that they changed.
 """
 
-from flask import Blueprint, abort, redirect, render_template
+from flask import Blueprint, abort, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -15,7 +15,7 @@ from models.attachments import files_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
-from models.drafts import find_repeated
+from models.drafts import find_repeated, handings_over
 from models.lines import Line
 from models.people import Organisation, Phone
 from models.places import Category, Street
@@ -145,6 +145,7 @@ def list_parts() -> dict[str, object]:
     ).all()
     return {
         "my_drafts": drafts,
+        "handed": handings_over(session, drafts),
         "missed": missed_calls(session),
         "online": online_drafts(session),
         "online_count": count_online(session),
@@ -189,6 +190,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
         }
     if found.number and found.pin:
         log_looks_with_answer("report", [found.id], "PIN on the desk")
+    parts["mail_is_on"] = current_app.config["SETTINGS"].mail_server is not None
     parts |= side_parts(found)
     return parts
 
