@@ -38,7 +38,7 @@ REPORT_BADGES = {
     ReportState.REASONS_GIVEN: Badge(lazy_gettext("Reasons given"), "◇", "work"),
     ReportState.DONE: Badge(lazy_gettext("Done"), "✓", "done"),
     ReportState.CLOSED: Badge(lazy_gettext("Closed"), "■", "closed"),
-    ReportState.CONSULTATION: Badge(lazy_gettext("Consultation"), "?", "quiet"),
+    ReportState.CONSULTATION: Badge(lazy_gettext("Consultation given"), "✓", "quiet"),
     ReportState.ATTACHED: Badge(lazy_gettext("Added to a report"), "+", "quiet"),
     ReportState.REDIRECTED: Badge(lazy_gettext("Another body's matter: explained"), "→", "quiet"),
     ReportState.WRONG_NUMBER: Badge(lazy_gettext("Wrong number"), "×", "quiet"),
@@ -76,6 +76,13 @@ SOURCE_NAMES = {
     Source.ONLINE: lazy_gettext("online"),
     Source.VIDEO: lazy_gettext("video surveillance"),
     Source.VISIT: lazy_gettext("at a visit"),
+}
+# the same where it stands for what came so
+SOURCE_TITLES = {
+    Source.TELEPHONE: lazy_gettext("Another telephone"),
+    Source.ONLINE: lazy_gettext("A message online"),
+    Source.VIDEO: lazy_gettext("Video surveillance"),
+    Source.VISIT: lazy_gettext("Personal visit"),
 }
 EVENT_WORDS = {
     ReportEvent.CREATED: lazy_gettext("draft opened"),
@@ -148,6 +155,7 @@ def add_filters(app: Flask) -> None:
         call_badges=CALL_BADGES,
         role_names=ROLE_NAMES,
         source_names=SOURCE_NAMES,
+        source_titles=SOURCE_TITLES,
         event_word=lambda event: EVENT_WORDS.get(event, event),
         deadline_words=DEADLINE_WORDS,
         attachment_words=ATTACHMENT_WORDS,

@@ -49,7 +49,7 @@ def test_a_consultation_is_one_key_and_can_be_undone(site, desk):
     site.exchange.answer(call, 1)
     expect(desk.locator("#category_id")).to_be_focused()
     desk.keyboard.press("F4")
-    expect(desk.locator(".result")).to_contain_text("Консультація")
+    expect(desk.locator(".result")).to_contain_text("Консультацію надано")
     assert site.draft(draft).state == "consultation"
     desk.click("[data-reopen] button")
     expect(form_of(desk, draft)).to_be_visible()
