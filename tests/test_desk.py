@@ -797,6 +797,16 @@ def test_an_ending_that_does_not_exist(app, exchange, mine, ending):
     assert stored(app, draft).state == "draft"
 
 
+def test_earlier_calls_say_in_words_what_became_of_them(app, exchange, mine):
+    report, added, now_open = (exchange.call()[1] for _call in range(3))
+    mine.post(f"/drafts/{report}/register", {**FORM, "revision": "0"})
+    number = stored(app, report).number
+    mine.post(f"/drafts/{added}/attach", {"revision": "0", "text": "Досі", "street": "", "attach_to": number})
+    side = mine.fetch(f"/desk/side/{now_open}").text
+    for word in ("зареєстровано", "додано до"):
+        assert re.search(rf'{word} <a href="/reports/{report}"[^>]*>№(&nbsp;|\xa0){number}', side)
+
+
 def test_a_call_about_an_open_report_is_added_to_it(app, exchange, mine):
     """I6, I10: by the button beside the report, or by a typed number; what was typed goes into its history."""
     report, first, second = (exchange.call()[1] for _call in range(3))
