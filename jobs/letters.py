@@ -39,7 +39,7 @@ def compose(alerts: Sequence[Alert], at: datetime, public_url: str, town: str) -
     """The subject and the body of the letter that holds these alerts; they are in the order of `RULES`."""
     kinds = {alert.kind: [one for one in alerts if one.kind == alert.kind] for alert in alerts}
     parts = [_part(AlertKind(kind), rows, public_url) for kind, rows in kinds.items()]
-    foot = f"{public_url}\nКонтакт-центр, {town}\n{FOOT}"
+    foot = f"{public_url}\nКонтактний центр, {town}\n{FOOT}"
     return _subject(kinds, at, town), "\n\n".join([*parts, f"-- \n{foot}"]) + "\n"
 
 
@@ -47,7 +47,7 @@ def _subject(kinds: dict[str, list[Alert]], at: datetime, town: str) -> str:
     """The heading where there is one kind that goes at once, with the report where there is one; else the day."""
     first, rows = next(iter(kinds.items()))
     if not RULES[AlertKind(first)].at_once:
-        return f"Контакт-центр {town}: на {format_date(at.astimezone(KYIV), f'd{NBSP}MMMM', locale='uk')}"
+        return f"Контактний центр {town}: на {format_date(at.astimezone(KYIV), f'd{NBSP}MMMM', locale='uk')}"
     reports = {row.report_id: row.report for row in rows}
     word = "Термінове повідомлення" if first == AlertKind.EMERGENCY else HEADINGS[AlertKind(first)]
     if len(reports) > 1:
@@ -64,7 +64,7 @@ def _part(kind: AlertKind, alerts: list[Alert], public_url: str) -> str:
     said = list(dict.fromkeys(_line(row, public_url) for row in alerts))
     lines += said[:MOST_LINES]
     if len(said) > MOST_LINES:
-        lines.append(f"… і ще {len(said) - MOST_LINES}; усі — на сторінках контакт-центру.")
+        lines.append(f"… і ще {len(said) - MOST_LINES}; усі — на сторінках контактного центру.")
     return "\n".join(lines)
 
 

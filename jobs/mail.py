@@ -154,7 +154,7 @@ def usable(address: str) -> str:
 def message_of(letter: Letter, address: str, settings: Settings) -> MIMEText:
     """The letter as it goes over the wire; each try of it is the same."""
     message = MIMEText(letter.body, "plain", "utf-8")
-    message["From"] = formataddr((f"Контакт-центр, {settings.profile.town}", settings.mail_from))
+    message["From"] = formataddr((f"Контактний центр, {settings.profile.town}", settings.mail_from))
     message["To"] = address
     message["Subject"] = Header(letter.subject, "utf-8")  # folded by EmailMessage, it loses spaces between words
     message["Date"] = format_datetime(letter.created_at)

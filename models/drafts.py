@@ -1,11 +1,12 @@
 """Drafts: opened by a call, a web form or by hand, claimed by one person, saved as it is typed, and ended as a report
 or otherwise (I1-I6, I9)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from models.base import announce, now
 from models.calls import Call, CallState
@@ -17,6 +18,7 @@ from models.reports import (
     OPEN_STATES,
     REPORT_TABLE,
     HistoryEvent,
+    HistoryRow,
     Report,
     ReportEvent,
     ReportState,
@@ -167,6 +169,18 @@ def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> No
     draft.owner_id = to.id
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
     _announce_owner(session, draft)
+
+
+def handings_over(session: Session, drafts: Iterable[Report]) -> dict[int, HistoryRow]:
+    """How those of these drafts that a colleague handed over came to whom they belong now, by draft."""
+    changes = (HistoryEvent.TAKEN, HistoryEvent.HANDED_OVER)
+    last = (
+        select(func.max(HistoryRow.id))
+        .where(HistoryRow.report_id.in_([draft.id for draft in drafts]), HistoryRow.event.in_(changes))
+        .group_by(HistoryRow.report_id)
+    )
+    query = select(HistoryRow).where(HistoryRow.id.in_(last), HistoryRow.event == HistoryEvent.HANDED_OVER)
+    return {row.report_id: row for row in session.scalars(query.options(joinedload(HistoryRow.user)))}
 
 
 def save_draft(

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, func
 from werkzeug.test import TestResponse
 
+from jobs.settings import MailServer
 from models.base import db, transaction
 from models.drafts import DRAFT_FIELDS
 from models.people import AccessLog, Organisation, Person, Role, User
@@ -393,12 +395,44 @@ def test_a_draft_is_handed_over_with_what_was_typed(app, exchange, mine, colleag
     assert colleague.save(draft, 2, text="Далі").status_code == 200
 
 
+def test_a_draft_that_was_handed_over_is_marked_for_its_new_owner(app, exchange, mine, colleague):
+    draft = exchange.call()[1]
+    mine.post(f"/drafts/{draft}/hand-over", {"to": _id(app, "cherniavska")})
+    assert "передає вам: Цапкова О. П." in colleague.fetch("/desk/lists").text
+    assert "передає вам" not in mine.fetch("/desk/lists").text
+    colleague.post(f"/drafts/{draft}/hand-over", {"to": _id(app, "tsapkova")})
+    assert "передає вам: Чернявська С. І." in mine.fetch("/desk/lists").text
+    taken = exchange.call()[1]
+    mine.post(f"/drafts/{taken}/claim")
+    assert mine.fetch("/desk/lists").text.count("передає вам:") == 1
+
+
 @pytest.mark.parametrize("to", ["", "x", "999", "9" * 30, "tekhnik"])
 def test_a_draft_is_handed_over_only_to_somebody_with_a_desk(app, exchange, mine, to):
     draft = exchange.call()[1]
     to = _id(app, to) if to in PEOPLE else to
     assert mine.post(f"/drafts/{draft}/hand-over", {"to": to}).status_code == 400
     assert stored(app, draft).owner_id is None
+
+
+def test_a_draft_without_a_call_is_offered_only_endings_that_fit(app, exchange, mine):
+    def offered(draft: int) -> list[str]:
+        return re.findall(r'name="ending" value="(\w+)"', mine.fetch(f"/drafts/{draft}").text)
+
+    assert offered(exchange.call()[1]) == ["consulted", "redirected", "wrong_number", "nuisance", "dropped"]
+    draft = int(mine.post("/drafts/new", {"source": "visit"}).location.rsplit("/", 1)[1])
+    assert offered(draft) == ["consulted", "redirected", "dropped"]
+    assert "Відкрито помилково" in mine.fetch(f"/drafts/{draft}").text
+    ended = mine.post(f"/drafts/{draft}/end", {"ending": "dropped", "revision": "0"}).text
+    assert "Відкрито помилково" in ended
+    assert "обірвався" not in ended
+    with app.app_context(), transaction() as session:
+        online = Report(state="draft", source="online", pin="123456")
+        session.add(online)
+        session.flush()
+        sent = online.id
+    assert offered(sent) == ["consulted", "redirected", "nuisance"]
+    assert "Хуліганське повідомлення" in mine.fetch(f"/drafts/{sent}").text
 
 
 # ---- saving
@@ -742,11 +776,35 @@ def test_a_draft_ends_otherwise_and_the_end_can_be_undone(app, exchange, mine, e
         assert {row.user_id for row in rows[1:]} == {user_id("tsapkova")}
 
 
+def test_who_registers_an_emergency_reads_who_has_to_accept_it_and_whether_a_letter_goes(app, exchange, mine):
+    def registered() -> str:
+        form = {**FORM, "emergency": "on", "revision": "0"}
+        return mine.post(f"/drafts/{exchange.call()[1]}/register", form).text
+
+    assert "«Міськсвітло» ще має прийняти його в роботу" in registered()
+    assert "Листа не надіслано: зателефонуйте підприємству." in registered()
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(settings, mail_server=MailServer("127.0.0.1", 25, encrypted=False))
+    told = registered()
+    assert "Листа не надіслано" not in told
+    assert "має прийняти його в роботу" in told
+
+
 @pytest.mark.parametrize("ending", ["", "registered", "closed", "attached", "nonsense"])
 def test_an_ending_that_does_not_exist(app, exchange, mine, ending):
     draft = exchange.call()[1]
     assert mine.post(f"/drafts/{draft}/end", {"ending": ending, "revision": "0"}).status_code == 400
     assert stored(app, draft).state == "draft"
+
+
+def test_earlier_calls_say_in_words_what_became_of_them(app, exchange, mine):
+    report, added, now_open = (exchange.call()[1] for _call in range(3))
+    mine.post(f"/drafts/{report}/register", {**FORM, "revision": "0"})
+    number = stored(app, report).number
+    mine.post(f"/drafts/{added}/attach", {"revision": "0", "text": "Досі", "street": "", "attach_to": number})
+    side = mine.fetch(f"/desk/side/{now_open}").text
+    for word in ("зареєстровано", "додано до"):
+        assert re.search(rf'{word} <a href="/reports/{report}"[^>]*>№(&nbsp;|\xa0){number}', side)
 
 
 def test_a_call_about_an_open_report_is_added_to_it(app, exchange, mine):

@@ -49,7 +49,7 @@ def test_a_letter_arrives_as_it_was_written(post):
     (message,) = post.office.got
     assert message["To"] == ADDRESSES["operator"]
     assert message["Subject"] == "Строки: №\u00a02026-0412"
-    assert message["From"] == '"Контакт-центр, Ромни" <centre@romny.example>'
+    assert message["From"] == '"Контактний центр, Ромни" <centre@romny.example>'
     assert message["Message-ID"].endswith("@romny.example>")
     assert message["Auto-Submitted"] == "auto-generated"
     assert message.get_content() == "Тіло листа — «строки»\n"

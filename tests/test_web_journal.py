@@ -364,7 +364,7 @@ def test_an_ended_draft_is_listed_when_asked_for_and_has_a_page(web: Flask, brow
         end_draft(session, session.get_one(Report, draft_id), user, ReportEvent.CONSULTED)
     assert find(browser)[1] == []
     assert find(browser, state="consultation")[1] == [draft_id]
-    assert "Консультація" in browser.get(f"/reports/{draft_id}").text
+    assert "Консультацію надано" in browser.get(f"/reports/{draft_id}").text
 
 
 def test_an_open_draft_is_worked_on_at_its_own_address(web: Flask, browser: Browser) -> None:

@@ -71,7 +71,7 @@ def test_the_summary_of_a_quarter(town):
     assert row(page.text, "by-category", "Водопостачання").startswith("Водопостачання 2 0 1 0 1")
     assert row(page.text, "by-hour", "23:00") == "23:00 1 17%"
     assert row(page.text, "outcomes", "заявник підтвердив") == "заявник підтвердив виконання 1 17%"
-    assert row(page.text, "endings", "Консультація") == "Консультація 1 100%"
+    assert row(page.text, "endings", "Консультацію надано") == "Консультацію надано 1 100%"
 
 
 def test_a_figure_leads_to_the_journal_with_so_many_rows(town):

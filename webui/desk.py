@@ -4,7 +4,7 @@ One page (``/``; ``/drafts/<id>`` is the same page with that draft open, so that
 same), and parts of it that the page fetches when an event says that they changed.
 """
 
-from flask import Blueprint, abort, redirect, render_template
+from flask import Blueprint, abort, current_app, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -15,7 +15,7 @@ from models.attachments import files_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
-from models.drafts import find_repeated
+from models.drafts import find_repeated, handings_over
 from models.lines import Line
 from models.people import Organisation, Phone
 from models.places import Category, Street
@@ -34,6 +34,8 @@ from webui.overview import overview_parts
 from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
+
+ENDING_KEYS = {ReportState.REDIRECTED: 5, ReportState.WRONG_NUMBER: 6, ReportState.NUISANCE: 7, ReportState.DROPPED: 8}
 
 
 @bp.get("/")
@@ -143,6 +145,7 @@ def list_parts() -> dict[str, object]:
     ).all()
     return {
         "my_drafts": drafts,
+        "handed": handings_over(session, drafts),
         "missed": missed_calls(session),
         "online": online_drafts(session),
         "online_count": count_online(session),
@@ -180,14 +183,28 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             ).all(),
             "repeat": find_repeated(session, found),
             "colleagues": colleagues(session),
+            "endings": other_endings(found),
             "street": street_note(session, str(parts["fields"]["street"])),
             "phone_note": phone_note(str(parts["fields"]["other_phone"]), area_code()),
             "call_note": note_of(found.call) if found.call else "",
         }
     if found.number and found.pin:
         log_looks_with_answer("report", [found.id], "PIN on the desk")
+    parts["mail_is_on"] = current_app.config["SETTINGS"].mail_server is not None
     parts |= side_parts(found)
     return parts
+
+
+def other_endings(draft: Report) -> list[tuple[ReportState, int]]:
+    """The rarer endings that fit this draft, each with its key (I6).
+
+    Without a call nobody misdialled. What a citizen sent by the web form was not opened by mistake, and what was
+    opened by hand is nobody's mischief.
+    """
+    never: tuple[ReportState, ...] = ()
+    if draft.call_id is None:
+        never = (ReportState.WRONG_NUMBER, ReportState.DROPPED if draft.pin else ReportState.NUISANCE)
+    return [(ending, key) for ending, key in ENDING_KEYS.items() if ending not in never]
 
 
 def side_parts(found: Report) -> dict[str, object]:

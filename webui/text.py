@@ -16,7 +16,7 @@ from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.outbox import LetterState
 from models.people import Role
-from models.reports import OPEN_STATES, HistoryEvent, ReportEvent, ReportState, Source
+from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -38,12 +38,17 @@ REPORT_BADGES = {
     ReportState.REASONS_GIVEN: Badge(lazy_gettext("Reasons given"), "◇", "work"),
     ReportState.DONE: Badge(lazy_gettext("Done"), "✓", "done"),
     ReportState.CLOSED: Badge(lazy_gettext("Closed"), "■", "closed"),
-    ReportState.CONSULTATION: Badge(lazy_gettext("Consultation"), "?", "quiet"),
+    ReportState.CONSULTATION: Badge(lazy_gettext("Consultation given"), "✓", "quiet"),
     ReportState.ATTACHED: Badge(lazy_gettext("Added to a report"), "+", "quiet"),
     ReportState.REDIRECTED: Badge(lazy_gettext("Another body's matter: explained"), "→", "quiet"),
     ReportState.WRONG_NUMBER: Badge(lazy_gettext("Wrong number"), "×", "quiet"),
     ReportState.NUISANCE: Badge(lazy_gettext("Nuisance call"), "!", "quiet"),
     ReportState.DROPPED: Badge(lazy_gettext("The call dropped"), "–", "quiet"),
+}
+# the same endings of what came without a call
+BADGES_WITHOUT_CALL = {
+    ReportState.NUISANCE: Badge(lazy_gettext("Nuisance message"), "!", "quiet"),
+    ReportState.DROPPED: Badge(lazy_gettext("Opened by mistake"), "–", "quiet"),
 }
 CALL_BADGES = {
     CallState.RINGING: Badge(lazy_gettext("Ringing"), "☎", "new"),
@@ -71,6 +76,13 @@ SOURCE_NAMES = {
     Source.ONLINE: lazy_gettext("online"),
     Source.VIDEO: lazy_gettext("video surveillance"),
     Source.VISIT: lazy_gettext("at a visit"),
+}
+# the same where it stands for what came so
+SOURCE_TITLES = {
+    Source.TELEPHONE: lazy_gettext("Another telephone"),
+    Source.ONLINE: lazy_gettext("A message online"),
+    Source.VIDEO: lazy_gettext("Video surveillance"),
+    Source.VISIT: lazy_gettext("Personal visit"),
 }
 EVENT_WORDS = {
     ReportEvent.CREATED: lazy_gettext("draft opened"),
@@ -139,9 +151,11 @@ def add_filters(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
+        badge_of=badge_of,
         call_badges=CALL_BADGES,
         role_names=ROLE_NAMES,
         source_names=SOURCE_NAMES,
+        source_titles=SOURCE_TITLES,
         event_word=lambda event: EVENT_WORDS.get(event, event),
         deadline_words=DEADLINE_WORDS,
         attachment_words=ATTACHMENT_WORDS,
@@ -150,6 +164,13 @@ def add_filters(app: Flask) -> None:
         erased=ERASED,
         now=now,
     )
+
+
+def badge_of(report: Report, state: ReportState | None = None) -> Badge:
+    """The badge of the report's state, or of a ``state`` that it may come to."""
+    state = state or report.state
+    by_hand = BADGES_WITHOUT_CALL.get(state) if report.call_id is None else None
+    return by_hand or REPORT_BADGES[state]
 
 
 def clause_word(clause: str) -> str:

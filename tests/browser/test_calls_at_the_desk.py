@@ -191,10 +191,12 @@ def test_a_draft_opens_by_itself_after_one_failed_answer(site, desk):
     expect(form_of(desk, draft)).to_be_visible()
 
 
-def test_a_call_that_came_while_a_field_had_the_focus_opens_when_the_desk_is_free(site, desk):
+def test_a_call_that_came_while_somebody_typed_opens_when_the_desk_is_free(site, desk):
     earlier = missed_elsewhere(site)
     desk.click(f'#missed [data-draft-link="{earlier}"]')
     expect(desk.locator("#category_id")).to_be_focused()
+    desk.locator("#text").press_sequentially("Передзвонила")
+    saved(desk)
     call, draft = ring(site)
     expect(bar(desk, call)).to_be_visible()
     expect(form_of(desk, earlier)).to_be_visible()
@@ -206,6 +208,43 @@ def test_a_call_that_came_while_a_field_had_the_focus_opens_when_the_desk_is_fre
         shown = bar(desk, call).locator(".bar-clock").inner_text()
         expect(bar(desk, call).locator(".bar-clock")).not_to_have_text(shown)
     expect(desk.locator(".desk-empty")).to_be_visible()
+
+
+def test_an_open_draft_that_nobody_types_into_gives_way_to_the_next_call(site, desk):
+    earlier = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    expect(desk.locator("#category_id")).to_be_focused()
+    first, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.locator("#text").press_sequentially("Яма")
+    saved(desk)
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.evaluate("Date.now = ((real) => () => real() + 21_000)(Date.now)")
+    expect(form_of(desk, other)).to_be_visible()
+    assert site.draft(draft).text == "Яма"
+
+
+def test_the_lifted_receiver_opens_its_draft_or_the_page_says_that_it_is_another(site, desk):
+    first, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.locator("#text").press_sequentially("Яма")
+    saved(desk)
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_be_visible()
+    site.exchange.answer(second, 1)
+    expect(form_of(desk, other)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(desk.locator("#other-call")).to_be_hidden()
+    eventually(lambda: site.draft(other).owner_id is not None, "the second draft is mine")
+    desk.click(f'#drafts [data-draft-link="{draft}"]')
+    warning = desk.locator("#other-call")
+    expect(warning).to_be_visible()
+    expect(warning).to_contain_text("Це чернетка іншого дзвінка")
+    assert warning.bounding_box()["y"] < desk.locator("#category_id").bounding_box()["y"]
+    warning.get_by_role("button").click()
+    expect(form_of(desk, other)).to_be_visible()
 
 
 def test_a_closed_stream_stays_closed(desk):
@@ -256,14 +295,13 @@ def test_of_two_calls_that_ring_the_key_takes_the_one_that_is_not_open(site, des
     first, draft = ring(site)
     expect(form_of(desk, draft)).to_be_visible()
     expect(bar(desk, first).locator("[data-take]")).to_be_visible()
-    desk.focus("#text")  # so that the second call does not open by itself
+    desk.locator("#building").press_sequentially("4")  # so that the second call does not open by itself
     second, other = ring(site, "0501112233")
     expect(bar(desk, second).locator("[data-take]")).to_be_visible()
     expect(bar(desk, first).locator("[data-take]")).to_be_hidden()
     desk.keyboard.press("F2")
     expect(form_of(desk, other)).to_be_visible()
     eventually(lambda: site.draft(other).owner_id is not None, "the second draft is mine")
-    assert site.draft(draft).owner_id is None
     expect(bar(desk, first).locator("[data-take]")).to_be_visible()
     expect(bar(desk, second).locator("[data-take]")).to_be_hidden()
 

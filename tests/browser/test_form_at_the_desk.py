@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from models.base import transaction
+from models.drafts import hand_over_draft
+from models.people import User
+from models.reports import Report
 from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
 from tests.browser.conftest import log_in
 from tests.desk_fixtures import PASSWORD
@@ -45,7 +49,7 @@ def test_a_consultation_is_one_key_and_can_be_undone(site, desk):
     site.exchange.answer(call, 1)
     expect(desk.locator("#category_id")).to_be_focused()
     desk.keyboard.press("F4")
-    expect(desk.locator(".result")).to_contain_text("Консультація")
+    expect(desk.locator(".result")).to_contain_text("Консультацію надано")
     assert site.draft(draft).state == "consultation"
     desk.click("[data-reopen] button")
     expect(form_of(desk, draft)).to_be_visible()
@@ -133,6 +137,42 @@ def test_a_colleagues_draft_cannot_be_typed_into(site, desk, new_browser):
     expect(other.locator("#text")).to_have_value("Моє")
 
 
+def test_a_new_draft_without_a_call_has_the_focus_and_no_late_answer_replaces_it(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-reopen]")).to_be_visible()
+    held: list[Route] = []
+    desk.route("**/reopen", lambda route: held.append(route))
+    with desk.expect_request("**/reopen"):
+        desk.locator("[data-reopen] button").click()
+    desk.keyboard.press("Alt+9")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#category_id")).to_be_focused()
+    new = desk.locator("#draft").get_attribute("data-draft")
+    expect(desk).to_have_url(f"{site.url}/drafts/{new}")
+    with desk.expect_response("**/reopen"), desk.expect_response("**/desk/live"):
+        held[0].continue_()
+    expect(form_of(desk, int(new))).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+
+
+def test_the_arrows_go_through_a_menu_and_a_question_mark_helps_in_a_list_of_choices(site, desk):
+    call, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.focus("#other-endings > summary")
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator('[data-act="redirected"]')).to_be_focused()
+    desk.keyboard.press("ArrowDown")
+    expect(desk.locator('[data-act="wrong_number"]')).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    expect(desk.locator('[data-act="redirected"]')).to_be_focused()
+    desk.keyboard.press("Escape")
+    desk.focus("#category_id")
+    desk.keyboard.press("?")
+    expect(desk.locator("#keys")).to_be_visible()
+
+
 def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
     call, draft = ring(site)
     site.exchange.answer(call, 1)
@@ -141,6 +181,19 @@ def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
     desk.click(".bar-menu button:has-text('Сорокіна')")
     expect(desk.locator("#pane")).to_contain_text("Чернетку передано: Сорокіна В. В.")
     assert site.draft(draft).owner_id == id_of(site, "sorokina")
+    with site.app.app_context(), transaction() as session:
+        hand_over_draft(
+            session,
+            *(
+                session.get_one(*one)
+                for one in (
+                    (Report, draft),
+                    (User, id_of(site, "sorokina")),
+                    (User, id_of(site, "tsapkova")),
+                )
+            ),
+        )
+    expect(desk.locator("#pane")).to_contain_text("Сорокіна В. В. передає вам чернетку")
 
 
 def test_the_form_works_without_scripts(site, chromium):

@@ -169,7 +169,7 @@ def test_a_draft_that_was_finished_elsewhere_during_a_break_shows_its_result(sit
     meanwhile(site, draft, lambda session, report, she: end_draft(session, report, she, ReportEvent.CONSULTED))
     site.exchange.hang_up(call)
     mend(network, page)
-    expect(page.locator("[data-finished]")).to_contain_text("Консультація")
+    expect(page.locator("[data-finished]")).to_contain_text("Консультацію надано")
     expect(form_of(page, draft)).to_have_count(0)
 
 
@@ -216,7 +216,7 @@ def test_after_a_break_that_nobody_remembers_the_page_asks_what_became_of_what_i
     missed = site.exchange.missed("0501112233")[1]
     site.start_redis()
     mend(network, page)
-    expect(page.locator("[data-finished]")).to_contain_text("Консультація")
+    expect(page.locator("[data-finished]")).to_contain_text("Консультацію надано")
     expect(page.locator(f'#missed [data-draft-link="{missed}"]')).to_be_visible()
 
 

@@ -56,4 +56,4 @@ def test_a_draft_without_a_call_is_begun_by_the_keyboard_alone(site, desk):
     expect(desk.locator("#new-draft button").first).to_be_focused()
     desk.keyboard.press("Enter")
     expect(desk.locator("#draft-form")).to_be_visible()
-    expect(desk.locator("#draft-head")).to_contain_text("на особистому прийомі")
+    expect(desk.locator("#draft-head")).to_contain_text("Особистий прийом")

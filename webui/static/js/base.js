@@ -1,4 +1,4 @@
-// The frame: one open menu at a time, `?` for the keys, and the keys of lists.
+// The frame: one open menu at a time and the arrows in it, `?` for the keys, and the keys of lists.
 import "./clocks.js";
 
 const keys = document.getElementById("keys");
@@ -18,8 +18,22 @@ function press(event, element, act) {
   element[act]();
 }
 
+// The arrows go through a menu, from its own button on and round its end.
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const menu = event.target.closest("details[data-menu]");
+  if (!step || !menu || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("select, textarea")) return;
+  event.preventDefault();
+  menu.open = true;
+  const rows = [...menu.querySelectorAll(":is(summary, a[href], button, input):not(:disabled)")].filter((row) => row.checkVisibility());
+  const at = rows.indexOf(document.activeElement);
+  rows.at(at < 0 && step < 0 ? -1 : (at + step) % rows.length)?.focus();
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.key === "?" && keys && !isTyping(event.target)) {
+  if (event.target instanceof Element) walk(event);
+  // in a list of choices nobody writes a question mark
+  if (event.key === "?" && keys && (!isTyping(event.target) || event.target.matches("select"))) {
     event.preventDefault();
     if (!keys.open) keys.showModal();
   }

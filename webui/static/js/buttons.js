@@ -13,15 +13,25 @@ document.addEventListener("submit", (event) => {
   } else if (target.matches("[data-claim]")) {
     event.preventDefault();
     pane.openDraft(Number(target.closest(".bar").dataset.draft), { claim: true, focus: true });
+  } else if (target.matches("[data-new]")) {
+    event.preventDefault();
+    target.querySelector("details").open = false;
+    openNew(target.action, new FormData(target, event.submitter));
   } else if (target.matches("[data-hand-over]")) {
     event.preventDefault();
     const draft = Number(target.action.match(/drafts\/(\d+)/)[1]);
     act(target.action, new FormData(target, event.submitter), () => handed(event.submitter, draft === pane.openId()));
   } else if (target.matches("[data-reopen]")) {
     event.preventDefault();
-    act(target.action, new FormData(target), (content) => pane.replacePane(content, "#text, [data-close]"));
+    const { turn } = pane; // where another draft is opened before the answer is there, that one stays
+    const show = (content) => turn === pane.turn && pane.replacePane(content, "#text, [data-close]");
+    act(target.action, new FormData(target), show);
   }
 });
+
+async function openNew(url, body) {
+  if (!(await pane.openNew(url, body))) pane.notice(pane.words.no_link);
+}
 
 // A button of the form: first everything typed is saved, then the button's own errand is sent.
 async function pressed(button) {

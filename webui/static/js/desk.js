@@ -14,9 +14,11 @@ document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const draft = event.target.closest("[data-draft-link]");
   const close = event.target.closest("[data-close]");
-  if (!draft && !close) return;
+  const spoken = event.target.closest("[data-open-spoken]");
+  if (!draft && !close && !spoken) return;
   event.preventDefault();
-  if (draft) pane.openDraft(Number(draft.dataset.draftLink), { focus: true });
+  if (spoken) document.querySelector('#live .bar[data-talking="true"] .bar-take').click();
+  else if (draft) pane.openDraft(Number(draft.dataset.draftLink), { focus: true });
   else pane.closePane();
 });
 

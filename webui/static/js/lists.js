@@ -1,6 +1,6 @@
 // The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take.
 import { html } from "./net.js";
-import { form, openId, words } from "./pane.js";
+import { form, notice, openId, words } from "./pane.js";
 import { plainOf, refreshSoon } from "./parts.js";
 import { discard, refusedTexts, unsent } from "./unsent.js";
 
@@ -10,9 +10,16 @@ export function refreshLists(after = 250) {
   refreshSoon("lists", after, async () => {
     const fresh = document.createElement("aside");
     fresh.innerHTML = await html("/desk/lists");
+    const known = handed(lists);
     if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
+    for (const [change, note] of handed(lists)) if (!known.has(change)) notice(note, "");
     showUnsent();
   });
+}
+
+// What colleagues handed over to me, and how that is told.
+function handed(rows) {
+  return new Map([...rows.querySelectorAll("[data-handed]")].map(({ dataset }) => [dataset.handed, dataset.note]));
 }
 
 export function showUnsent() {

@@ -6,25 +6,31 @@ import { parse, refresh, refreshSoon, swap } from "./parts.js";
 
 const live = document.getElementById("live");
 
-// The bar that F2 takes: the first that rings for me with another draft than the open one, else the first that rings,
-// else the first.
+const isOpen = (bar) => Number(bar.dataset.draft) === openId();
+
+// The bar that F2 takes, of those on my phone the first that rings and whose draft is not the open one, else the first
+// that is not open, else the first.
 export function next() {
   const bars = [...live.querySelectorAll(".bar")].filter((bar) => bar.dataset.draft);
   const ringing = bars.filter((bar) => bar.dataset.ringing === "true");
-  return ringing.find((bar) => Number(bar.dataset.draft) !== openId()) ?? ringing[0] ?? bars[0];
+  const here = [...ringing, ...bars.filter((bar) => bar.dataset.talking === "true")];
+  return here.find((bar) => !isOpen(bar)) ?? here[0] ?? bars[0];
 }
 
 // The bars and the open draft belong together: F2 stands on the bar that it takes, and a draft has one button to take it.
 export function match() {
   for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
   for (const bar of live.querySelectorAll(".bar")) {
-    const open = Number(bar.dataset.draft) === openId();
+    const open = isOpen(bar);
     for (const word of bar.querySelectorAll("[data-when-open]")) word.hidden = !open;
     for (const word of bar.querySelectorAll("[data-when-other]")) word.hidden = open;
   }
   const other = document.getElementById("other-call");
-  const talking = live.querySelector('.bar[data-talking="true"]');
-  if (other) other.hidden = !talking || Number(talking.dataset.draft) === openId();
+  const talking = [...live.querySelectorAll('.bar[data-talking="true"]')].filter((bar) => bar.dataset.draft);
+  if (other) {
+    other.hidden = !talking.length || talking.some(isOpen);
+    other.querySelector("kbd").hidden = next() !== talking[0];
+  }
   const claim = document.querySelector('#pane [data-act="claim"]');
   if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
 }
@@ -80,6 +86,6 @@ export function refreshEmergencies() {
     const before = place.offsetHeight;
     place.replaceChildren(fresh);
     tick();
-    if (document.activeElement?.closest("#pane")) scrollBy(0, place.offsetHeight - before);
+    if (document.activeElement?.closest("#pane :is(input, select, textarea)")) scrollBy(0, place.offsetHeight - before);
   });
 }

@@ -6,7 +6,7 @@ import { refreshLive } from "./live.js";
 import { ask, post } from "./net.js";
 import * as pane from "./pane.js";
 
-const waiting = new Map(); // calls that began to ring here and could not open → whether nobody answered
+const waiting = new Set(); // calls that began to ring here and could not open
 
 // What nobody must disturb: a button's errand, a form that is being filled, the draft of the call that I am speaking on.
 function busy() {
@@ -25,27 +25,27 @@ export async function callNews(now, before, lead) {
   const begins = now.rings_me && !before?.rings_me;
   const lifted = now.talking_to_me && now.state === "talking" && !before?.talking_to_me;
   if (begins && now.draft && !pane.seen(now.call)) {
-    if (busy()) waiting.set(now.call, false);
-    else if (!(await pane.openDraft(now.draft))) waiting.set(now.call, true);
+    if (busy() || !(await pane.openDraft(now.draft))) waiting.add(now.call);
   }
   if (lifted && now.draft) await lift(now);
 }
 
-// What could not open when it began to ring opens while it still rings: after no answer as soon as there is one, after
-// somebody's typing only where nothing is open.
+// What could not open when it began to ring opens while it still rings, as soon as there is an answer and nobody types.
 export async function openWaiting() {
-  for (const [id, unanswered] of waiting) {
+  for (const id of waiting) {
     const call = calls.get(id);
     if (!call?.rings_me || pane.seen(id)) waiting.delete(id);
-    else if (!pane.opening && !busy() && (unanswered || !pane.section())) await pane.openDraft(call.draft);
+    else if (!pane.opening && !busy()) await pane.openDraft(call.draft);
   }
 }
 
-// I lifted the receiver: the draft is mine, and if nothing has the focus the form gets it.
+// I lifted the receiver: the draft is mine, and if nothing outside of the pane has the focus the form gets it. Another
+// open draft gives way: what was typed there is saved.
 async function lift(now) {
-  const openIt = () => pane.openDraft(now.draft, { claim: true, focus: document.activeElement === document.body });
+  const free = document.activeElement === document.body || document.activeElement.closest("#pane");
+  const openIt = () => pane.openDraft(now.draft, { claim: true, focus: Boolean(free) });
   if (now.draft !== pane.openId()) {
-    if (!busy()) await openIt();
+    if (!acting && !pane.form?.dirty) await openIt();
   } else if (!pane.form || pane.form.touched || pane.form.dirty) {
     if (!now.owner_is_me) await post(`/drafts/${now.draft}/claim`, new FormData()).catch(() => {});
     pane.refreshDraft();

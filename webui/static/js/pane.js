@@ -9,7 +9,9 @@ const pane = document.getElementById("pane");
 const listeners = [];
 export let form = null; // the open draft's form, while it is a draft
 export let opening = 0; // how many openings wait for their answer
-let turn = 0; // counts openings: a slow answer must not replace a newer one
+export let turn = 0; // counts openings: a slow answer must not replace a newer one
+const TYPING = 20_000; // so long after a key somebody is still at it
+let typedAt = 0; // when the open draft was typed into
 
 export const section = () => document.getElementById("draft");
 export const openId = () => Number(section()?.dataset.draft ?? 0);
@@ -26,7 +28,10 @@ function tell(...news) {
 export function mount() {
   const element = document.getElementById("draft-form");
   form = element ? new DraftForm(element, notice, wasSaved) : null;
+  typedAt = 0;
 }
+
+pane.addEventListener("input", () => (typedAt = Date.now()));
 
 function wasSaved(fields) {
   const old = document.querySelector("#draft-notice > .notice");
@@ -63,20 +68,27 @@ export function say(error) {
   else throw error;
 }
 
-// A field has the focus, or something was typed.
+// Somebody types, or has typed what the server does not have. A field that only has the focus is not being filled.
 export function beingFilled() {
-  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
-  return Boolean(field) || Boolean(form?.touched || form?.dirty);
+  return Date.now() - typedAt < TYPING || Boolean(form?.dirty);
 }
 
 // False when nobody answered.
-export async function openDraft(id, { claim = false, focus = false, push = true } = {}) {
+export function openDraft(id, { claim = false, focus = false, push = true } = {}) {
+  const load = async () => (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
+  return open(load, { focus, push });
+}
+
+// A draft without a call; its first field gets the focus.
+export const openNew = (url, body) => open(async () => htmlOf(await post(url, body)), { focus: true, push: true });
+
+async function open(load, { focus, push }) {
   const ours = ++turn;
   form?.flush(); // goes on by itself; what is not sent is in this browser's storage
   let content;
   opening += 1;
   try {
-    content = await (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
+    content = await load();
   } catch (error) {
     if (error instanceof Away || error instanceof LoggedOut) return false;
     say(error);
@@ -85,8 +97,9 @@ export async function openDraft(id, { claim = false, focus = false, push = true 
     opening -= 1;
   }
   if (ours !== turn) return true;
-  if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   replacePane(content, focus ? "#category_id, [data-close]" : "");
+  const id = openId();
+  if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   for (const call of calls.values()) if (call.draft === id) markSeen(call.call);
   return true;
 }
