@@ -2,12 +2,16 @@
 
 import io
 import re
+from datetime import timedelta
 
 from sqlalchemy import select
 
+from jobs.filestore import keep, stored
+from jobs.office import clear_store
+from jobs.pictures import check_file
 from models.acts import Act
 from models.attachments import Attachment
-from models.base import db, transaction
+from models.base import db, now, transaction
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import Report
 from tests.picture_fixtures import PDF, photo
@@ -55,6 +59,23 @@ def test_a_lying_file_is_named_and_the_words_stay(web):
     assert attached(web) == []
     with web.app_context():
         assert db.session.get_one(Report, report).state == "in_progress"
+
+
+def test_what_is_refused_is_not_kept_and_what_nobody_names_goes(web):
+    """A3"""
+    settings, report = web.config["SETTINGS"], register(web, "Не горить ліхтар")
+    act(web, "tsapkova", report, Act.ADD_FILES, (photo(), "до.jpg"), kind="before")
+    kept = set(stored(settings))
+    act(web, "operator", report, Act.ACCEPT)
+    refused = act(web, "operator", report, Act.COMPLETE, (photo(colour="#123"), "а.jpg"), words="")
+    assert refused.status_code == 422
+    assert set(stored(settings)) == kept
+    lost = keep(settings, check_file(photo(colour="#456"), "б.jpg"))
+    clear_store(web, now())
+    assert set(stored(settings)) == kept | {lost}
+    clear_store(web, now() + timedelta(hours=2))
+    assert set(stored(settings)) == kept
+    assert not list(settings.attachments_dir.glob(f"*/{lost}*"))
 
 
 def test_no_file_and_too_many_are_said(web):
