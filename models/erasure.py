@@ -7,9 +7,10 @@ report.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, delete, func, or_, select, update
+from sqlalchemy import Column, String, Table, delete, select, update
 from sqlalchemy.orm import Session
 
 from models.base import Base, announce
@@ -21,6 +22,7 @@ from models.people import AccessLog, Person, PersonNumber, User
 from models.personal import Held, Sought, held_about, local_beginning, traces_in, traces_of
 from models.redaction import Traces
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, note_history
+from models.saved_filters import LONGEST_NAME, SavedFilter
 from models.search import make_findable
 
 MANY = 500  # rows in one statement
@@ -36,8 +38,10 @@ _NOTES_OF_OURS = frozenset(
 )
 # tables with texts that are never about an applicant
 _OURS = frozenset({"users", "phones", "lines", "organisations", "categories", "streets", "marks", "day_exceptions"})
+_ROOM_FOR_ID = LONGEST_NAME - 12
 _SHORTEST_TEXT = 64  # characters; shorter columns hold codes and numbers
-_SEPARATORS = (" ", "\u00a0", "-", "–", "(", ")", ".", "/", "\n")
+# who is called the same is somebody else: in these only telephones are looked for
+_OTHERS_NAMES = frozenset({"reports.applicant_name", "persons.name", "calls.caller_name"})
 Place = tuple[str, str, int]  # table, column, row
 
 
@@ -50,20 +54,18 @@ class StillOpen(Exception):
 
 
 def find_mentions(session: Session, traces: Traces) -> list[Place]:
-    """Where else one of the numbers stands in a text, anywhere in the database.
+    """Where else one of the numbers or names stands in a text, anywhere in the database.
 
     Reads every text once, seconds at a million reports: ask before the transaction that erases.
     """
     found: list[Place] = []
-    if traces.digits:
-        for table, column in _texts():
-            bare = func.coalesce(column, "")
-            for separator in _SEPARATORS:
-                bare = func.replace(bare, separator, "")
+    for table, column in _texts():
+        struck = _struck_from(traces, column)
+        if struck.suspect:
             (key,) = table.primary_key.columns
-            suspects = select(key, column).where(or_(*(bare.contains(digits) for digits in traces.digits)))
+            suspects = select(key, column).where(column.regexp_match(struck.suspect))
             found += [
-                (table.name, column.name, row) for row, text in session.execute(suspects) if traces.redact(text) != text
+                (table.name, column.name, row) for row, text in session.execute(suspects) if struck.redact(text) != text
             ]
     return found
 
@@ -176,14 +178,23 @@ def _redact(session: Session, table: Table, column: str, row: int, traces: Trace
     """Strike the traces out of one text, as it is now; a report's words for the search follow."""
     (key,) = table.primary_key.columns
     text = session.scalar(select(table.c[column]).where(key == row).with_for_update())
-    if text is None or traces.redact(text) == text:
+    struck = _struck_from(traces, table.c[column]).redact(text or "")
+    if struck == (text or ""):
         return
+    if table.name == SavedFilter.__tablename__ and column == "name":
+        struck = f"{struck[:_ROOM_FOR_ID]} {row}"  # two of one person must not become the same
     if table.name == Report.__tablename__:
         report = session.get_one(Report, row, populate_existing=True)
-        setattr(report, column, traces.redact(text))
+        setattr(report, column, struck)
         make_findable(session, report)
     else:
-        session.execute(update(table).where(key == row).values({column: traces.redact(text)}))
+        session.execute(update(table).where(key == row).values({column: struck}))
+
+
+def _struck_from(traces: Traces, column: Column) -> Traces:
+    """What is looked for outside of the person's own records: of the names those that others hardly bear, too."""
+    names = () if str(column) in _OTHERS_NAMES else (name for name in traces.names if len(name.split()) > 1)
+    return replace(traces, names=frozenset(names))
 
 
 def _texts() -> Iterator[tuple[Table, Column]]:
