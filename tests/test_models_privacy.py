@@ -21,7 +21,7 @@ from models.retention import RULES, Kind, RetentionDay, count_due, run_retention
 from models.saved_filters import SavedFilter, save_filter
 from models.shifts import ShiftSheet
 from tests.desk_fixtures import fill_desks, inside, user_id
-from tests.helpers import close_database, record_call
+from tests.helpers import AREA_CODE, close_database, record_call
 from tests.privacy_fixtures import NAME, counts, fill_olena, look, make_old, texts_of
 from tests.web_fixtures import register
 
@@ -148,7 +148,7 @@ def test_a_name_goes_from_everywhere_but_from_who_is_called_the_same(town: Flask
         me = session.get_one(User, user_id("tsapkova"))
         session.get_one(Report, ids["other"]).text = "Немає води, КОВАЛЬ олена знає; т. 067\u2011１23,45_67"
         for name in (NAME, "Коваль Олена", "Звернення Олени"):
-            save_filter(session, me, name, {"text": NAME}, shared=False, at=now())
+            save_filter(session, me, name, {"text": NAME}, shared=False, area_code=AREA_CODE, at=now())
     erase(Sought(OLENA.number, NAME))
     assert db.session.get_one(Report, ids["other"]).text == "Немає води, ••• знає; т. •••"
     assert db.session.get_one(Report, namesake).applicant_name == NAME

@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import timedelta
+from urllib.parse import unquote
 
 from sqlalchemy import select
 
@@ -76,6 +77,17 @@ def test_what_is_refused_is_not_kept_and_what_nobody_names_goes(web):
     clear_store(web, now() + timedelta(hours=2))
     assert set(stored(settings)) == kept
     assert not list(settings.attachments_dir.glob(f"*/{lost}*"))
+
+
+def test_a_telephone_in_a_name_is_the_centres_alone(web):
+    """A3"""
+    report = register(web, "Не горить ліхтар")
+    act(web, "tsapkova", report, Act.ADD_FILES, (PDF, "Коваль 050 765-43-21.pdf"), kind="other")
+    for login, seen in (("tsapkova", True), ("operator", False)):
+        browser = logged_in(web, login)
+        said = browser.get("/attachments/1").headers["Content-Disposition"]
+        assert ("765-43" in unquote(said)) is seen
+        assert ("765-43" in browser.get(f"/reports/{report}").text) is seen
 
 
 def test_no_file_and_too_many_are_said(web):
