@@ -9,6 +9,7 @@ from jobs.filestore import remove_old, stored
 from jobs.settings import Settings
 from models.attachments import unnamed
 from models.base import db, transaction
+from models.erasure import tidy_index
 from models.quarterly import prepare_due
 from models.retention import run_retention
 
@@ -30,6 +31,13 @@ def end_terms(app: Flask, at: datetime) -> str:
             with transaction() as session:
                 ended = any(run_retention(session, at).values())
     return ""
+
+
+def finish_erasure(settings: Settings, hashes: Iterable[str], at: datetime) -> None:
+    """What an erasure that began ``at`` leaves outside of its transaction: the files, the index of words."""
+    remove_unnamed(settings, hashes, at)
+    with transaction() as session:
+        tidy_index(session)
 
 
 def clear_store(app: Flask, at: datetime) -> str:

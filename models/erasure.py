@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, delete, select, update
+from sqlalchemy import Column, String, Table, delete, select, text, update
 from sqlalchemy.orm import Session
 
+from models.attachments import files_of
 from models.base import Base, announce
 from models.calls import ERASED, Call
 from models.deadlines import Deadline, DeadlineStep
@@ -20,7 +21,7 @@ from models.executions import Execution
 from models.kept import unlocked
 from models.people import AccessLog, Person, PersonNumber, User
 from models.personal import Held, Sought, held_about, local_beginning, traces_in, traces_of
-from models.redaction import Traces
+from models.redaction import GONE, Traces
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, note_history
 from models.saved_filters import LONGEST_NAME, SavedFilter
 from models.search import make_findable
@@ -65,7 +66,7 @@ def find_mentions(session: Session, traces: Traces) -> list[Place]:
             (key,) = table.primary_key.columns
             suspects = select(key, column).where(column.regexp_match(struck.suspect))
             found += [
-                (table.name, column.name, row) for row, text in session.execute(suspects) if struck.redact(text) != text
+                (table.name, column.name, row) for row, held in session.execute(suspects) if struck.redact(held) != held
             ]
     return found
 
@@ -103,6 +104,15 @@ def erase_person(
     return held
 
 
+def tidy_index(session: Session) -> None:
+    """Let SQLite's words of reports forget what was taken out: it keeps them in its old parts until those are merged.
+
+    In a transaction of its own, after the erasure.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("INSERT INTO report_words(report_words) VALUES('optimize')"))
+
+
 def anonymise_report(
     session: Session,
     report: Report,
@@ -123,6 +133,7 @@ def anonymise_report(
     report.text = "" if texts else traces.redact(report.text)
     report.landmark = "" if report.number is None else traces.redact(report.landmark)
     report.street_typed = traces.redact(report.street_typed)
+    _forget_files(session, report, everything=user is not None)
     report.applicant_name = report.other_phone = report.flat = ""
     report.contact_number = report.person_id = None
     report.anonymised_at = at
@@ -174,12 +185,27 @@ def _redact_notes(session: Session, report: Report, texts: bool, traces: Traces)
         step.note = traces.redact(step.note)
 
 
+def _forget_files(session: Session, report: Report, *, everything: bool) -> None:
+    """No file is read for traces, so all go on request; at the end of a term those that the applicant sent.
+
+    What colleagues added then stays as the proof of their work, without its name. The store is the caller's.
+    """
+    for file in files_of(session, report):
+        if everything or file.user_id is None:
+            session.delete(file)
+        else:
+            file.name = GONE
+    named = select(HistoryRow).where(HistoryRow.report_id == report.id, HistoryRow.event == HistoryEvent.FILE_ADDED)
+    for row in session.scalars(named):
+        row.note = GONE
+
+
 def _redact(session: Session, table: Table, column: str, row: int, traces: Traces) -> None:
     """Strike the traces out of one text, as it is now; a report's words for the search follow."""
     (key,) = table.primary_key.columns
-    text = session.scalar(select(table.c[column]).where(key == row).with_for_update())
-    struck = _struck_from(traces, table.c[column]).redact(text or "")
-    if struck == (text or ""):
+    found = session.scalar(select(table.c[column]).where(key == row).with_for_update()) or ""
+    struck = _struck_from(traces, table.c[column]).redact(found)
+    if struck == found:
         return
     if table.name == SavedFilter.__tablename__ and column == "name":
         struck = f"{struck[:_ROOM_FOR_ID]} {row}"  # two of one person must not become the same
