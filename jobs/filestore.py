@@ -5,6 +5,7 @@ The name that somebody gave a file never becomes a path. The same content is kep
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.files import one_at_a_time, write_whole
@@ -16,7 +17,7 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 def keep(settings: Settings, file: Checked) -> str:
     """Put the file, and its small picture, into the store: the hash it is found by. Raises `OSError`."""
-    sha256 = hashlib.sha256(file.content).hexdigest()
+    sha256 = hash_of(file)
     path = path_of(settings, sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = {path: file.content}
@@ -24,7 +25,32 @@ def keep(settings: Settings, file: Checked) -> str:
         parts[small_path_of(settings, sha256)] = file.small
     with one_at_a_time(path.parent):  # two may send the same at once
         write_whole(parts)
+        path.touch()  # one that lay there is new again: `remove_old` must not take it from whoever keeps it now
     return sha256
+
+
+def hash_of(file: Checked) -> str:
+    """What the file is, or would be, found by."""
+    return hashlib.sha256(file.content).hexdigest()
+
+
+def stored(settings: Settings) -> Iterator[str]:
+    """The hashes of all that lies in the store."""
+    return (path.name[:64] for path in settings.attachments_dir.glob("??/*") if _HASH.match(path.name))
+
+
+def remove_old(settings: Settings, sha256: str, before: float) -> bool:
+    """Take the file and its small picture away, unless somebody kept it after ``before`` (seconds of the epoch)."""
+    path = path_of(settings, sha256)
+    if not path.parent.is_dir():
+        return False
+    with one_at_a_time(path.parent):
+        parts = list(path.parent.glob(f"{sha256}*"))  # drafts that a crash left among them
+        if not parts or any(part.stat().st_mtime >= before for part in parts):
+            return False
+        for part in parts:
+            part.unlink()
+    return True
 
 
 def path_of(settings: Settings, sha256: str) -> Path:

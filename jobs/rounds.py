@@ -20,7 +20,7 @@ from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.mail import send_letters
-from jobs.office import end_terms, prepare_quarterly_reports
+from jobs.office import clear_store, end_terms, prepare_quarterly_reports
 from jobs.settings import SettingsError
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
 from models.base import database_is_away, now
@@ -50,6 +50,7 @@ JOBS = (
     Job("mail", 10.0, send_letters, part="mail"),
     Job("quarterly", 600.0, prepare_quarterly_reports),
     Job("terms", 6 * 3600.0, end_terms),
+    Job("files", 3600.0, clear_store),
 )
 
 

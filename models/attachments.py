@@ -4,7 +4,7 @@ What a file is was found out from its content before it comes here (`jobs.pictur
 under their hash (`jobs.filestore`), never under the name that was given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from models.reports import HistoryEvent, Report, note_history
 
 MOST_FILES = 10  # of one report
 LONGEST_NAME = 160  # characters
+_AT_ONCE = 500  # hashes in one query
 
 
 class AttachmentKind(StrEnum):
@@ -95,3 +96,13 @@ def files_of(session: Session, report: Report) -> list[Attachment]:
     """The report's files in the order in which they came."""
     query = select(Attachment).where(Attachment.report_id == report.id).options(joinedload(Attachment.user))
     return list(session.scalars(query.order_by(Attachment.id)))
+
+
+def unnamed(session: Session, hashes: Iterable[str]) -> set[str]:
+    """Those of the hashes that no report names."""
+    found = sorted(set(hashes))
+    left = set(found)
+    for begin in range(0, len(found), _AT_ONCE):
+        part = found[begin : begin + _AT_ONCE]
+        left.difference_update(session.scalars(select(Attachment.sha256).where(Attachment.sha256.in_(part))))
+    return left

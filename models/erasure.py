@@ -7,11 +7,13 @@ report.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, delete, func, or_, select, update
+from sqlalchemy import Column, String, Table, delete, select, text, update
 from sqlalchemy.orm import Session
 
+from models.attachments import files_of
 from models.base import Base, announce
 from models.calls import ERASED, Call
 from models.deadlines import Deadline, DeadlineStep
@@ -19,8 +21,9 @@ from models.executions import Execution
 from models.kept import unlocked
 from models.people import AccessLog, Person, PersonNumber, User
 from models.personal import Held, Sought, held_about, local_beginning, traces_in, traces_of
-from models.redaction import Traces
+from models.redaction import GONE, Traces
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, note_history
+from models.saved_filters import LONGEST_NAME, SavedFilter
 from models.search import make_findable
 
 MANY = 500  # rows in one statement
@@ -36,8 +39,10 @@ _NOTES_OF_OURS = frozenset(
 )
 # tables with texts that are never about an applicant
 _OURS = frozenset({"users", "phones", "lines", "organisations", "categories", "streets", "marks", "day_exceptions"})
+_ROOM_FOR_ID = LONGEST_NAME - 12
 _SHORTEST_TEXT = 64  # characters; shorter columns hold codes and numbers
-_SEPARATORS = (" ", "\u00a0", "-", "–", "(", ")", ".", "/", "\n")
+# who is called the same is somebody else: in these only telephones are looked for
+_OTHERS_NAMES = frozenset({"reports.applicant_name", "persons.name", "calls.caller_name"})
 Place = tuple[str, str, int]  # table, column, row
 
 
@@ -50,20 +55,18 @@ class StillOpen(Exception):
 
 
 def find_mentions(session: Session, traces: Traces) -> list[Place]:
-    """Where else one of the numbers stands in a text, anywhere in the database.
+    """Where else one of the numbers or names stands in a text, anywhere in the database.
 
     Reads every text once, seconds at a million reports: ask before the transaction that erases.
     """
     found: list[Place] = []
-    if traces.digits:
-        for table, column in _texts():
-            bare = func.coalesce(column, "")
-            for separator in _SEPARATORS:
-                bare = func.replace(bare, separator, "")
+    for table, column in _texts():
+        struck = _struck_from(traces, column)
+        if struck.suspect:
             (key,) = table.primary_key.columns
-            suspects = select(key, column).where(or_(*(bare.contains(digits) for digits in traces.digits)))
+            suspects = select(key, column).where(column.regexp_match(struck.suspect))
             found += [
-                (table.name, column.name, row) for row, text in session.execute(suspects) if traces.redact(text) != text
+                (table.name, column.name, row) for row, held in session.execute(suspects) if struck.redact(held) != held
             ]
     return found
 
@@ -101,6 +104,15 @@ def erase_person(
     return held
 
 
+def tidy_index(session: Session) -> None:
+    """Let SQLite's words of reports forget what was taken out: it keeps them in its old parts until those are merged.
+
+    In a transaction of its own, after the erasure.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("INSERT INTO report_words(report_words) VALUES('optimize')"))
+
+
 def anonymise_report(
     session: Session,
     report: Report,
@@ -121,6 +133,7 @@ def anonymise_report(
     report.text = "" if texts else traces.redact(report.text)
     report.landmark = "" if report.number is None else traces.redact(report.landmark)
     report.street_typed = traces.redact(report.street_typed)
+    _forget_files(session, report, everything=user is not None)
     report.applicant_name = report.other_phone = report.flat = ""
     report.contact_number = report.person_id = None
     report.anonymised_at = at
@@ -172,18 +185,42 @@ def _redact_notes(session: Session, report: Report, texts: bool, traces: Traces)
         step.note = traces.redact(step.note)
 
 
+def _forget_files(session: Session, report: Report, *, everything: bool) -> None:
+    """No file is read for traces, so all go on request; at the end of a term those that the applicant sent.
+
+    What colleagues added then stays as the proof of their work, without its name. The store is the caller's.
+    """
+    for file in files_of(session, report):
+        if everything or file.user_id is None:
+            session.delete(file)
+        else:
+            file.name = GONE
+    named = select(HistoryRow).where(HistoryRow.report_id == report.id, HistoryRow.event == HistoryEvent.FILE_ADDED)
+    for row in session.scalars(named):
+        row.note = GONE
+
+
 def _redact(session: Session, table: Table, column: str, row: int, traces: Traces) -> None:
     """Strike the traces out of one text, as it is now; a report's words for the search follow."""
     (key,) = table.primary_key.columns
-    text = session.scalar(select(table.c[column]).where(key == row).with_for_update())
-    if text is None or traces.redact(text) == text:
+    found = session.scalar(select(table.c[column]).where(key == row).with_for_update()) or ""
+    struck = _struck_from(traces, table.c[column]).redact(found)
+    if struck == found:
         return
+    if table.name == SavedFilter.__tablename__ and column == "name":
+        struck = f"{struck[:_ROOM_FOR_ID]} {row}"  # two of one person must not become the same
     if table.name == Report.__tablename__:
         report = session.get_one(Report, row, populate_existing=True)
-        setattr(report, column, traces.redact(text))
+        setattr(report, column, struck)
         make_findable(session, report)
     else:
-        session.execute(update(table).where(key == row).values({column: traces.redact(text)}))
+        session.execute(update(table).where(key == row).values({column: struck}))
+
+
+def _struck_from(traces: Traces, column: Column) -> Traces:
+    """What is looked for outside of the person's own records: of the names those that others hardly bear, too."""
+    names = () if str(column) in _OTHERS_NAMES else (name for name in traces.names if len(name.split()) > 1)
+    return replace(traces, names=frozenset(names))
 
 
 def _texts() -> Iterator[tuple[Table, Column]]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models.attachments import Attachment
 from models.calls import Call
 from models.lines import Line
 from models.people import AccessLog, Person, PersonNumber
@@ -43,6 +44,7 @@ class Held:
     reports: list[Report] = field(default_factory=list)  # drafts and calls that ended otherwise among them
     calls: list[Call] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    files: list[Attachment] = field(default_factory=list)  # of the reports
 
     @property
     def anything(self) -> bool:
@@ -78,6 +80,13 @@ def held_about(session: Session, sought: Sought) -> Held:
         sorted(found.values(), key=lambda report: report.id, reverse=True),
         sorted(calls, key=lambda call: call.started_at, reverse=True),
         sorted(names.values()),
+        [
+            file
+            for part in _parts(sorted(found))
+            for file in session.scalars(
+                select(Attachment).where(Attachment.report_id.in_(part)).order_by(Attachment.id)
+            )
+        ],
     )
 
 
@@ -136,6 +145,16 @@ def exported(session: Session, held: Held) -> dict[str, object]:
                 "ended_at": call.ended_at,
             }
             for call in held.calls
+        ],
+        "files": [
+            {
+                "report": file.report.number,
+                "kind": str(file.kind),
+                "name": file.name,
+                "at": file.at,
+                "sha256": file.sha256,
+            }
+            for file in held.files
         ],
         "looks": [
             {"at": at, "role": role, "subject": subject, "reason": reason}

@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 
+from models.telephone import SIGNS
+
 GONE = "•••"  # stands where something was struck out
-_BETWEEN = r"[\s().\-–/]*"  # of the digits of a telephone
-_APOSTROPHE = "['’ʼ`´]?"
+_BETWEEN = f"[{SIGNS}]*"  # of the digits of a telephone
+_FULL_WIDTH = 0xFF10  # the digit nought
+_NO_LETTERS = "[^0-9A-Za-zА-яЄєІіЇїҐґ]*"  # whatever the signs are: for the databases
+_ANY = ".?"  # one character or none
+_APOSTROPHES = re.compile("['’ʼ`´]")
+_APOSTROPHE = f"{_APOSTROPHES.pattern}?"
 _SHORTEST_NAME = 3  # letters
 _MOST_WORDS = 4  # of a name, in any order
 _NATIONAL = 9  # digits
@@ -35,9 +41,15 @@ class Traces:
         return text
 
     @cached_property
-    def digits(self) -> list[str]:
-        """The digits that are in every text with one of the numbers, once what may stand between them is taken away."""
-        return sorted({self._local_digits(number) or _national(number) for number in self.numbers})
+    def suspect(self) -> str:
+        """What is in every text with one of the numbers or names: a pattern that both databases read; "" for nothing.
+
+        Neither knows the lower case of Ukrainian letters, nor all of `SIGNS`: it also finds what need not be struck.
+        """
+        numbers = {self._local_digits(number) or _national(number) for number in self.numbers}
+        words = {max(name.split(), key=len) for name in self.names if len(name.strip()) >= _SHORTEST_NAME}
+        found = [_NO_LETTERS.join(map(_digit, digits)) for digits in sorted(numbers)]
+        return "|".join(found + [_letters(word) for word in sorted(words)])
 
     @cached_property
     def _patterns(self) -> list[re.Pattern[str]]:
@@ -56,8 +68,25 @@ def _national(number: str) -> str:
 
 def _telephone(digits: str) -> re.Pattern[str]:
     """These digits with anything between them, after any of the ways to begin a number."""
-    beginning = rf"\+?(?:0{_BETWEEN}0{_BETWEEN})?(?:3{_BETWEEN})?(?:8{_BETWEEN})?\(?(?:0{_BETWEEN})?"
-    return re.compile(rf"(?<!\d){beginning if len(digits) == _NATIONAL else ''}{_BETWEEN.join(digits)}(?!\d)")
+    nought, three, eight = (_digit(one) for one in "038")
+    beginning = (
+        rf"[+\uff0b]?(?:{nought}{_BETWEEN}{nought}{_BETWEEN})?(?:{three}{_BETWEEN})?(?:{eight}{_BETWEEN})?"
+        rf"[(\uff08]?(?:{nought}{_BETWEEN})?"
+    )
+    number = _BETWEEN.join(map(_digit, digits))
+    return re.compile(rf"(?<!\d){beginning if len(digits) == _NATIONAL else ''}{number}(?!\d)")
+
+
+def _digit(digit: str) -> str:
+    return f"[{digit}{chr(_FULL_WIDTH + int(digit))}]"
+
+
+def _letters(word: str) -> str:
+    """The word in whatever case, without what the apostrophe is."""
+    return _ANY.join(
+        "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalnum() else _ANY for letter in part)
+        for part in _APOSTROPHES.split(word)
+    )
 
 
 def _name(name: str) -> re.Pattern[str]:
@@ -68,5 +97,4 @@ def _name(name: str) -> re.Pattern[str]:
 
 
 def _word(word: str) -> str:
-    letters = re.split("['’ʼ`´]", word)
-    return _APOSTROPHE.join(map(re.escape, letters))
+    return _APOSTROPHE.join(map(re.escape, _APOSTROPHES.split(word)))

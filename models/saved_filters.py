@@ -15,11 +15,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from models.base import Base, UTCDateTime, insert_new, now
 from models.people import Role, User
 from models.search import alphabetical
+from models.telephone import SIGNS, without_numbers
 
 SHARERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
 MOST_SAVED = 30  # filters of one person
 LONGEST_NAME = 64  # characters
-_TELEPHONE, _BETWEEN_DIGITS = re.compile(r"\d{4}"), re.compile(r"[\s()+.\-/]")  # four digits are enough to search by
+_TELEPHONE, _BETWEEN_DIGITS = re.compile(r"\d{4}"), re.compile(f"[+{SIGNS}]")  # four digits are enough to search by
 
 
 class SavedFilter(Base):
@@ -58,21 +59,27 @@ class HoldsTelephone(Exception):
     """The text looks like a telephone."""
 
 
+class NameHoldsTelephone(Exception):
+    """A telephone stands in the name that was given."""
+
+
 class MayNotShare(Exception):
     """This role keeps filters for itself alone."""
 
 
 def save_filter(
-    session: Session, user: User, name: str, values: Mapping[str, str], *, shared: bool, at: datetime
+    session: Session, user: User, name: str, values: Mapping[str, str], *, shared: bool, area_code: str, at: datetime
 ) -> SavedFilter:
     """Keep these values of the journal's fields under a name.
 
-    Raises `MayNotShare`, `HoldsTelephone`, `TooMany` or `NameTaken`; then nothing is kept.
+    Raises `MayNotShare`, `HoldsTelephone`, `NameHoldsTelephone`, `TooMany` or `NameTaken`; then nothing is kept.
     """
     if shared and user.role not in SHARERS:
         raise MayNotShare
     if _TELEPHONE.search(_BETWEEN_DIGITS.sub("", values.get("text", ""))):
         raise HoldsTelephone
+    if without_numbers(name, area_code) != name:
+        raise NameHoldsTelephone
     if session.scalar(select(func.count()).where(SavedFilter.user_id == user.id)) >= MOST_SAVED:
         raise TooMany
     asked = json.dumps({field: value for field, value in values.items() if value}, ensure_ascii=False)

@@ -1,11 +1,20 @@
 """Telephone numbers: what the exchange gives, turned into E.164, and back into what people read."""
 
 import re
+import unicodedata
 from collections.abc import Collection
 
 import phonenumbers
 
-_TYPED = re.compile(r"(?<![\d-])\+?\(?\d(?:[\s()./-]{0,2}\d){8,12}(?![\d-])")
+# what people, their keyboards and what they paste from put between the digits of a telephone: inside [] of a pattern
+SIGNS = (
+    r"\s()./,_\-"
+    "\u00ad\u200b-\u200f\u2060\ufeff"  # seen by nobody
+    "\u2010-\u2015\u2212\ufe58\ufe63"  # dashes
+    "\uff08\uff09\uff0c-\uff0f\uff3f"  # of full width
+)
+# a comma with a space ends one number of a list: houses 10, 12, 14
+_TYPED = re.compile(rf"(?<![\d-])[+\uff0b]?[(\uff08]?\d(?:(?!,\s)[{SIGNS}]{{0,3}}\d){{8,12}}(?![\d-])")
 _LOCAL_DIGITS = 5  # a subscriber's number inside the town, as people say it: 5-32-73
 
 
@@ -16,8 +25,8 @@ def to_e164(received: str, area_code: str) -> str | None:
     code; ``8 0…``, the old trunk prefix, and a bare ``80…``/``380…`` are understood. Never raises: a number that
     means nothing must not stop a call (the caller keeps what was received).
     """
-    text = received.strip()
-    if not re.fullmatch(r"[+\d\s()./\-]{3,40}", text):
+    text = unicodedata.normalize("NFKC", received).strip()
+    if not re.fullmatch(rf"[+\d{SIGNS}]{{3,40}}", text):
         return None
     digits = re.sub(r"\D", "", text)
     if text.startswith("+"):

@@ -18,9 +18,10 @@ from models.people import AccessLog, Person, User
 from models.personal import Sought, exported, held_about, traces_of
 from models.reports import HistoryRow, Report, ReportState
 from models.retention import RULES, Kind, RetentionDay, count_due, run_retention, years_before
+from models.saved_filters import SavedFilter, save_filter
 from models.shifts import ShiftSheet
 from tests.desk_fixtures import fill_desks, inside, user_id
-from tests.helpers import close_database, record_call
+from tests.helpers import AREA_CODE, close_database, record_call
 from tests.privacy_fixtures import NAME, counts, fill_olena, look, make_old, texts_of
 from tests.web_fixtures import register
 
@@ -137,6 +138,23 @@ def test_after_an_erasure_no_text_has_the_number_or_the_name(town: Flask, texts:
     assert not held_about(db.session(), OLENA).anything
     row = db.session.scalars(select(AccessLog).order_by(AccessLog.id.desc())).first()
     assert (row.subject, row.subject_id, row.user.login) == ("erasure", 3, "nachalnyk")
+
+
+def test_a_name_goes_from_everywhere_but_from_who_is_called_the_same(town: Flask):
+    """Other reports' texts, filters that were kept; a namesake stays one."""
+    ids = fill_olena(town)
+    namesake = register(town, "Яма", number="0939998866", applicant_name=NAME)
+    with transaction() as session:
+        me = session.get_one(User, user_id("tsapkova"))
+        session.get_one(Report, ids["other"]).text = "Немає води, КОВАЛЬ олена знає; т. 067\u2011１23,45_67"
+        for name in (NAME, "Коваль Олена", "Звернення Олени"):
+            save_filter(session, me, name, {"text": NAME}, shared=False, area_code=AREA_CODE, at=now())
+    erase(Sought(OLENA.number, NAME))
+    assert db.session.get_one(Report, ids["other"]).text == "Немає води, ••• знає; т. •••"
+    assert db.session.get_one(Report, namesake).applicant_name == NAME
+    kept = db.session.scalars(select(SavedFilter).order_by(SavedFilter.id)).all()
+    assert [one.name for one in kept] == ["••• 1", "••• 2", "Звернення Олени"]
+    assert {one.values["text"] for one in kept} == {"•••"}
 
 
 def test_what_is_still_worked_on_is_not_erased(town: Flask):

@@ -80,7 +80,8 @@ def test_a_telephone_in_a_text_is_masked(typed):
 
 
 @pytest.mark.parametrize(
-    "text", ["№ 2026-0412", "лінія 5-32-73", "24.11.2026 09:00", "лічильник 00412345678901234", ""]
+    "text",
+    ["№ 2026-0412", "лінія 5-32-73", "24.11.2026 09:00", "лічильник 00412345678901234", "буд. 10, 12, 14, 16, 8", ""],
 )
 def test_what_is_no_telephone_stays_in_a_text(text):
     assert without_numbers(text, ROMNY) == text

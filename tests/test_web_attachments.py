@@ -2,14 +2,23 @@
 
 import io
 import re
+import zipfile
+from datetime import timedelta
+from urllib.parse import unquote
 
 from sqlalchemy import select
 
+from jobs.filestore import keep, stored
+from jobs.office import clear_store
+from jobs.pictures import check_file
 from models.acts import Act
 from models.attachments import Attachment
-from models.base import db, transaction
+from models.base import db, now, transaction
+from models.erasure import anonymise_report
+from models.kept import unlocked
 from models.people import AccessLog, Organisation, Role, User
-from models.reports import Report
+from models.redaction import GONE
+from models.reports import HistoryRow, Report
 from tests.picture_fixtures import PDF, photo
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 
@@ -55,6 +64,64 @@ def test_a_lying_file_is_named_and_the_words_stay(web):
     assert attached(web) == []
     with web.app_context():
         assert db.session.get_one(Report, report).state == "in_progress"
+
+
+def test_what_is_refused_is_not_kept_and_what_nobody_names_goes(web):
+    """A3"""
+    settings, report = web.config["SETTINGS"], register(web, "Не горить ліхтар")
+    act(web, "tsapkova", report, Act.ADD_FILES, (photo(), "до.jpg"), kind="before")
+    kept = set(stored(settings))
+    act(web, "operator", report, Act.ACCEPT)
+    refused = act(web, "operator", report, Act.COMPLETE, (photo(colour="#123"), "а.jpg"), words="")
+    assert refused.status_code == 422
+    assert set(stored(settings)) == kept
+    lost = keep(settings, check_file(photo(colour="#456"), "б.jpg"))
+    clear_store(web, now())
+    assert set(stored(settings)) == kept | {lost}
+    clear_store(web, now() + timedelta(hours=2))
+    assert set(stored(settings)) == kept
+    assert not list(settings.attachments_dir.glob(f"*/{lost}*"))
+
+
+def test_a_telephone_in_a_name_is_the_centres_alone(web):
+    """A3"""
+    report = register(web, "Не горить ліхтар")
+    act(web, "tsapkova", report, Act.ADD_FILES, (PDF, "Коваль 050 765-43-21.pdf"), kind="other")
+    for login, seen in (("tsapkova", True), ("operator", False)):
+        browser = logged_in(web, login)
+        said = browser.get("/attachments/1").headers["Content-Disposition"]
+        assert ("765-43" in unquote(said)) is seen
+        assert ("765-43" in browser.get(f"/reports/{report}").text) is seen
+
+
+def test_an_erasure_takes_the_files_and_the_export_holds_them(web):
+    """A3: neither row, name nor file stays; at the end of a term what colleagues added does, without its name."""
+    settings = web.config["SETTINGS"]
+    report, old = (
+        register(web, text, number=number) for text, number in (("Яма", "0671234567"), ("Лід", "0501112233"))
+    )
+    act(web, "tsapkova", report, Act.ADD_FILES, (PDF, "Коваль.pdf"), kind="other")
+    act(web, "tsapkova", old, Act.ADD_FILES, (photo(), "Петренко.jpg"), kind="other")
+    with web.app_context(), transaction() as session:
+        for row in session.scalars(select(Report)):
+            row.state = "closed"
+    head, whom = logged_in(web, "nachalnyk"), {"telephone": "067 123 45 67", "name": ""}
+    page = head.post("/personal-data/person", whom, page="/me").text
+    assert "буде видалено 1\u00a0файл" in page
+    with zipfile.ZipFile(io.BytesIO(head.post("/personal-data/person/export", whom, page="/me").data)) as packed:
+        (name,) = [name for name in packed.namelist() if name.startswith("faily/")]
+        assert packed.read(name) == PDF
+        assert "Коваль.pdf" in packed.read("dani.html").decode()
+    sure = {**whom, "reason": "Заява № 5", "sure": "on"}
+    assert head.post("/personal-data/person/erase", sure, page="/me").status_code == 302
+    with web.app_context(), transaction() as session, unlocked(session):
+        anonymise_report(session, session.get_one(Report, old), None, "", texts=False, at=now())
+    with web.app_context():
+        (kept,) = db.session.scalars(select(Attachment))
+        assert (kept.report_id, kept.name) == (old, GONE)
+        assert set(stored(settings)) == {kept.sha256}
+        notes = db.session.scalars(select(HistoryRow.note).where(HistoryRow.event == "file_added")).all()
+        assert notes == [GONE, GONE]
 
 
 def test_no_file_and_too_many_are_said(web):

@@ -103,6 +103,17 @@ def test_names_and_telephones_need_a_role_and_a_reason(web: Flask, browser: Brow
     assert len(looks(web)) == 1
 
 
+def test_without_names_no_telephone_is_in_a_text(web: Flask, browser: Browser) -> None:
+    """A3"""
+    register(web, "Дзвонити 050 765 43 21", landmark="за 067-123_45_67")
+    (row,) = rows_of(export(browser))
+    assert row["Що сталося"] == "Дзвонити +380 50 ••• •• 21"
+    assert "45" not in row["Місце"]
+    (row,) = rows_of(export(browser, personal="on", reason="запит прокуратури"))
+    assert row["Що сталося"] == "Дзвонити 050 765 43 21"
+    assert "ім’я в тексті все ж може трапитися" in browser.get("/journal").text
+
+
 def test_a_file_of_what_a_telephone_finds_is_a_search_by_it(web: Flask, browser: Browser) -> None:
     register(web, "Не горить ліхтар", number="0671234567")
     register(web, "Немає води", number="0501112233")
@@ -208,6 +219,7 @@ def test_no_telephone_is_kept_in_a_filter(web: Flask, browser: Browser) -> None:
     [
         ("", {"state": "new"}, "Напишіть назву відбору"),
         ("я" * 65, {"state": "new"}, "Задовгий текст"),
+        ("Олена 067\u2011123\u201145 67", {"state": "new"}, "номер телефону"),
         ("Усе", {}, "Нічого не відібрано"),
         ("Є вже", {"state": "new"}, "уже є відбір із такою назвою"),
         ("Дата", {"date_from": "вчора"}, "Це не дата"),

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from jobs.filestore import stored
 from models.attachments import Attachment
 from models.base import db, now, transaction
 from models.drafts import register_draft
@@ -190,6 +191,18 @@ def test_the_same_text_again_and_too_many_are_refused_in_words(web, monkeypatch)
     assert "5-32-73" in answer.text
     assert "Інше" in answer.text
     assert len(drafts(web)) == 1
+
+
+def test_a_form_that_is_refused_leaves_no_file(web, monkeypatch):
+    """A3: neither the same text again, nor one too many."""
+    send(web, files=((photo(), "a.jpg"),))
+    kept = set(stored(web.config["SETTINGS"]))
+    assert send(web, files=((photo(colour="#123"), "b.jpg"),), page=seal(web, "b" * 32)).status_code == 409
+    monkeypatch.setattr("models.online.FROM_ONE_ADDRESS", 1)
+    answer = send(web, files=((photo(colour="#456"), "c.jpg"),), page=seal(web, "c" * 32), text="Інше")
+    assert answer.status_code == 429
+    assert len(kept) == 1
+    assert set(stored(web.config["SETTINGS"])) == kept
 
 
 def test_who_sends_without_end_is_stopped_and_keeps_the_text(web):

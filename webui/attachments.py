@@ -10,7 +10,9 @@ from jobs.filestore import path_of, small_path_of
 from models.acts import concerns
 from models.attachments import Attachment
 from models.base import db
-from webui.access import REPORT_ROLES, allow, log_looks
+from models.telephone import without_numbers
+from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks
+from webui.text import area_code
 
 bp = Blueprint("attachments", __name__)
 log = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ def show(attachment_id: int) -> Response:
     """The file; a picture is shown, a document is saved. The look is recorded."""
     found = find(attachment_id)
     stored, picture = path_of(current_app.config["SETTINGS"], found.sha256), found.picture
-    type_, name = found.type, PurePath(found.name).stem + SUFFIXES[found.type]
+    type_, name = found.type, PurePath(shown_name(found.name)).stem + SUFFIXES[found.type]
     log_looks("attachment", [attachment_id], "a file of a report")
     return answer(stored, type_, name, save=not picture)
 
@@ -40,6 +42,11 @@ def show_small(attachment_id: int) -> Response:
     if not found.picture:
         abort(404)
     return answer(small_path_of(current_app.config["SETTINGS"], found.sha256), SMALL, "small.webp")
+
+
+def shown_name(name: str) -> str:
+    """The name that was given; outside of the centre with its telephones masked, as texts are."""
+    return name if current_user.role in DESK_ROLES else without_numbers(name, area_code())
 
 
 def find(attachment_id: int) -> Attachment:

@@ -77,7 +77,8 @@ def export(login: str, output: Path) -> None:
                 for row in rows
             )
         output.touch(mode=0o600)
-        output.write_bytes(archive(exported(db.session(), held_about(db.session(), sought)), now()))
+        held = held_about(db.session(), sought)
+        output.write_bytes(archive(exported(db.session(), held), held, now()))
         db.session.remove()
     click.echo(f"{output} holds whole numbers: give it to this person alone, and delete it.")
 
@@ -87,6 +88,7 @@ def export(login: str, output: Path) -> None:
 @click.option("--texts", is_flag=True, help="Erase the applicant's words, too.")
 def erase(login: str, texts: bool) -> None:
     """Take one person out of all records; asks for the telephone, the name and the reason."""
+    from jobs.office import finish_erasure
     from jobs.settings import load_settings
     from models.base import now, transaction
     from models.erasure import StillOpen, erase_person, find_mentions
@@ -94,22 +96,26 @@ def erase(login: str, texts: bool) -> None:
 
     with open_database() as session:
         _supervisor(session, login)
-        sought = _ask_whom(load_settings().profile.area_code)
+        settings = load_settings()
+        sought = _ask_whom(settings.profile.area_code)
         held = held_about(session, sought)
         if not held.anything:
             raise Refused("Nothing is held about this person.")
         reason = click.prompt("Why: who asked for it and when").strip()
         counts = f"{len(held.reports)} reports and records, {len(held.calls)} calls, {len(held.persons)} persons"
+        counts += f", {len(held.files)} files"
         click.confirm(f"Erase this person from {counts}? It cannot be undone", abort=True)
-        mentions = find_mentions(session, traces_of(session, held))
+        mentions, at = find_mentions(session, traces_of(session, held)), now()
+        hashes = [file.sha256 for file in held.files]
         try:
             with transaction() as writing:
                 user = _supervisor(writing, login)
-                erase_person(writing, sought, user, reason, texts=texts, mentions=mentions, at=now())
+                erase_person(writing, sought, user, reason, texts=texts, mentions=mentions, at=at)
         except StillOpen as still:
             raise Refused(
                 f"{still}: their number is needed for the work. Erase after they are closed; nothing was changed."
             ) from None
+        finish_erasure(settings, hashes, at)
     click.echo("Erased.")
 
 

@@ -229,6 +229,7 @@ def side_parts(found: Report) -> dict[str, object]:
         "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),
         "files": files_of(session, found) if found.call is None else [],
+        "text": str,
     }
 
 

@@ -6,6 +6,7 @@ leaves its row in the access log with how many reports it holds (A3). It lies on
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from tempfile import TemporaryFile
 from threading import BoundedSemaphore
 from typing import BinaryIO
@@ -19,11 +20,12 @@ from sqlalchemy.orm import Session
 from jobs.spreadsheet import Cell, Column, write_csv, write_xlsx
 from models.base import db, now
 from models.journal_rows import JournalRow, journal_rows
+from models.telephone import without_numbers
 from models.workdays import KYIV
 from webui import journal
 from webui.access import DESK_ROLES, EXPORTERS, allow, log_export
 from webui.journal_question import Question, read_question
-from webui.text import REPORT_BADGES, SOURCE_NAMES, phone
+from webui.text import REPORT_BADGES, SOURCE_NAMES, area_code, phone
 
 bp = Blueprint("journal_export", __name__)
 LONGEST_REASON = 64  # characters
@@ -88,14 +90,17 @@ def _write(kind: str, asked: Question, personal: bool, at: datetime) -> tuple[Bi
 
 
 def _columns(personal: bool) -> list[tuple[str, int, Callable[[JournalRow], Cell]]]:
-    """Title, width in characters, and what stands there. The flat is the applicant's own, so it goes with the name."""
-    yes = _("yes")
+    """Title, width in characters, and what stands there. The flat is the applicant's own, so it goes with the name.
+
+    Without names the telephones that somebody typed into a text are masked.
+    """
+    yes, shown = _("yes"), str if personal else partial(without_numbers, area_code=area_code())
     columns: list[tuple[str, int, Callable[[JournalRow], Cell]]] = [
         ("№", 11, lambda row: row.report.number),
         (_("Registered"), 16, lambda row: row.report.registered_at or row.report.created_at),
         (_("Type"), 24, lambda row: row.report.category.name if row.report.category else None),
-        (_("Place"), 32, lambda row: row.report.place if personal else row.report.place_without_flat),
-        (_("Text"), 60, lambda row: row.report.text),
+        (_("Place"), 32, lambda row: row.report.place if personal else shown(row.report.place_without_flat)),
+        (_("Text"), 60, lambda row: shown(row.report.text)),
         (_("Executor"), 28, lambda row: row.report.executor.name if row.report.executor else None),
         (_("Line"), 10, lambda row: row.report.line.number if row.report.line else None),
         (_("Source"), 16, lambda row: str(SOURCE_NAMES[row.report.source])),

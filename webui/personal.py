@@ -5,13 +5,14 @@ The number and the name travel in forms, never in an address; each search, expor
 
 from dataclasses import dataclass, field
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
+from jobs.office import finish_erasure
 from models.base import db, now, transaction
 from models.erasure import StillOpen, erase_person, find_mentions
 from models.people import Role, User
@@ -62,7 +63,7 @@ def export() -> ResponseReturnValue:
     if not held.anything:
         return _page(form, held)
     at = now()
-    answer = Response(archive(exported(db.session(), held), at), mimetype="application/zip")
+    answer = Response(archive(exported(db.session(), held), held, at), mimetype="application/zip")
     answer.headers["Content-Disposition"] = f'attachment; filename="personal-data-{at:%Y-%m-%d}.zip"'
     return answer
 
@@ -83,15 +84,17 @@ def erase() -> ResponseReturnValue:
     held = _look(form, "a person's data")
     if form.errors or not held.anything:
         return _page(form, held), 422
-    mentions = find_mentions(session, traces_of(session, held))
+    mentions, at = find_mentions(session, traces_of(session, held)), now()
     try:
         with transaction() as session:
             user = session.get_one(User, user_id)
             texts = "texts" in request.form
-            erased = erase_person(session, form.sought, user, reason, texts=texts, mentions=mentions, at=now())
+            erased = erase_person(session, form.sought, user, reason, texts=texts, mentions=mentions, at=at)
+            hashes = [file.sha256 for file in erased.files]
             records = len(erased.reports) + len(erased.persons)
     except StillOpen:
         return _page(form, held_about(db.session(), form.sought)), 409
+    finish_erasure(current_app.config["SETTINGS"], hashes, at)
     flash(
         ngettext(
             "Erased: %(num)d record bears this person’s data no more.",

@@ -5,17 +5,25 @@ import json
 import zipfile
 from datetime import datetime
 
-from flask import render_template
+from flask import current_app, render_template
 
-READABLE, DATA = "dani.html", "dani.json"
+from jobs.filestore import path_of
+from models.personal import Held
+from webui.attachments import SUFFIXES
+
+READABLE, DATA, FILES = "dani.html", "dani.json", "faily"
 
 
-def archive(data: dict[str, object], at: datetime) -> bytes:
-    """A ZIP of the two, made at ``at``."""
+def archive(data: dict[str, object], held: Held, at: datetime) -> bytes:
+    """A ZIP of the two and of the files of the reports, made at ``at``."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(READABLE, render_template("privacy/export.html", data=data, at=at))
         packed.writestr(DATA, json.dumps({"made_at": at, **data}, ensure_ascii=False, indent=2, default=_plain))
+        for hash_, type_ in sorted({(one.sha256, one.type) for one in held.files}):
+            stored = path_of(current_app.config["SETTINGS"], hash_)
+            if stored.exists():
+                packed.write(stored, f"{FILES}/{hash_}{SUFFIXES[type_]}")
     return file.getvalue()
 
 

@@ -26,7 +26,7 @@ from webui.form_token import OLDEST, QUICKEST, FormPage, open_page, unseal
 from webui.public_limits import sender
 from webui.public_words import STATES
 from webui.text import area_code, kyiv
-from webui.uploads import keep_read, read_files
+from webui.uploads import described, keep_read, read_files
 
 bp = Blueprint("public", __name__)
 
@@ -64,13 +64,13 @@ def send() -> ResponseReturnValue:
         if read:
             errors["files"] = _("Choose the photos once more: the browser does not keep them.")
         return form_page(page, typed, errors=errors), 422
-    files = keep_read(read)
     try:
         with transaction() as db_session:
             row = receive_online(db_session, values, form_key=page.key, sender=sender(), area_code=area_code(), at=at)
             intake_id = row.id
             if row.at == at:  # not a form that was sent twice
-                keep_files(db_session, row.report, None, files, AttachmentKind.BEFORE, at)
+                keep_files(db_session, row.report, None, described(read), AttachmentKind.BEFORE, at)
+                keep_read(read)
     except AlreadyReceived as before:
         notice = _(
             "The same report came from you already, %(when)s. There is no need to send it again.", when=kyiv(before.at)

@@ -12,6 +12,7 @@ from models.saved_filters import (
     MOST_SAVED,
     HoldsTelephone,
     MayNotShare,
+    NameHoldsTelephone,
     NameTaken,
     TooMany,
     delete_filter,
@@ -21,6 +22,7 @@ from models.saved_filters import (
 from webui import journal
 from webui.access import DESK_ROLES, allow
 from webui.journal_question import Question, keep_search, read_question
+from webui.text import area_code
 
 bp = Blueprint("saved_filters", __name__)
 
@@ -37,13 +39,15 @@ def save() -> ResponseReturnValue:
             with transaction() as session:
                 user = session.get_one(User, current_user.id)
                 values, shared = {**asked.values, "text": asked.text}, "shared" in request.form
-                save_filter(session, user, name, values, shared=shared, at=now())
+                save_filter(session, user, name, values, shared=shared, area_code=area_code(), at=now())
         except MayNotShare:
             abort(403)
         except NameTaken:
             error = _("You have a filter with this name. Choose another name, or delete that one first.")
         except TooMany:
             error = _("You keep %(num)d filters already. Delete one that you do not need.", num=MOST_SAVED)
+        except NameHoldsTelephone:
+            error = _("A telephone stands in the name. Choose a name without one.")
         except HoldsTelephone:
             error = _("What you searched for looks like a telephone, and such a search is not kept. Search without it.")
     if error or asked.errors:

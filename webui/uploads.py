@@ -7,7 +7,7 @@ from flask import Flask, current_app, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage
 
-from jobs.filestore import keep
+from jobs.filestore import hash_of, keep
 from jobs.pictures import MOST_BYTES, Checked, NotAccepted, Refusal, check_file
 from models.attachments import LONGEST_NAME, StoredFile
 from models.intake import printable
@@ -46,10 +46,18 @@ def read_files(sent: Sequence[FileStorage]) -> tuple[list[tuple[Checked, str]], 
     return read, ""
 
 
-def keep_read(read: Sequence[tuple[Checked, str]]) -> list[StoredFile]:
-    """Put the files into the store, for the report's rows to name. Raises `OSError`."""
-    settings = current_app.config["SETTINGS"]
-    return [StoredFile(keep(settings, file), file.type, len(file.content), name) for file, name in read]
+def described(read: Sequence[tuple[Checked, str]]) -> tuple[StoredFile, ...]:
+    """What the rows of a report say of the files."""
+    return tuple(StoredFile(hash_of(file), file.type, len(file.content), name) for file, name in read)
+
+
+def keep_read(read: Sequence[tuple[Checked, str]]) -> None:
+    """Put the files into the store: the last thing before their rows are committed, for what is refused is not kept.
+
+    Raises `OSError`.
+    """
+    for file, _name in read:
+        keep(current_app.config["SETTINGS"], file)
 
 
 def plain_name(given: str) -> str:

@@ -15,6 +15,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
+from jobs.pictures import Checked
 from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
@@ -33,7 +34,7 @@ from webui.acts import FORMS
 from webui.auth import safe_next
 from webui.form import LONGEST_TEXT, cleaned
 from webui.text import row_id
-from webui.uploads import keep_read, read_files
+from webui.uploads import described, keep_read, read_files
 
 bp = Blueprint("work", __name__)
 
@@ -152,20 +153,21 @@ def log_list(name: str, reports: Sequence[Report]) -> None:
 def act(report_id: int) -> ResponseReturnValue:
     """Do one act (``act``) with a report; what stands in the way is said, and what was typed stays on the page."""
     wanted = next((one for one in Act if one == request.form.get("act")), None) or abort(400)
-    files, wrong_file = take_files(report_id, wanted)
+    read, wrong_file = take_files(report_id, wanted)
     try:
         with transaction() as session:
             report = session.get(Report, report_id, with_for_update=True)
             user = session.get_one(User, current_user.id)
             if report is None or not concerns(session, report, user):
                 abort(404)
-            asked, errors = read_asked(session, wanted, request.form, files)
+            asked, errors = read_asked(session, wanted, request.form, described(read))
             if wrong_file:
                 errors["files"] = wrong_file
             if not errors:
                 if wanted not in ADDS_ONLY and request.form.get("revision") != str(report.revision):
                     raise ChangedMeanwhile
                 DO[wanted](session, report, user, asked)
+                keep_read(read)
     except WordsMissing:
         errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
     except TooManyFiles as full:
@@ -180,20 +182,20 @@ def act(report_id: int) -> ResponseReturnValue:
     return redirect(safe_next(request.form.get("back")) or url_for("reports.show", report_id=report_id))
 
 
-def take_files(report_id: int, wanted: Act) -> tuple[tuple[StoredFile, ...], str]:
-    """The files that came with the act, in the store; and a sentence about the first that is not taken.
+def take_files(report_id: int, wanted: Act) -> tuple[list[tuple[Checked, str]], str]:
+    """The files that came with the act, with their names; and a sentence about the first that is not taken.
 
     Not in the act's transaction, for pictures take their time; so whose report it is, is asked here, too.
     """
     if "files" not in FORMS[wanted].asks:
-        return (), ""
+        return [], ""
     report = db.session.get(Report, report_id)
     if report is None or not concerns(db.session(), report, current_user):
         abort(404)
     read, wrong = read_files(request.files.getlist("files"))
     if wanted == Act.ADD_FILES and not read and not wrong:
         wrong = _("Choose a file.")
-    return tuple(keep_read(read)), wrong
+    return read, wrong
 
 
 def read_asked(
