@@ -18,6 +18,7 @@ from models.shifts import hand_over, take_over
 from models.work import Act
 from models.workdays import KYIV
 from tests.desk_fixtures import PEOPLE, Exchange, user_id
+from tests.helpers import AREA_CODE
 from tests.picture_fixtures import photo
 from tests.web_fixtures import logged_in, register
 
@@ -73,7 +74,7 @@ def desk_things(web: Flask, login: str, role: Role | None) -> Things:
         ended = session.get_one(Report, ended_id)
         claim_draft(session, ended, user)
         end_draft(session, ended, user, ReportEvent.DROPPED)
-        saved = save_filter(session, user, "Мій", {"state": "new"}, shared=False, at=now())
+        saved = save_filter(session, user, "Мій", {"state": "new"}, shared=False, area_code=AREA_CODE, at=now())
         sheet = hand_over(session, user, "", now())
         take_over(session, sheet, user, now())
         rows = [{"name": "вулиця Нова"}]
@@ -83,7 +84,9 @@ def desk_things(web: Flask, login: str, role: Role | None) -> Things:
         things["filter", which, role] = {"filter_id": saved.id}
         things["sheet", which, role] = {"sheet_id": sheet.id}
         if role is None:
-            shared = save_filter(session, user, "Спільний", {"state": "new"}, shared=True, at=now())
+            shared = save_filter(
+                session, user, "Спільний", {"state": "new"}, shared=True, area_code=AREA_CODE, at=now()
+            )
             things["filter", "shared by another", None] = {"filter_id": shared.id}
     things["draft", which, role] = {"draft_id": draft_id}
     things["ended draft", which, role] = {"draft_id": ended_id}

@@ -335,7 +335,7 @@ def test_by_hand_a_draft_begins_without_a_call(web):
     answer = browser.post("/drafts/new", {"source": "visit"}, page="/me")
     assert answer.status_code == 303
     page = browser.get(answer.location, **PAGE).text
-    assert "на особистому прийомі" in page
+    assert "Особистий прийом" in page
     assert "приховано" not in page.split('id="side"')[1].split("</section>")[0]
     assert answer.location in browser.get("/desk/lists").text
     form = {"revision": "0", **TYPED, "street": "Соборна", "category_id": "1"}
@@ -345,7 +345,7 @@ def test_by_hand_a_draft_begins_without_a_call(web):
         assert (report.state, report.source, report.call_id) == (ReportState.NEW, Source.VISIT, None)
         number = report.number
     assert number in browser.get("/journal").text
-    assert "на особистому прийомі" in browser.get(f"/reports/{report.id}").text
+    assert "Особистий прийом" in browser.get(f"/reports/{report.id}").text
 
 
 def test_a_draft_without_a_call_of_a_colleague_is_seen_and_not_taken(web):

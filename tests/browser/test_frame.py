@@ -37,7 +37,7 @@ def test_pages_fit_and_keep_to_the_policy(desk: Callable[..., Page], width: int,
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     for address in ("/", "/journal", "/reports/1", "/status", "/me"):
         page.goto(address)
-        page.click("details[data-menu] summary")
+        page.click(".topbar > details[data-menu] > summary")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 20)"
         assert dark is (scheme == "dark"), address
@@ -58,11 +58,11 @@ def test_keys_and_menu_by_keyboard_alone(desk: Callable[..., Page]) -> None:
     assert page.is_visible("#keys")
     page.keyboard.press("Escape")
     assert not page.is_visible("#keys")
-    page.focus("details[data-menu] summary")
+    page.focus(".topbar > details[data-menu] > summary")
     page.keyboard.press("Enter")
     page.click("button[name=theme][value=dark]")
     assert page.get_attribute("html", "data-bs-theme") == "dark"
-    page.focus("details[data-menu] summary")
+    page.focus(".topbar > details[data-menu] > summary")
     page.keyboard.press("Enter")
     page.click("button[name=language][value=en]")
     assert page.text_content("h1") == "Journal of reports"

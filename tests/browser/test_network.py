@@ -243,6 +243,6 @@ def test_a_browser_that_shares_no_worker_between_its_tabs_works_as_well(site, ne
     second = context.new_page()
     second.goto("/journal")
     hears_events(second)
-    second.click(".topbar details[data-menu] > summary")
+    second.click(".topbar > details[data-menu] > summary")
     second.click("[data-logout]")
     expect(page.locator("html")).to_have_attribute("data-events", "login")

@@ -83,7 +83,7 @@ def test_nothing_is_lost_by_logging_out_while_typing(site, desk):
     site.exchange.hang_up(call)
     other = desk.context.new_page()
     other.goto("/journal")
-    other.click(".topbar details[data-menu] > summary")
+    other.click(".topbar > details[data-menu] > summary")
     other.click("[data-logout]")
     expect(other.locator("#login")).to_be_visible()
     desk.locator("#text").press_sequentially(" Друге.")

@@ -103,7 +103,7 @@ def test_a_call_that_is_over_makes_no_sound_afterwards(site, untouched):
 def test_who_has_switched_the_sound_off_hears_none_and_reads_nothing_of_it(site, context):
     page = context.new_page()
     log_in(page, "tsapkova")
-    page.click("details[data-menu] summary")
+    page.click(".topbar > details[data-menu] > summary")
     page.click("button[name=sound][value=off]")
     hears_events(page)
     _call, draft = ring(site)
