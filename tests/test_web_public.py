@@ -345,7 +345,7 @@ def test_by_hand_a_draft_begins_without_a_call(web):
         assert (report.state, report.source, report.call_id) == (ReportState.NEW, Source.VISIT, None)
         number = report.number
     assert number in browser.get("/journal").text
-    assert "Особистий прийом" in browser.get(f"/reports/{report.id}").text
+    assert "на особистому прийомі" in browser.get(f"/reports/{report.id}").text
 
 
 def test_a_draft_without_a_call_of_a_colleague_is_seen_and_not_taken(web):

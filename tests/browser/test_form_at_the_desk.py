@@ -249,7 +249,7 @@ def test_a_missed_calls_draft_can_be_taken_from_its_row_of_buttons(site, desk):
     site.exchange.hang_up(call)
     expect(bar(desk, call)).to_have_count(0)
     expect(desk.locator('[data-act="claim"]')).to_be_visible()
-    assert in_one_row(desk)
+    eventually(lambda: in_one_row(desk), "the buttons stand in one row")
     desk.click('[data-act="claim"]')
     eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
 

@@ -195,6 +195,7 @@ def test_a_text_that_is_refused_for_good_is_offered_to_discard_and_sent_no_more(
     assert answer.value.status == 409
     refused = desk.locator("#refused")
     expect(refused).to_contain_text("Яма біля школи")
+    expect(refused.get_by_role("button")).to_be_visible()
     assert refused.get_by_role("button").bounding_box()["height"] < 40  # a word in one piece
 
     sent: list[str] = []
