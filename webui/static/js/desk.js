@@ -71,7 +71,7 @@ listen((kind, ...news) => {
   }
 });
 
-pane.mount();
+pane.mount(Date.now()); // who loads the page anew goes on with what they wrote
 match();
 showUnsent();
 setInterval(openWaiting, 1000);

@@ -25,10 +25,11 @@ function tell(...news) {
   for (const listener of listeners) listener(...news);
 }
 
-export function mount() {
+// `at`: when a form that holds something was typed into last.
+export function mount(at = 0) {
   const element = document.getElementById("draft-form");
   form = element ? new DraftForm(element, notice, wasSaved) : null;
-  typedAt = 0;
+  typedAt = form?.touched ? at : 0;
 }
 
 pane.addEventListener("input", () => (typedAt = Date.now()));
