@@ -27,7 +27,7 @@ READERS = 2  # threads
 WAITING_READS = 250  # further ones are skipped at once: nobody would wait for them
 WAITING_WRITES = 2000  # further ones are left to the reconciler
 YIELD = 0.05  # seconds at most for which a write lets those that wait for a ring order go first
-FRESH = 1.0  # seconds for which a ring order that was read is used again: calls that come together ask once
+FRESH = 1.0  # seconds for which a ring order is used again: calls that come together ask once
 LINES_KEPT = 100  # ring orders; a town has a few, and a caller may ask for anything
 
 log = logging.getLogger(__name__)
@@ -94,28 +94,34 @@ class Work:
         try:
             future = self._readers.submit(lambda: self._in_context(job))
         except queue.Full:
-            self._trouble.note("Too many calls wait for the database: the dialplan's own ring order is used.")
+            self._trouble.note("Too many calls wait for the database: the last ring order or the dialplan's is used.")
             return None
         try:
             result = future.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
             future.cancel()
-            self._trouble.note("The database answers too slowly: the dialplan's own ring order is used.")
+            self._trouble.note("The database answers too slowly: the last ring order or the dialplan's is used.")
         except Exception as error:
-            self._trouble.note(f"The ring order cannot be read ({reason(error)}): the dialplan's own is used.")
+            self._trouble.note(
+                f"The ring order cannot be read ({reason(error)}): the last ring order or the dialplan's is used."
+            )
         else:
             self._trouble.note("")
             return result
         return None
 
     def ring_order(self, digits: str, until: float) -> Steps | None:
-        """`models.lines.ring_order` as it is now, or was a second ago; None when it is not there by ``until``."""
-        read_at, steps = self._orders.get(digits, (0.0, None))
-        if steps is None or time.monotonic() - read_at >= FRESH:
-            read_at, steps = time.monotonic(), self.read(lambda: ring_order(db.session(), digits), until)
-            if len(self._orders) >= LINES_KEPT:
-                self._orders = {}
-            self._orders[digits] = read_at, steps
+        """`models.lines.ring_order` as it is now, or was a second ago; as it was last known while it cannot be read,
+        and then None for a line that was never asked for."""
+        read_at, known = self._orders.get(digits, (0.0, None))
+        if known is not None and time.monotonic() - read_at < FRESH:
+            return known
+        steps = self.read(lambda: ring_order(db.session(), digits), until)
+        if steps is None:
+            steps = known  # and for a second nobody waits again for a database that is away
+        if len(self._orders) >= LINES_KEPT:
+            self._orders = {}
+        self._orders[digits] = time.monotonic(), steps
         return steps
 
     def write(self, began: Began) -> "Future[None]":

@@ -1,13 +1,11 @@
 """The application without the web: settings, database, announcements. AGI, listener and jobs run inside it."""
 
 from flask import Flask
-from flask_migrate import Migrate
 
 from jobs.notify import publish_after_commit
 from jobs.settings import CHECKOUT, Settings, load_secrets, load_settings
+from models import tables  # noqa: F401  (a relationship finds its table only when that is known)
 from models.base import db, use_sqlite_well
-
-migrate = Migrate()
 
 # A server that fell silent (a pulled cable, a stuck disk) must become an error soon, not a thread that waits for ever.
 POSTGRESQL_LIMITS = {
@@ -44,7 +42,6 @@ def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> 
     )
     settings.var.mkdir(parents=True, exist_ok=True)
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(CHECKOUT / "migrations"))
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             use_sqlite_well(db.engine, lock_seconds)

@@ -1,13 +1,15 @@
 """Bringing the database to the version of this program; every trouble is one sentence."""
 
 from alembic import command
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
+from flask_migrate import Migrate
 from sqlalchemy import URL, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from jobs.settings import SettingsError
+from jobs.settings import CHECKOUT, SettingsError
 from models.base import db
 
 NO_ADDRESS = "CC_DATABASE_URL cannot be understood: write sqlite:////FILE or postgresql+psycopg://USER@HOST/NAME."
@@ -35,7 +37,14 @@ def check_url(text: str) -> None:
         raise SettingsError(NO_ADDRESS) from error
 
 
-def prepare_database(app: Flask) -> str:
+def _migrations(app: Flask) -> Config:
+    """Where the migrations lie. Known only here, for the parts that run need neither them nor Alembic's memory."""
+    if "migrate" not in app.extensions:
+        Migrate(app, db, directory=str(CHECKOUT / "migrations"))
+    return app.extensions["migrate"].migrate.get_config()
+
+
+def prepare_database(app: Flask, revision: str = "head") -> str:
     """Bring the database forward to this program's version, all or nothing; returns the revision it has now.
 
     Raises `DatabaseTrouble` when it cannot be reached or written, is no database or not ours, or comes from a newer
@@ -44,7 +53,7 @@ def prepare_database(app: Flask) -> str:
     with app.app_context():
         try:
             check_revision(app)
-            command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")
+            command.upgrade(_migrations(app), revision)
             with db.engine.connect() as connection:
                 return MigrationContext.configure(connection).get_current_revision() or ""
         except DBAPIError as error:
@@ -63,7 +72,7 @@ def check_revision(app: Flask) -> None:
         if tables - {"alembic_version"}:
             raise DatabaseTrouble(f"{where} holds the tables of another program: set CC_DATABASE_URL to an empty one.")
         return
-    scripts = ScriptDirectory.from_config(app.extensions["migrate"].migrate.get_config())
+    scripts = ScriptDirectory.from_config(_migrations(app))
     if revision not in {script.revision for script in scripts.walk_revisions()}:
         raise DatabaseTrouble(
             f"{where} comes from a newer version of the program (revision {revision}): install that version."

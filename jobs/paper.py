@@ -4,6 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 Cell = str | int
+MIME_TYPES = {
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}  # the kinds of file that `jobs.documents` makes of a paper
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
 
-from openpyxl import load_workbook
-
 MOST_COLUMNS = 50
 LONGEST_CELL = 2000  # characters; what is longer is cut, and too long for any field
 UNPACKED = 30 * 1024 * 1024  # bytes: an honest sheet of 10 000 lines unpacks to a tenth of it
@@ -81,6 +79,8 @@ def _decoded(content: bytes) -> str:
 
 def _of_xlsx(content: bytes) -> Iterator[list[str]]:
     """The first sheet. Whatever a damaged or a hostile file makes the library say, it is a broken file."""
+    from openpyxl import load_workbook  # only now: the desk never needs its memory
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(part.file_size for part in packed.infolist()) > UNPACKED:

@@ -3,7 +3,7 @@
 from alembic import context
 from flask import current_app
 
-import models  # noqa: F401  (fills the metadata)
+from models import tables  # noqa: F401  (fills the metadata)
 from models.base import Base, UTCDateTime
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
+from jobs.database import prepare_database
 from jobs.settings import Settings, load_settings
 from models.base import db
 from models.people import User
@@ -25,9 +25,8 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database with all migrations applied, to be copied."""
     folder = tmp_path_factory.mktemp("migrated")
     app = bare_app(load_settings({"CC_VAR": str(folder)}))
+    prepare_database(app)
     with app.app_context():
-        upgrade()
-        db.session.remove()
         with db.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         db.engine.dispose()

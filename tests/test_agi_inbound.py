@@ -351,6 +351,21 @@ def test_database_that_blocks_readers_too_is_left_at_the_deadline(town: Flask) -
         eventually(lambda: drafts() == 1, "the draft is written")
 
 
+def test_ring_order_that_was_read_once_holds_while_it_cannot_be_read(
+    town: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agi.database.FRESH", 0.0)
+    path = database(town)
+    with serving(town, deadline=0.4) as port:
+        call(port)
+        eventually(lambda: drafts() == 1, "the draft is written")
+        db.session.remove()
+        db.engine.dispose()
+        with locked(path, for_readers=True):
+            assert call(port, uniqueid="romny-2") == RING_ORDER
+        eventually(lambda: drafts() == 2, "the draft is written")
+
+
 def test_missing_database_sets_nothing_and_gets_the_draft_when_it_is_there(
     settings: Settings, town: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:

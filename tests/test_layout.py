@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +45,19 @@ def test_imports_point_downward_and_pyst2_stays_in_its_two_files(path):
 def test_models_know_no_web_no_redis_and_no_exchange():
     for path in (CHECKOUT / "models").rglob("*.py"):
         assert not {name.split(".")[0] for name in imported(path)} & {"flask", "redis", "rq", "asterisk"}, path
+
+
+def test_the_watchdog_starts_without_the_database():
+    """It must start at once and stay small; and no part that runs needs the migrations or the paper of reports."""
+    heavy = {
+        "jobs.watchdog": ("sqlalchemy", "flask"),
+        "agi.server": ("alembic",),
+        "jobs.rounds": ("alembic",),
+        "webui": ("alembic", "fpdf", "docx", "openpyxl"),
+    }
+    for module, unwanted in heavy.items():
+        told = f"import sys, {module}; print(*[name for name in {unwanted} if name in sys.modules])"
+        assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True).stdout.split() == [], module
 
 
 def test_no_module_is_named_like_one_of_the_standard_library():

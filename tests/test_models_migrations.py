@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from flask_migrate import upgrade
 from sqlalchemy import MetaData, insert, inspect, select, text
 
 from jobs.app import bare_app
@@ -42,12 +41,12 @@ def test_reports_of_before_are_found_by_their_telephones(request, database, tmp_
         settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
     app = bare_app(settings)
     with app.app_context():
-        upgrade(revision="0004")
+        prepare_database(app, "0004")
         with db.engine.begin() as connection:
             known = {"contact_number": "+380671234567", "other_phone": "050 911-22-33", "search_text": "яма"}
             connection.execute(insert(Report).values(known))
             connection.execute(insert(Report).values(contact_number=None))
-        upgrade()
+        prepare_database(app)
         texts = db.session.scalars(select(Report.search_text).order_by(Report.id)).all()
         db.session.remove()
         db.engine.dispose()
@@ -68,7 +67,7 @@ def test_reports_of_before_get_their_executors_part_and_their_deadlines(request,
         "category_id": 1, "executor_id": 1, "registered_at": registered, "due_at": datetime(2026, 12, 1, 16),
     }  # fmt: skip
     with app.app_context():
-        upgrade(revision="0005")
+        prepare_database(app, "0005")
         with db.engine.begin() as connection:
             before = MetaData()
             before.reflect(connection)
@@ -80,7 +79,7 @@ def test_reports_of_before_get_their_executors_part_and_their_deadlines(request,
             for event, at, note in (("accepted", taken, ""), ("completed", done, "Засипано")):
                 moved = {"from_state": "", "to_state": "", "event": event, "at": at, "note": note}
                 add("report_history", report_id=2, **moved)
-        upgrade()
+        prepare_database(app)
         parts = db.session.execute(select(Execution.report_id, Execution.accepted_at, Execution.done)).all()
         deadlines = db.session.scalars(select(Deadline).order_by(Deadline.report_id, Deadline.id)).all()
         found = {(row.report_id, row.kind): (row.due_at.isoformat(), row.met_at is not None) for row in deadlines}

@@ -244,11 +244,12 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
 
 
 def test_a_parts_own_trouble_is_told_in_ukrainian_without_its_cause(whole: Flask, settings: Settings) -> None:
-    trouble = "The ring order cannot be read (OperationalError): the dialplan's own is used."
+    trouble = "The ring order cannot be read (OperationalError): the last ring order or the dialplan's is used."
     Heart(settings.run_dir, "agi").beat(False, trouble)
     Heart(settings.run_dir, "listener").beat(False, "something new")
     found = asked(whole)
-    assert found["agi"]["detail"] == "Порядок дзвінків не вдається прочитати: станція розподіляє дзвінки за власним."
+    shown = "Порядок дзвінків не вдається прочитати: дзвінки йдуть за останнім відомим або за порядком станції."
+    assert found["agi"]["detail"] == shown
     assert found["listener"]["detail"] == "Запущено, але роботу не виконує."
 
 

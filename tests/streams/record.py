@@ -19,10 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from flask_migrate import upgrade
-
 from jobs import pbx
 from jobs.app import bare_app
+from jobs.database import prepare_database
 from jobs.settings import Settings, load_secrets, load_settings
 from models.base import db, transaction
 from models.lines import Line, RingStep
@@ -441,8 +440,8 @@ def fill(session) -> dict[str, str]:
 def exchange(settings: Settings, asterisk: pbx.Asterisk) -> Iterator[dict[str, str]]:
     """A running Asterisk on the rendered configuration; yields the phones' secrets."""
     app = bare_app(settings)
+    prepare_database(app)
     with app.app_context():
-        upgrade()
         with transaction() as session:
             secrets = fill(session)
         with patch("os.geteuid", return_value=1000):  # the files stay with whoever records

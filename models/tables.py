@@ -1,0 +1,17 @@
+"""Importing this makes every table known. The package itself imports none: the watchdog reads settings without them."""
+
+from models import (  # noqa: F401
+    attachments,
+    calls,
+    journal_filters,
+    kept,
+    lines,
+    marks,
+    online,
+    people,
+    places,
+    reports,
+    retention,
+    saved_filters,
+    shifts,
+)
