@@ -95,6 +95,8 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
         guarded += AS_SERVICE_USER[1:]
     if part.nice:
         guarded += ["--", "nice", "-n", str(part.nice)]
+    # one memory arena for each of a hundred threads would keep what each of them ever needed
+    memory = [] if part.name == "asterisk" else ['environment = MALLOC_ARENA_MAX="2"']
     command = shlex.join([*guarded, "--", *part.command]).replace("%", "%%")
     return [
         f"[program:{part.name}]",
@@ -108,6 +110,7 @@ def _section(settings: Settings, part: Part, position: int, logs: Path) -> list[
         "stopasgroup = true",
         "killasgroup = true",
         "redirect_stderr = true",
+        *memory,
         f"stdout_logfile = {logs / part.name}.log",
         "stdout_logfile_maxbytes = 5MB",
         "stdout_logfile_backups = 3",

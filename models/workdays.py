@@ -6,8 +6,6 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
-
 KYIV = ZoneInfo("Europe/Kyiv")
 END_OF_DAY = time(18, 0)
 MARTIAL_LAW_BEGAN = date(2022, 3, 15)  # from then on no holiday is free (law 2136-IX, article 6)
@@ -62,6 +60,8 @@ def _free_days(year: int) -> frozenset[date]:
 
     Since 2022 the library counts holidays as days of work, for martial law has no end in it.
     """
+    import holidays  # only now: 7 MB in each part, and most never count days
+
     category = "public" if year < MARTIAL_LAW_BEGAN.year else "workday"
     named = sorted(holidays.country_holidays("UA", years=year, categories=(category,), observed=False))
     free = set(named)
