@@ -28,7 +28,6 @@ WAITING_READS = 250  # further ones are skipped at once: nobody would wait for t
 WAITING_WRITES = 2000  # further ones are left to the reconciler
 YIELD = 0.05  # seconds at most for which a write lets those that wait for a ring order go first
 FRESH = 1.0  # seconds for which a ring order is used again: calls that come together ask once
-LINES_KEPT = 100  # ring orders; a town has a few, and a caller may ask for anything
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Work:
         area_code = app.config["SETTINGS"].profile.area_code
         self._writer = Writer(app, area_code, kept=writes, gather=0.0, hold=self._let_readers_pass)
         self._trouble = Trouble(log)
-        self._orders: dict[str, tuple[float, Steps | None]] = {}
+        self._orders: dict[str, tuple[float, Steps | None]] = {}  # by the digits that the dialplan knows: its lines
 
     @property
     def trouble(self) -> str:
@@ -118,9 +117,7 @@ class Work:
             return known
         steps = self.read(lambda: ring_order(db.session(), digits), until)
         if steps is None:
-            steps = known  # and for a second nobody waits again for a database that is away
-        if len(self._orders) >= LINES_KEPT:
-            self._orders = {}
+            steps = known  # and for a second no call of a known line waits again for a database that is away
         self._orders[digits] = time.monotonic(), steps
         return steps
 

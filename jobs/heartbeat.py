@@ -15,10 +15,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Beat:
-    """What a part last said of itself. ``at`` and ``since`` are seconds since the epoch, UTC."""
+    """What a part last said of itself. Times are seconds since the epoch, UTC: of the beat, of the process's start, and
+    since when it is well or is not."""
 
     part: str
     at: float
+    started: float
     since: float
     ok: bool
     detail: str
@@ -37,7 +39,7 @@ class Heart:
         self._path = run_dir / f"{part}.json"
         self._part = part
         self._said: tuple[bool, str] | None = None
-        self._since = time.time()
+        self._started = self._since = time.time()
         run_dir.mkdir(parents=True, exist_ok=True)
 
     def beat(self, ok: bool = True, detail: str = "") -> None:
@@ -52,7 +54,10 @@ class Heart:
                 return
             if self._said is None or ok != self._said[0]:
                 self._since = time.time()
-            beat = {"part": self._part, "since": self._since, "ok": ok, "detail": detail, "pid": os.getpid()}
+            beat = {
+                "part": self._part, "started": self._started, "since": self._since, "ok": ok, "detail": detail,
+                "pid": os.getpid(),
+            }  # fmt: skip
             write_whole({self._path: json.dumps(beat)}, lasting=False)
             self._said = said
         except OSError as error:

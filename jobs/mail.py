@@ -4,24 +4,25 @@ A server on another machine gets a password over an encrypted connection alone; 
 is. What the server refuses for good is shown to people; for everything else there is another try (`models.outbox`).
 """
 
+import logging
 import smtplib
 import ssl
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.header import Header
 from email.mime.text import MIMEText
 from email.utils import format_datetime, formataddr
 from enum import StrEnum
+from time import monotonic
 
 from flask import Flask
 
 from jobs.settings import MailServer, Settings
 from models.addresses import NoAddress, read_address
 from models.alerts import keep_told, untold_alerts
-from models.base import db, transaction
+from models.base import database_is_away, db, transaction
 from models.outbox import (
     Letter,
     LetterState,
@@ -36,6 +37,8 @@ ANSWER_SECONDS = 20.0  # for each answer of the mail server
 ROUND_SECONDS = 120.0  # after which the other jobs have their turn
 CLOSING = 421  # the server ends the connection
 NO_ADDRESS = "no address"
+
+log = logging.getLogger(__name__)
 
 
 class MailTrouble(Exception):
@@ -60,32 +63,42 @@ def send_letters(app: Flask, at: datetime) -> str:
         finally:
             db.session.remove()
             _keep_all_told()
-            db.session.remove()
     return ""
 
 
 def _send_all(settings: Settings, waiting: Sequence[int], at: datetime) -> None:
-    end = time.monotonic() + ROUND_SECONDS
+    began = monotonic()
     with open_mail(settings) as server:
         for letter_id in waiting:
-            if time.monotonic() > end:
+            taken = monotonic() - began
+            if taken > ROUND_SECONDS:
                 return
-            send_letter(server, settings, letter_id, at)
+            send_letter(server, settings, letter_id, at + timedelta(seconds=taken))
 
 
 def _keep_all_told() -> None:
+    """Keep what the letters that were sent have told; one alert's fault hinders no other, it has a next round."""
     told = untold_alerts(db.session())
     db.session.remove()
     for alert_id in told:
-        with transaction() as session:
-            keep_told(session, alert_id)
+        try:
+            with transaction() as session:
+                keep_told(session, alert_id)
+        except Exception as error:
+            if database_is_away(error):
+                raise
+            log.exception("what the letter of alert %d has told is not kept", alert_id)
+        finally:
+            db.session.remove()
 
 
 def send_letter(server: smtplib.SMTP, settings: Settings, letter_id: int, at: datetime) -> None:
     """Send one letter, and keep what became of it. Raises `MailTrouble` when the next one need not be tried.
 
-    That it is being sent is committed before the mail server hears of it, and no transaction is open meanwhile.
+    That it is being sent is committed before the mail server hears of it, and no transaction is open meanwhile. It
+    counts as sent when the mail server has taken it, which may be long after ``at``.
     """
+    began = monotonic()
     with transaction() as session:
         letter = take_letter(session, letter_id, at)
         if letter is None:  # another process has it
@@ -93,6 +106,7 @@ def send_letter(server: smtplib.SMTP, settings: Settings, letter_id: int, at: da
         attempt, address = letter.attempts, usable(letter.address)
         message = message_of(letter, address, settings)
     answer = hand_in(server, message, settings.mail_from, address) if address else Answer(Verdict.REFUSED, NO_ADDRESS)
+    at += timedelta(seconds=monotonic() - began)
     with transaction() as session:
         letter = session.get_one(Letter, letter_id)
         if letter.state == LetterState.SENDING and letter.attempts == attempt:  # else it was given to another
@@ -189,8 +203,12 @@ def open_mail(settings: Settings) -> Iterator[smtplib.SMTP]:
         raise MailTrouble(f"The mail server's certificate cannot be trusted ({error.reason}).") from None
     except (OSError, smtplib.SMTPException) as error:
         raise MailTrouble(f"The mail server does not answer ({type(error).__name__}).") from None
-    with server:
+    try:
         yield server
+    finally:
+        with suppress(OSError, smtplib.SMTPException):  # what it took, it has; how it says good-bye is no trouble
+            server.quit()
+        server.close()
 
 
 def _connect(mail: MailServer, own_name: str) -> smtplib.SMTP:

@@ -167,7 +167,7 @@ def pid_of_its_own(watch: Watch) -> tuple[int, float] | None:
     except OSError:
         return None
     ours = b"agi.server" in command and f"PPid:\t{os.getppid()}\n" in status
-    return (beat.pid, time.time() - beat.since) if ours else None
+    return (beat.pid, time.time() - beat.started) if ours else None
 
 
 def look(watch: Watch, supervisor: Supervisor, missed: int) -> int:

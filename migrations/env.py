@@ -26,6 +26,8 @@ def run() -> None:
             include_object=lambda obj, name, kind, reflected, other: not (name or "").startswith("report_words"),
         )
         with context.begin_transaction():
+            if connection.dialect.name == "postgresql":  # an index over years takes longer than a page may
+                context.execute("SET LOCAL statement_timeout = 0")
             context.run_migrations()
 
 

@@ -184,7 +184,11 @@ def keep_told(session: Session, alert_id: int) -> None:
     if alert.told_at is not None or alert.letter is None or alert.letter.sent_at is None:
         return
     alert.told_at = at = alert.letter.sent_at
-    if alert.deadline is None or not alert.deadline.open or alert.audience not in BY_ORGANISATION:
+    if alert.deadline is None:
+        return
+    session.refresh(alert.deadline.report, with_for_update=True)  # every act takes it, too: this is no act beside one
+    session.refresh(alert.deadline)
+    if not alert.deadline.open or alert.audience not in BY_ORGANISATION:
         return
     if alert.audience == Audience.HEADS and RULES[alert.kind].informs_head:
         head_informed_by_letter(session, alert.deadline.report, alert.deadline.organisation_id, at)

@@ -144,8 +144,9 @@ def office() -> Iterator[PostOffice]:
 
 
 @pytest.fixture(params=["settings", "postgres_settings"], ids=["sqlite", "postgresql"])
-def post(request: pytest.FixtureRequest, office: PostOffice) -> Iterator[Post]:
-    """The town on SQLite and on PostgreSQL."""
+def post(request: pytest.FixtureRequest, office: PostOffice, monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+    """The town on SQLite and on PostgreSQL; sending takes no time."""
+    monkeypatch.setattr("jobs.mail.monotonic", lambda: 0.0)
     app = bare_app(with_mail(request.getfixturevalue(request.param), office.port))
     prepare_database(app)
     with app.app_context():

@@ -1,5 +1,6 @@
 """The way to the mail server: what it refuses for good is seen, all else is tried again; passwords stay private."""
 
+import itertools
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -56,6 +57,14 @@ def test_a_letter_arrives_as_it_was_written(post):
     assert [(letter.state, letter.sent_at) for letter in letters(post)] == [("sent", MONDAY)]
     send_letters(post.app, MONDAY + MINUTE)
     assert len(post.office.got) == 1
+
+
+def test_a_letter_counts_as_sent_when_the_mail_server_has_taken_it(post, monkeypatch):
+    write(post)
+    seconds = itertools.count(step=7)
+    monkeypatch.setattr("jobs.mail.monotonic", lambda: float(next(seconds)))
+    send_letters(post.app, MONDAY)
+    assert letters(post)[0].sent_at == MONDAY + timedelta(seconds=14)  # it waited for its turn, and then for the server
 
 
 def test_no_subject_can_add_a_header(post):
