@@ -79,7 +79,11 @@ def mark_name(settings: Settings) -> str:
 
 
 class Reconciler:
-    """Reads the file on and writes down what is missing."""
+    """Reads the file on and writes down what is missing.
+
+    Which call a phone's channel belongs to it remembers from line to line, and not from one start to the next: of a
+    call that was transferred before the start and goes on after it, the later lines are told by their ``linkedid``.
+    """
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app, self._settings = app, settings

@@ -1,4 +1,4 @@
-"""Words for the full-text index, and the journal's query."""
+"""Words: those that a report is found by, and those that are looked for."""
 
 import re
 import unicodedata
