@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
@@ -16,8 +19,30 @@ from models.people import User
 from tests.desk_fixtures import Exchange, Site, fill_desks, user_id
 from tests.helpers import close_database, free_port
 from tests.web_fixtures import filled_web
+from webui import auth
 
 pytest_plugins = ["tests.postgres_fixtures", "tests.mail_fixtures"]
+
+
+# A password costs a tenth of a second to check, on purpose; a thousand tests log in.
+auth.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class CompiledTemplates(BytecodeCache):
+    """Each application compiles its templates; a thousand of the same are compiled once."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from models.people import ORGANISATION_ROLES, Organisation, Phone, Role, User
 from models.places import Category, Street
 from models.reports import Report
 from tests.helpers import AREA_CODE, add_lines, close_database, eventually, record_call
-from webui.auth import hasher
+from webui import auth
 
 PASSWORD = "three words long"
 PEOPLE = {
@@ -48,7 +48,7 @@ KINDS = (
 def fill_desks() -> None:
     """Three administrators with a phone and a line each (first their own line, then the others), their helpers,
     and the people of the first organisation with the one who controls it."""
-    password_hash = hasher.hash(PASSWORD)
+    password_hash = auth.hasher.hash(PASSWORD)
     with transaction() as session:
         users = [
             User(login=login, name=name, role=role, password_hash=password_hash)

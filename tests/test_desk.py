@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func
@@ -62,10 +61,7 @@ class Desk:
 
 
 @pytest.fixture
-def app(settings, monkeypatch) -> Iterator[Flask]:
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # ninety tests log in
-    monkeypatch.setattr("webui.auth.hasher", quick)
-    monkeypatch.setattr("tests.desk_fixtures.hasher", quick)
+def app(settings) -> Iterator[Flask]:
     app = create_app(settings)
     with app.app_context():
         fill_desks()
