@@ -7,6 +7,7 @@ from babel.dates import format_date, format_datetime
 
 from models.alerts import RULES, Alert, AlertKind
 from models.audiences import Audience
+from models.quarterly import QuarterlyReport
 from models.reports import Report
 from models.workdays import KYIV
 
@@ -39,8 +40,21 @@ def compose(alerts: Sequence[Alert], at: datetime, public_url: str, town: str) -
     """The subject and the body of the letter that holds these alerts; they are in the order of `RULES`."""
     kinds = {alert.kind: [one for one in alerts if one.kind == alert.kind] for alert in alerts}
     parts = [_part(AlertKind(kind), rows, public_url) for kind, rows in kinds.items()]
-    foot = f"{public_url}\nКонтактний центр, {town}\n{FOOT}"
-    return _subject(kinds, at, town), "\n\n".join([*parts, f"-- \n{foot}"]) + "\n"
+    return _subject(kinds, at, town), "\n\n".join([*parts, _foot(public_url, town)]) + "\n"
+
+
+def _foot(public_url: str, town: str) -> str:
+    return f"-- \n{public_url}\nКонтактний центр, {town}\n{FOOT}"
+
+
+def compose_quarterly(report: QuarterlyReport, public_url: str, town: str) -> tuple[str, str]:
+    """The subject and the body of the letter that tells a member of the control body of their report (R 4.6)."""
+    quarter = f"{report.quarter.number}-й квартал {report.quarter.year} року"
+    lines = (
+        f"Звіт контактного центру за {quarter} готовий (п.{NBSP}4.6 Порядку). Його можна прочитати й завантажити тут:",
+        f"{public_url}/quarterly/{report.id}",
+    )
+    return f"Звіт за {quarter}", "\n".join(lines) + f"\n\n{_foot(public_url, town)}\n"
 
 
 def _subject(kinds: dict[str, list[Alert]], at: datetime, town: str) -> str:
