@@ -85,6 +85,12 @@ def run_retention(session: Session, at: datetime, limit: int = BATCH) -> dict[Ki
     return ended
 
 
+def last_run(session: Session) -> datetime | None:
+    """When `run_retention` last ran."""
+    mark = session.get(Mark, RAN)
+    return datetime.fromisoformat(mark.value) if mark else None
+
+
 def count_due(session: Session, at: datetime) -> dict[Kind, int]:
     """How many of each kind a run would end now: the dry run."""
     return {

@@ -75,6 +75,8 @@ def test_the_same_text_from_the_same_address_is_refused_for_a_day(town):
         send(town, key="b", at=START + timedelta(hours=23))
     assert before.value.at == START
     send(town, key="c", sender="another house")
+    send(town, key="e", other_phone="0679999999")  # a neighbour who writes the same
+    send(town, key="f", landmark="біля ринку")
     send(town, key="d", at=START + timedelta(hours=25))
 
 

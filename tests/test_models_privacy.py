@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
 from jobs.database import prepare_database
+from jobs.office import end_terms
 from models.base import db, now, transaction
 from models.calls import Call
 from models.erasure import StillOpen, erase_person, find_mentions
@@ -48,6 +49,16 @@ def erase(sought: Sought, *, texts: bool = False, reason: str = "Заява ві
 def retain(at: datetime | None = None, limit: int = 100) -> dict[Kind, int]:
     with transaction() as session:
         return run_retention(session, at or now(), limit)
+
+
+def test_after_a_jump_of_the_clock_nothing_is_erased_by_itself(town: Flask):
+    """What is erased cannot be brought back: a person looks at the clock and runs it by hand."""
+    register(town, "Яма")
+    assert end_terms(town, now()) == ""
+    jumped = now() + timedelta(days=10 * 366)
+    assert "the clock is wrong" in end_terms(town, jumped)
+    assert db.session.scalar(select(func.count()).where(Call.number.is_not(None))) == 1
+    assert end_terms(town, now() + timedelta(days=90)) == ""
 
 
 @pytest.mark.parametrize("table", [AccessLog, HistoryRow])

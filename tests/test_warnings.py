@@ -110,6 +110,16 @@ def test_an_overdue_report_is_told_to_the_supervisor_and_the_head_in_one_summary
     assert len([one for one in post.office.to("kerivnyk") if "Строк виконання минув" in one.get_content()]) == 1
 
 
+def test_no_telephone_goes_out_in_a_letter(post):
+    """A3: an administrator may have typed one into the landmark, and letters are read on the way."""
+    post.registered(MONDAY, "Порив труби", emergency=True, street_id=None, landmark="дзвонити 067 123 98 76")
+    post.round(MONDAY + MINUTE)
+    assert len(post.office.got) == 2
+    for letter in post.office.got:
+        assert "дзвонити +380 67 ••• •• 76" in letter["Subject"]
+        assert "98 76" not in letter["Subject"] + letter.get_content()
+
+
 def test_an_emergency_is_told_to_operators_and_heads_at_once(post):
     """I8, S 3.2: and stands on top until it is accepted."""
     report = post.registered(MONDAY, "Порив труби", emergency=True)

@@ -170,7 +170,7 @@ def _write_of(session: Session, report: QuarterlyReport) -> None:
     """Tell the member of the control body by letter that their report is there, where letters go out at all."""
     settings: Settings = current_app.config["SETTINGS"]
     if report.control_body_id is not None and settings.mail_server is not None:
-        subject, body = compose_quarterly(report, settings.public_url, settings.profile.town)
+        subject, body = compose_quarterly(report, settings)
         write_letter(session, f"quarterly:{report.id}", subject, body, now(), user_id=report.control_body_id)
 
 
