@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.deadlines import DeadlineKind, open_deadlines
 from models.executions import execution_of, executions_of
 from models.people import ORGANISATION_ROLES, Role, User
-from models.reports import OPEN_STATES, Report, ReportState
+from models.reports import AT_WORK, OPEN_STATES, UNDONE, Report, ReportState
 
 
 class NotYours(Exception):
@@ -47,8 +47,7 @@ CONTROL = frozenset({Role.CONTROL_BODY})
 CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
 _OPEN = frozenset(OPEN_STATES)
-_AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
-_UNDONE = _AT_WORK | {ReportState.REASONS_GIVEN}  # while one executor's reasons are weighed, another may still begin
+_AT_WORK, _UNDONE = frozenset(AT_WORK), frozenset(UNDONE)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from models.deadlines import Deadline, DeadlineKind
 from models.executions import Execution
 from models.free_days import load_calendar
 from models.journal_filters import STREAMS, index_of
+from models.lists import Listed
 from models.people import Organisation, User
 from models.reports import OPEN_STATES, Report, ReportState
 from models.workdays import KYIV
@@ -82,24 +83,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class DueList:
-    """The most urgent of the deadlines, at most `SHOWN`, and how many there are in all."""
-
-    rows: Sequence[Deadline]
-    count: int
-
-    @property
-    def more(self) -> int:
-        return self.count - len(self.rows)
-
-
-@dataclass(frozen=True)
 class Monitoring:
-    """The daily monitoring: deadlines that are overdue, due today, and due soon; and their count by organisation."""
+    """The daily monitoring: deadlines that are overdue, due today, and due soon, at most `SHOWN` of each, the most
+    urgent; and their count by organisation."""
 
-    overdue: DueList
-    today: DueList
-    soon: DueList
+    overdue: Listed[Deadline]
+    today: Listed[Deadline]
+    soon: Listed[Deadline]
     tallies: list[Tally]
 
 
@@ -124,7 +114,7 @@ def daily_monitoring(session: Session, at: datetime, organisations: Collection[i
     lists = {}
     for name, (start, end) in terms.items():
         count = sum(getattr(tally, name) for tally in tallies)
-        lists[name] = DueList(_most_urgent(session, start, end, organisations) if count else [], count)
+        lists[name] = Listed(_most_urgent(session, start, end, organisations) if count else [], count)
     return Monitoring(**lists, tallies=tallies)
 
 

@@ -110,7 +110,9 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.IN_PROGRESS, ReportEvent.REASSIGNED): ReportState.NEW,
 }
 
-OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN, ReportState.DONE)
+AT_WORK = (ReportState.NEW, ReportState.IN_PROGRESS)  # the term for the work runs
+UNDONE = (*AT_WORK, ReportState.REASONS_GIVEN)  # while one executor's reasons are weighed, another may still begin
+OPEN_STATES = (*UNDONE, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
 
 
@@ -213,15 +215,7 @@ class Report(Base):
     @property
     def place(self) -> str:
         """Where it is, in one line: street, building, flat, landmark."""
-        return self._place(f"кв. {self.flat}" if self.flat else "")
-
-    @property
-    def place_without_flat(self) -> str:
-        """The same for those who may not know who lives there."""
-        return self._place("")
-
-    def _place(self, flat: str) -> str:
-        street = self.street.name if self.street else ""
+        street, flat = self.street.name if self.street else "", f"кв. {self.flat}" if self.flat else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
     @hybrid_property

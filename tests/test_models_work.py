@@ -11,14 +11,17 @@ from sqlalchemy import select
 from models import work
 from models.acts import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.attachments import AttachmentKind, StoredFile
-from models.base import transaction
+from models.base import now, transaction
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
 from models.drafts import register_draft, save_draft
 from models.executions import execution_of, executions_of
+from models.looks import who_has_not_looked
 from models.machine import IllegalMove
 from models.people import Organisation, Role, User
 from models.places import Category
+from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import REPORT_TABLE, HistoryEvent, HistoryRow, ReportEvent, ReportState
+from models.shifts import figures_now
 from models.workdays import KYIV
 from tests.helpers import AREA_CODE, record_call
 
@@ -313,6 +316,37 @@ def test_the_one_whose_executor_gave_the_reasons_decides(town):
     work.accept(town.session, report, town.petro)  # the other may begin meanwhile
     work.close_unsolved(town.session, report, town.luzan, "Згоден")
     assert [row for row in town.deadlines(report).values() if row.open] == []
+
+
+def test_an_emergency_waits_for_one_executor_while_the_reasons_of_another_are_weighed(town):
+    """I8, A6, R 4.1: the list on every desk, the hand-over sheet and who has to look say the same."""
+    report = town.registered()
+    report.emergency = True
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.olha)
+    work.give_reasons(town.session, report, town.olha, "Немає коштів")
+    town.session.flush()
+    waiting = unaccepted_emergencies(town.session)
+    assert [(part.report, part.organisation) for part in waiting.rows] == [(report, town.water)]
+    sheet = figures_now(town.session, now())["emergencies"]
+    assert [(row["number"], row["executor"]) for row in sheet["rows"]] == [(report.number, town.water.name)]
+    assert sheet["rows"][0]["place"] == report.spot
+    day = now().astimezone(KYIV).date()
+    assert who_has_not_looked(town.session, day) == [town.water]
+    work.accept(town.session, report, town.petro)
+    assert unaccepted_emergencies(town.session).count == figures_now(town.session, now())["emergencies"]["count"] == 0
+
+
+def test_lists_of_what_presses_are_cut_off_and_say_how_many_more(town):
+    """I8, W4"""
+    reports = [town.registered() for _ in range(3)]
+    for report in reports:
+        report.emergency = True
+    town.session.flush()
+    found = unaccepted_emergencies(town.session, 2)
+    assert ([part.report for part in found.rows], found.count, found.more) == (reports[:2], 3, 1)
+    late = to_warn(town.session, now() + timedelta(days=10), 2)
+    assert ([row.report for row in late.rows], late.more) == (reports[:2], 1)
 
 
 MOVING = set(ACTS) - {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.REASSIGN, Act.ADD_EXECUTOR}
