@@ -48,6 +48,7 @@ class ReportEvent(StrEnum):
     CLOSED_UNSOLVED = "closed_unsolved"
     RETURNED = "returned"
     REASSIGNED = "reassigned"
+    LEAD_CHANGED = "lead_changed"  # another executor leads, while others are at work
     CONSULTED = "consulted"
     ATTACHED = "attached"
     REDIRECTED = "redirected"
@@ -108,6 +109,7 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     # another executor: new for them
     (ReportState.NEW, ReportEvent.REASSIGNED): ReportState.NEW,
     (ReportState.IN_PROGRESS, ReportEvent.REASSIGNED): ReportState.NEW,
+    (ReportState.IN_PROGRESS, ReportEvent.LEAD_CHANGED): ReportState.IN_PROGRESS,
 }
 
 AT_WORK = (ReportState.NEW, ReportState.IN_PROGRESS)  # the term for the work runs

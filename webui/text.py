@@ -96,6 +96,7 @@ EVENT_WORDS = {
     ReportEvent.CLOSED_UNSOLVED: lazy_gettext("closed by the control body as not solvable"),
     ReportEvent.RETURNED: lazy_gettext("returned to work by the control body"),
     ReportEvent.REASSIGNED: lazy_gettext("given to another executor"),
+    ReportEvent.LEAD_CHANGED: lazy_gettext("given to another executor"),
     ReportEvent.CONSULTED: lazy_gettext("consultation given"),
     ReportEvent.ATTACHED: lazy_gettext("added to a report"),
     ReportEvent.REDIRECTED: lazy_gettext("another body's matter"),

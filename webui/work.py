@@ -172,6 +172,8 @@ def act(report_id: int) -> ResponseReturnValue:
         errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
+    except work.ExecutorAlready:
+        errors = {"organisation": _("This organisation works on the report already. Choose another one.")}
     except NotYours:
         abort(403)
     except (IllegalMove, ChangedMeanwhile):
