@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.online import find_intake
 from models.pins import pin_is_right
-from models.reports import AT_WORK, HistoryEvent, HistoryRow, Report, ReportState, find_report, read_number
+from models.reports import HistoryEvent, HistoryRow, Report, ReportState, find_report, read_number
 
 _INTAKE = re.compile(r"9\d{3}[\s-]?\d{4}", re.ASCII)
 _CODE = re.compile("[0-9]{8}")
@@ -77,7 +77,7 @@ def _tell(session: Session, report: Report) -> Told:
         state=ReportState(shown.state),
         kind=report.category.name if report.category else "",
         came_at=report.registered_at or report.created_at,
-        due_at=shown.due_at if shown.state in AT_WORK else None,
+        due_at=shown.running_due,
         answers=[Answer(row.at, row.note) for row in rows],
         joined=joined.number if joined else None,
     )

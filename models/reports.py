@@ -220,6 +220,15 @@ class Report(Base):
         street, flat = self.street.name if self.street else "", f"кв. {self.flat}" if self.flat else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
+    @property
+    def running_due(self) -> datetime | None:
+        """Until when the work is to be done, while its term runs: not while the control body decides, nor once done."""
+        return self.due_at if self.state in AT_WORK else None
+
+    def overdue(self, at: datetime) -> bool:
+        """Whether the work is late and its term runs still."""
+        return self.running_due is not None and self.running_due < at
+
     @hybrid_property
     def nobodys(self) -> bool:
         """Whether the draft waits for somebody to work on it: without an owner, or of a person switched off."""

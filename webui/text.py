@@ -16,7 +16,7 @@ from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.outbox import LetterState
 from models.people import Role
-from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, Source
+from models.reports import HistoryEvent, Report, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -161,7 +161,6 @@ def add_filters(app: Flask) -> None:
         deadline_words=DEADLINE_WORDS,
         attachment_words=ATTACHMENT_WORDS,
         clause_word=clause_word,
-        open_states=OPEN_STATES,
         erased=ERASED,
         now=now,
     )
