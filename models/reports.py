@@ -55,6 +55,7 @@ class ReportEvent(StrEnum):
     WRONG_NUMBER = "wrong_number"
     NUISANCE = "nuisance"
     DROPPED = "dropped"
+    FORGOTTEN = "forgotten"  # nobody finished it until the term of its data ended (A3)
     REOPENED = "reopened"
 
 
@@ -88,6 +89,7 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DRAFT, ReportEvent.WRONG_NUMBER): ReportState.WRONG_NUMBER,
     (ReportState.DRAFT, ReportEvent.NUISANCE): ReportState.NUISANCE,
     (ReportState.DRAFT, ReportEvent.DROPPED): ReportState.DROPPED,
+    (ReportState.DRAFT, ReportEvent.FORGOTTEN): ReportState.DROPPED,
     # undo: an ending chosen by mistake goes back to the draft
     (ReportState.CONSULTATION, ReportEvent.REOPENED): ReportState.DRAFT,
     (ReportState.ATTACHED, ReportEvent.REOPENED): ReportState.DRAFT,
@@ -206,7 +208,9 @@ class Report(Base):
     person: Mapped[Person | None] = relationship()
     repeat_of: Mapped["Report | None"] = relationship(foreign_keys=[repeat_of_id], remote_side=[id])
     attached_to: Mapped["Report | None"] = relationship(foreign_keys=[attached_to_id], remote_side=[id])
-    history: Mapped[list["HistoryRow"]] = relationship(order_by="HistoryRow.id", back_populates="report")
+    history: Mapped[list["HistoryRow"]] = relationship(
+        order_by="HistoryRow.id", back_populates="report", foreign_keys="HistoryRow.report_id"
+    )
 
     @property
     def spot(self) -> str:
@@ -251,7 +255,10 @@ class HistoryRow(Base):
     """
 
     __tablename__ = "report_history"
-    __table_args__ = (Index("ix_report_history_report_id_event", "report_id", "event"),)
+    __table_args__ = (
+        Index("ix_report_history_report_id_event", "report_id", "event"),
+        Index("ix_report_history_told_by_id", "told_by_id", **_only("told_by_id")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
@@ -261,8 +268,9 @@ class HistoryRow(Base):
     from_state: Mapped[str] = mapped_column(String(16), default="")
     to_state: Mapped[str] = mapped_column(String(16), default="")
     note: Mapped[str] = mapped_column(Text, default="")
+    told_by_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))  # the record whose words the note repeats
 
-    report: Mapped[Report] = relationship(back_populates="history")
+    report: Mapped[Report] = relationship(back_populates="history", foreign_keys=[report_id])
     user: Mapped[User | None] = relationship()
 
 
@@ -317,10 +325,12 @@ def note_history(
     *,
     at: datetime | None = None,
     before: str | None = None,
+    told_by: Report | None = None,
 ) -> None:
     """Write one row of the report's history (W1), once the report is in its new state.
 
     ``before`` is the state that it left, "" for a new one; without it nothing moved. ``user`` None is the system.
+    ``told_by`` is the other record whose words the note repeats: they go when that one's are erased.
     """
     session.add(
         HistoryRow(
@@ -331,6 +341,7 @@ def note_history(
             from_state=report.state if before is None else before,
             to_state=report.state,
             note=note,
+            told_by_id=told_by.id if told_by else None,
         )
     )
 

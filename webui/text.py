@@ -103,6 +103,7 @@ EVENT_WORDS = {
     ReportEvent.WRONG_NUMBER: lazy_gettext("wrong number"),
     ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
     ReportEvent.DROPPED: lazy_gettext("the call dropped"),
+    ReportEvent.FORGOTTEN: lazy_gettext("never finished; its term ended"),
     ReportEvent.REOPENED: lazy_gettext("the ending undone"),
     HistoryEvent.TAKEN: lazy_gettext("began to work on the draft"),
     HistoryEvent.HANDED_OVER: lazy_gettext("handed over"),
