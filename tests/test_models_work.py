@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from models import work
+from models import monitoring, work
 from models.acts import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.attachments import AttachmentKind, StoredFile
 from models.base import now, transaction
@@ -17,9 +17,10 @@ from models.drafts import register_draft, save_draft
 from models.executions import execution_of, executions_of
 from models.looks import who_has_not_looked
 from models.machine import IllegalMove
+from models.monitoring import organisation_day, to_decide
 from models.people import Organisation, Role, User
 from models.places import Category
-from models.pressing import to_warn, unaccepted_emergencies
+from models.pressing import count_new, to_warn, unaccepted_emergencies
 from models.reports import REPORT_TABLE, HistoryEvent, HistoryRow, ReportEvent, ReportState
 from models.shifts import figures_now
 from models.workdays import KYIV
@@ -394,6 +395,34 @@ def test_lists_of_what_presses_are_cut_off_and_say_how_many_more(town):
     assert ([part.report for part in found.rows], found.count, found.more) == (reports[:2], 3, 1)
     late = to_warn(town.session, now() + timedelta(days=10), 2)
     assert ([row.report for row in late.rows], late.more) == (reports[:2], 1)
+
+
+def test_what_waits_for_the_applicant_hides_nothing_new_from_an_organisation(town, monkeypatch):
+    """R 4.1: each list of the day is cut off by itself, and says how many more there are."""
+    monkeypatch.setattr(monitoring, "MOST", 2)
+    waiting = [town.in_state(ReportState.DONE) for _ in range(3)]
+    taken = [town.in_state(ReportState.IN_PROGRESS) for _ in range(2)]
+    new = [town.registered() for _ in range(3)]
+    new[2].emergency = True
+    town.session.flush()
+    day = organisation_day(town.session, town.light.id)
+    assert [task.report for task in day.new.rows] == [new[2], new[0]]
+    assert [task.report for task in day.at_work.rows] == taken
+    assert [task.report for task in day.completed.rows] == [waiting[2], waiting[1]]
+    assert (day.new.more, day.at_work.more, day.completed.count) == (1, 0, 3)
+
+
+def test_what_another_executor_cannot_solve_may_still_be_new_to_an_organisation(town):
+    """R 4.4, W15: the day shows what the count of new reports counts."""
+    report = town.registered()
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.olha)
+    work.give_reasons(town.session, report, town.olha, "Немає коштів")
+    town.session.flush()
+    assert [task.report for task in organisation_day(town.session, town.water.id).new.rows] == [report]
+    assert count_new(town.session, town.water.id) == 1
+    assert [task.report for task in organisation_day(town.session, town.light.id).reasons_given.rows] == [report]
+    assert to_decide(town.session, town.luzan).rows == [report]
 
 
 MOVING = set(ACTS) - {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.REASSIGN, Act.ADD_EXECUTOR}
