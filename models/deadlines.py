@@ -66,9 +66,10 @@ EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.CLOSED_UNSOLVED: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     ReportEvent.RETURNED: Effect(begins=(DeadlineKind.REASONS,)),  # the work's new date is the control body's
     # of one executor
+    ReportEvent.ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the first of them
     HistoryEvent.ASSIGNED: Effect(begins=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     HistoryEvent.HEAD_INFORMED: Effect(meets=(DeadlineKind.INFORM_HEAD,)),
-    HistoryEvent.PART_ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),
+    HistoryEvent.PART_ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the others
     HistoryEvent.RELEASED: Effect(cancels=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
 }
 
@@ -148,7 +149,7 @@ def due_moment(kind: DeadlineKind, began: datetime, category_days: int, calendar
     return end(began, days)
 
 
-def follow(
+def apply_effects(
     session: Session,
     report: Report,
     event: ReportEvent | HistoryEvent,

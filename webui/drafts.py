@@ -17,6 +17,7 @@ from models.base import db, transaction
 from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.drafts import (
     ENDINGS,
+    DataTakenOut,
     RegistrationRefused,
     SavedMeanwhile,
     TakenByAnother,
@@ -221,7 +222,7 @@ def act(
         errors = {_FORM_FIELD.get(error.field, error.field): _(error.message) for error in refused.errors}
         if "street" in errors:
             errors["street"] = street_note(db.session(), request.form.get("street", ""))["note"] or errors["street"]
-    except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
+    except (TakenByAnother, SavedMeanwhile, IllegalMove, DataTakenOut) as trouble:
         draft = desk.find_draft(draft_id)
         typed = typed_fields(request.form) if with_form else {}
         return desk.show(draft, 409, typed=typed, notice=explain(trouble))
@@ -234,6 +235,8 @@ def explain(trouble: Exception) -> str:
         return _("%(name)s is working on this draft. What you typed is kept here.", name=str(trouble))
     if isinstance(trouble, SavedMeanwhile):
         return _("This draft was saved in another place meanwhile. Compare, and press the button again.")
+    if isinstance(trouble, DataTakenOut):
+        return _("The applicant’s data were taken out of this record: it cannot be a draft again.")
     return _("This draft is finished already. What you typed is kept here.")
 
 

@@ -75,6 +75,7 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
 }
 KIND_WORDS = {
     Kind.NO_MATTER: lazy_gettext("Wrong numbers, nuisance and dropped calls"),
+    Kind.DRAFTS: lazy_gettext("Drafts that nobody finished"),
     Kind.CONSULTATIONS: lazy_gettext("Consultations and other bodies’ matters"),
     Kind.REPORTS: lazy_gettext("Closed reports: the applicant’s data"),
     Kind.CALLS: lazy_gettext("Calls: numbers and names"),

@@ -94,9 +94,8 @@ def day() -> str:
             note_look(session, session.get_one(User, user_id), at)
     session = db.session()
     today = organisation_day(session, organisation.id)
-    log_list(
-        "our reports", [task.report for task in (*today.new, *today.at_work, *today.reasons_given, *today.completed)]
-    )
+    lists = (today.new, today.at_work, today.reasons_given, today.completed)
+    log_list("our reports", [task.report for listed in lists for task in listed.rows])
     return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
 
 
@@ -107,7 +106,7 @@ def decisions() -> str:
     session = db.session()
     controlled = {organisation.id for organisation in current_user.controls}
     waiting = to_decide(session, current_user)
-    log_list("to decide", waiting)
+    log_list("to decide", waiting.rows)
     return render_template(
         "work/decisions.html",
         waiting=waiting,
@@ -172,6 +171,8 @@ def act(report_id: int) -> ResponseReturnValue:
         errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
+    except work.ExecutorAlready:
+        errors = {"organisation": _("This organisation works on the report already. Choose another one.")}
     except NotYours:
         abort(403)
     except (IllegalMove, ChangedMeanwhile):
