@@ -56,8 +56,8 @@ class Effect:
 EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.REGISTERED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),
     ReportEvent.COMPLETED: Effect(
-        meets=(DeadlineKind.WORK, DeadlineKind.REASONS),
-        cancels=(DeadlineKind.INFORM_HEAD,),  # there is nothing left to assign
+        meets=(DeadlineKind.WORK,),
+        cancels=(DeadlineKind.REASONS, DeadlineKind.INFORM_HEAD),  # there is nothing to give reasons for, or to assign
     ),
     # work that was not done is to be done within a new term
     ReportEvent.REFUTED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),

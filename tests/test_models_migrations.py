@@ -93,7 +93,7 @@ def test_reports_of_before_get_their_executors_part_and_their_deadlines(request,
         (1, "inform_head"): ("2026-11-23T16:00:00+00:00", False),
         (1, "accept"): ("2026-11-24T16:00:00+00:00", False),
         (2, "work"): ("2026-12-01T16:00:00+00:00", True),
-        (2, "reasons"): ("2026-12-21T16:00:00+00:00", True),
+        (2, "reasons"): ("2026-12-21T16:00:00+00:00", False),
         (2, "inform_head"): ("2026-11-23T16:00:00+00:00", True),
         (2, "accept"): ("2026-11-24T16:00:00+00:00", True),
     }
@@ -135,6 +135,32 @@ def test_words_of_before_are_known_by_the_record_that_they_are_from(request, dat
         db.session.remove()
         db.engine.dispose()
     assert found == [2, 3, None]
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_reasons_that_nobody_gave_were_not_needed(request, database, tmp_path):
+    """Figures counted them as given in time; one that was given stays met."""
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    prepare_database(app, "0014")
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    with app.app_context():
+        with db.engine.begin() as connection:
+            for number, event in ((1, "completed"), (2, "reasons_given")):
+                connection.execute(insert(Report).values(id=number))
+                connection.execute(insert(HistoryRow).values(report_id=number, event=event, at=at))
+                connection.execute(
+                    insert(Deadline).values(
+                        report_id=number, kind="reasons", clause="R 4.4", began_at=at, due_at=at, met_at=at
+                    )
+                )
+        prepare_database(app)
+        query = select(Deadline.met_at, Deadline.cancelled_at).order_by(Deadline.report_id)
+        assert [tuple(row) for row in db.session.execute(query)] == [(None, at), (at, None)]
+        db.session.remove()
+        db.engine.dispose()
 
 
 def refused(settings, words):

@@ -106,6 +106,21 @@ def test_everything_of_a_person_is_found(town: Flask):
     assert "Цапкова" not in text
 
 
+def test_what_a_neighbour_told_of_the_same_is_not_given_to_the_applicant(town: Flask):
+    report = register(town, "Немає світла", number="0671234567")
+    call, draft = Exchange(town).call("0501112233", "53273")
+    with inside(town), transaction() as session:
+        user = session.get_one(User, user_id("tsapkova"))
+        neighbour = session.get_one(Report, draft)
+        save_draft(session, neighbour, user, {"text": "Сусід Коваль хворіє"}, neighbour.revision, AREA_CODE)
+        attach_draft(session, neighbour, user, session.get_one(Report, report))
+        note_history(session, session.get_one(Report, report), HistoryEvent.NOTE, user, "Скаржиться щодня", at=now())
+    told = json.dumps(exported(db.session(), held_about(db.session(), OLENA)), ensure_ascii=False, default=str)
+    assert "Немає світла" in told
+    assert "хворіє" not in told
+    assert "щодня" not in told
+
+
 def test_a_family_has_one_telephone(town: Flask):
     """A name besides the number: what bears another name is not this person's."""
     ids = fill_olena(town)

@@ -218,7 +218,7 @@ def test_each_act_meets_its_deadlines(town):
     assert (found["inform_head"].met_at, found["accept"].met_at) == (later, later)
     work.complete(town.session, report, town.olha, "Замінено лампу", later)
     found = town.deadlines(report)
-    assert (found["work"].met_at, found["reasons"].met_at) == (later, later)
+    assert (found["work"].met_at, found["reasons"].met_at, found["reasons"].cancelled_at) == (later, None, later)
     assert not any(row.late(later) for row in found.values())
 
 
