@@ -127,6 +127,53 @@ def test_two_browsers_type_into_one_field_and_the_person_chooses(site, desk, new
     assert (site.draft(draft).text, site.draft(draft).building) == ("вдома", "7")
 
 
+def test_who_calls_said_in_one_tab_stands_in_the_other(site, desk):
+    """I4: the button's answer goes to all tabs, and so no tab sends an empty name afterwards."""
+    earlier = site.exchange.call()[1]
+    site.draft(earlier, state="consultation", applicant_name="Олена Коваль")
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    expect(form_of(desk, draft)).to_be_visible()
+    other.keyboard.press("Alt+1")
+    expect(other.locator("#applicant_name")).to_have_value("Олена Коваль")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    other.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#text")).to_have_value("Яма на дорозі")
+    desk.bring_to_front()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    ended = site.draft(draft)
+    assert (ended.applicant_name, ended.text) == ("Олена Коваль", "Яма на дорозі")
+
+
+def test_a_tab_that_did_not_hear_of_every_save_asks_what_is_stored(site, desk, new_browser):
+    """Saved at home, then in a second tab here: the first tab hears only of the second save, and has both."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    home = new_browser().new_page()
+    log_in(home, "tsapkova")
+    home.goto(f"/drafts/{draft}")
+    home.fill("#applicant_name", "Олена Коваль")
+    saved(home)
+    other.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#text")).to_have_value("Яма на дорозі")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    desk.bring_to_front()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    ended = site.draft(draft)
+    assert (ended.applicant_name, ended.text) == ("Олена Коваль", "Яма на дорозі")
+
+
 @pytest.mark.parametrize("opens_another", [True, False])
 def test_a_late_answer_of_a_closed_form_touches_nothing(site, desk, opens_another):
     """It neither writes into the draft that is open now, nor fails where there is none."""

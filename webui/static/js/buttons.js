@@ -48,8 +48,7 @@ async function pressed(button) {
     const answer = await post(button.getAttribute("formaction") ?? open.form.action, body);
     const act = button.dataset.act;
     if (act === "person" && answer.ok) {
-      const { fields, revision } = await answer.json();
-      open.meet(fields, revision);
+      open.answered(await answer.json());
       pane.refreshSide();
     } else if (act === "hand_over" && answer.ok) {
       handed(button, open === pane.form);

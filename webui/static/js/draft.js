@@ -4,7 +4,8 @@ import { Conflicts } from "./conflicts.js";
 import { Executor } from "./executor.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
-import { Away, LoggedOut, OtherUser, post } from "./net.js";
+import { Away, LoggedOut, OtherUser, html, post } from "./net.js";
+import { parse, refresh } from "./parts.js";
 import { GONE, discard, keepUnsent, unsent } from "./unsent.js";
 
 const PAUSE = 600;
@@ -116,8 +117,31 @@ export class DraftForm {
 
   // ---- what the server has
 
+  // Another tab tells what it saved. What came between that and the own revision is not in it: then all is asked for.
   heard({ user: whose, draft, fields, revision }) {
-    if (whose === user && draft === this.id) this.meet(fields, revision);
+    if (whose !== user || draft !== this.id || revision <= this.fields.revision) return;
+    const whole = this.fields.names.every((name) => name in fields);
+    if (whole || revision === this.fields.revision + 1) this.meet(fields, revision);
+    else this.catchUp();
+  }
+
+  catchUp() {
+    return refresh("stored", async () => {
+      const stored = parse(await html(`/drafts/${this.id}`)).getElementById("draft-form");
+      if (!stored || this.closed) return;
+      const fields = new Fields(stored);
+      this.meet(fields.read(), fields.revision);
+    });
+  }
+
+  // A button's answer has all fields.
+  answered({ fields, revision }) {
+    this.meet(fields, revision);
+    this.tell(fields, revision);
+  }
+
+  tell(fields, revision) {
+    channel?.postMessage({ user, draft: this.id, revision, fields });
   }
 
   // The server has `fields` at `revision`: take what was not changed here; where both changed, the person chooses.
@@ -189,7 +213,7 @@ export class DraftForm {
     this.fields.revision = revision;
     const wrong = Object.values(errors);
     if (wrong.length) this.say(wrong.join(" "));
-    channel?.postMessage({ user, draft: this.id, revision, fields });
+    this.tell(fields, revision);
     this.remember();
     this.saved(fields);
     if (!this.closed) {
