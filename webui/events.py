@@ -43,7 +43,6 @@ BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
-_RETRY_SECONDS = 10  # for who found no place
 TOLD_AGAIN = 500  # events that are told again to who was away; after more, the state alone
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
@@ -224,7 +223,7 @@ def events() -> Response:
     try:
         client = hub.subscribe(session_id)
     except TooManyStreams:
-        return Response(status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
+        return Response(status=503)
     last = request.headers.get("Last-Event-ID") or request.args.get("after", "")
     answer = Response(_stream(app, hub, client, session_id, last), mimetype="text/event-stream")
     answer.call_on_close(lambda: hub.unsubscribe(client))  # also when the stream never began
