@@ -15,6 +15,7 @@ export class Stream {
     this.state = "";
     this.failures = 0;
     this.ticked = Date.now();
+    this.slowed = false; // a browser lets the clock of a hidden tab tick once a minute; a worker's goes on
     this.connect();
     this.clock = setInterval(() => this.tick(), 1000);
   }
@@ -58,8 +59,9 @@ export class Stream {
 
   tick() {
     const now = Date.now();
-    const slept = now - this.ticked > SLEPT;
+    const slept = now - this.ticked > SLEPT && !this.slowed;
     this.ticked = now;
+    this.slowed = Boolean(self.document?.hidden);
     if (slept) this.connect(); // what was open before may be dead without knowing it
     else if (this.source && now - this.heard > (this.opened ? SILENCE : OPENS)) {
       this.say("away");
