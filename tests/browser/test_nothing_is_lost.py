@@ -174,6 +174,61 @@ def test_a_tab_that_did_not_hear_of_every_save_asks_what_is_stored(site, desk, n
     assert (ended.applicant_name, ended.text) == ("Олена Коваль", "Яма на дорозі")
 
 
+def test_a_conflict_that_is_settled_in_the_other_tab_is_none_any_more(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    desk.route("**/save", lambda route: route.abort())
+    desk.fill("#text", "вдома")
+    desk.fill("#building", "7")
+    other.fill("#text", "за столом")
+    expect(desk.locator(".conflict")).to_contain_text("за столом")
+    desk.unroute("**/save")
+    other.fill("#text", "вдома")
+    expect(desk.locator(".conflict")).to_have_count(0)
+    saved(desk)
+    assert (site.draft(draft).text, site.draft(draft).building) == ("вдома", "7")
+
+
+def test_an_answer_that_is_not_our_servers_counts_as_none(site, desk):
+    """A proxy's own page: what was typed is kept and sent again, and nothing that is shown is replaced."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.route("**/save", lambda route: route.fulfill(content_type="text/html", body="<h1>Proxy</h1>"), times=1)
+    with desk.expect_response("**/save"):
+        desk.fill("#text", "Яма на дорозі")
+    saved(desk)
+    assert site.draft(draft).text == "Яма на дорозі"
+    page = lambda route: route.fulfill(content_type="text/html", body="<h1>Proxy</h1>")  # noqa: E731
+    desk.route(f"**/drafts/{draft}", page)
+    with desk.expect_response(f"**/drafts/{draft}"), site.app.app_context():
+        site.app.extensions["publisher"].publish("report", draft)
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+
+
+def test_of_those_who_ask_for_a_part_while_it_is_fetched_the_last_is_heard(desk):
+    asked = desk.evaluate(
+        """async () => {
+          const desk = document.querySelector('script[src$="desk.js"]').src;
+          const { refresh } = await import(desk.replace("desk.js", "parts.js"));
+          const loaded = [];
+          let answer;
+          const first = refresh("part", () => new Promise((later) => (answer = later)));
+          for (const name of ["second", "third"]) refresh("part", async () => loaded.push(name));
+          answer();
+          await first;
+          return loaded;
+        }"""
+    )
+    assert asked == ["third"]
+
+
 @pytest.mark.parametrize("opens_another", [True, False])
 def test_a_late_answer_of_a_closed_form_touches_nothing(site, desk, opens_another):
     """It neither writes into the draft that is open now, nor fails where there is none."""
