@@ -61,6 +61,14 @@ class DataTakenOut(Exception):
     """The applicant's data were taken out of the record (A3): there is nothing to go on with."""
 
 
+class ReportIsClosed(Exception):
+    """Nobody works on this ``report`` any more, so nothing is added to it."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.number)
+        self.report = report
+
+
 class SavedMeanwhile(Exception):
     """The draft was saved by somebody else (or in another tab) since it was loaded."""
 
@@ -267,9 +275,14 @@ def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, n
 def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
     """The call was about a report that is already there: add it, with what was typed as a note (I6, I10).
 
-    So is what came without a call.
+    So is what came without a call. The draft must be nobody's or ``user``'s own, and is the user's then; the report
+    must be open (`OPEN_STATES`). Raises `TakenByAnother`, `IllegalMove` when the draft is one no longer, and
+    `ReportIsClosed`.
     """
     claim_draft(session, draft, user)
+    session.refresh(report, ["state"], with_for_update=True)
+    if report.state not in OPEN_STATES:
+        raise ReportIsClosed(report)
     draft.attached_to_id = report.id
     session.flush()
     move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
@@ -279,10 +292,11 @@ def attach_draft(session: Session, draft: Report, user: User, report: Report) ->
 
 
 def reopen_draft(session: Session, draft: Report, user: User) -> None:
-    """Undo an ending: the draft is a draft again, with all that was typed. Raises `TakenByAnother`, `IllegalMove`, and
-    `DataTakenOut` once the applicant's data are gone.
+    """Undo an ending: the draft is a draft again, with all that was typed.
 
-    The report that the call was added to hears that it was not about it.
+    It must be nobody's or ``user``'s own, and is the user's then. Raises `TakenByAnother`, `DataTakenOut` once the
+    applicant's data are gone, and `IllegalMove` for what did not end by one of `ENDINGS` or by `attach_draft`: a
+    registered report stays one. The report that the call was added to hears that it was not about it, closed or not.
     """
     session.refresh(draft, ["anonymised_at"], with_for_update=True)
     if draft.anonymised_at is not None:

@@ -19,6 +19,7 @@ from models.drafts import (
     ENDINGS,
     DataTakenOut,
     RegistrationRefused,
+    ReportIsClosed,
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
@@ -60,7 +61,10 @@ def new() -> ResponseReturnValue:
 @bp.post("/drafts/<int:draft_id>/claim")
 @allow(*DESK_ROLES)
 def claim(draft_id: int) -> ResponseReturnValue:
-    """Take the draft. Of two who take it at once one gets it; the other is told who (409)."""
+    """Take the draft. Of two who take it at once one gets it; the other is told who (409).
+
+    Of one that is finished there is nothing to take: what became of it is shown, unless a form came with it (409).
+    """
 
     def take(session: Session, draft: Report, user: User) -> None:
         if draft.state == ReportState.DRAFT:
@@ -127,7 +131,7 @@ def end(draft_id: int) -> ResponseReturnValue:
 @bp.post("/drafts/<int:draft_id>/attach")
 @allow(*DESK_ROLES)
 def attach(draft_id: int) -> ResponseReturnValue:
-    """The call was about a report that is there already: ``attach_to`` is its number, ``2026-0412`` or ``412``."""
+    """The call was about an open report: ``attach_to`` is its number, ``2026-0412`` or ``412``."""
     typed = (request.form.get("attach_to") or request.form.get("attach_typed", "")).strip()
 
     def attach_it(session: Session, draft: Report, user: User) -> None:
@@ -140,8 +144,10 @@ def attach(draft_id: int) -> ResponseReturnValue:
         return act(draft_id, attach_it, with_form=True)
     except NoSuchReport:
         message = _("There is no report with the number «%(typed)s». Write it like 2026-0412, or 412.", typed=typed)
-        typed_form = typed_fields(request.form) | {"attach_typed": typed}
-        return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
+    except ReportIsClosed as closed:
+        message = _("Report № %(number)s is closed already: register a new one (F9).", number=closed)
+    typed_form = typed_fields(request.form) | {"attach_typed": typed}
+    return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
 
 
 @bp.post("/drafts/<int:draft_id>/reopen")
