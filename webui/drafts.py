@@ -107,9 +107,14 @@ def save(draft_id: int) -> ResponseReturnValue:
                 answer["phone_note"] = phone_note(str(body["fields"]["other_phone"] or ""), area_code())
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         return _conflict(draft_id, trouble)
-    if number := e164(str(body["fields"].get("other_phone") or "")):  # whose it is, and what they repeat, is shown
-        log_telephone_search(len(number) - 1, "another telephone in a draft")
+    _log_telephone(body["fields"].get("other_phone"))
     return answer
+
+
+def _log_telephone(typed: object) -> None:
+    """Whose the telephone is, and what they repeat, is shown: that is a search (A3)."""
+    if number := e164(str(typed or "")):
+        log_telephone_search(len(number) - 1, "another telephone in a draft")
 
 
 @bp.post("/drafts/<int:draft_id>/register")
@@ -215,8 +220,10 @@ def act(
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
                 values, errors = read_fields(session, request.form, whole=True)
-                revision = _revision(request.form.get("revision"))
+                revision, before = _revision(request.form.get("revision")), draft.other_phone
                 save_draft(session, draft, _me(session), values, revision, area_code())
+            if values.get("other_phone") != before:
+                _log_telephone(values.get("other_phone"))
         if not errors:
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
