@@ -1,4 +1,4 @@
-"""What a form does when its button is pressed twice."""
+"""What a form does when its button is pressed twice, and where the focus is when it comes back refused."""
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -65,10 +65,15 @@ def test_a_draft_without_a_call_is_made_once(site, desk):
         assert db.session.scalar(db.select(db.func.count()).select_from(Report)) == 1
 
 
-def test_a_list_is_saved_as_often_as_it_is_asked_for(site, desk):
+def test_a_list_is_saved_as_often_as_it_is_asked_for_and_a_refusal_has_the_focus(site, desk):
     register(site.app, "Не горить ліхтар")
     desk.goto("/journal")
     desk.get_by_text("Зберегти у файл…").click()
     for _again in range(2):
         with desk.expect_download():
             desk.locator('button[value="csv"]').click()
+    desk.check('[name="personal"]')
+    desk.locator('button[value="csv"]').press("Enter")
+    expect(desk.locator("[data-error-summary]")).to_be_focused()
+    desk.keyboard.press("Tab")
+    expect(desk.locator('[data-error-summary] a[href="#reason"]')).to_be_focused()
