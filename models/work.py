@@ -1,8 +1,9 @@
 """Work on a registered report, from *new* to *closed*: what each act changes (W1-W8). Who may says `models.acts`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.acts import ACTS, Act, NotYours, WordsMissing, concerns, missed_by_operators, possible_acts
@@ -13,8 +14,10 @@ from models.executions import Execution, execution_of, executions_of
 from models.free_days import load_calendar
 from models.machine import IllegalMove
 from models.people import Organisation, User
-from models.reports import HistoryEvent, Report, ReportEvent, ReportState, move, note_history
+from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, move, note_history
 from models.search import make_findable
+
+SENT_TWICE = timedelta(minutes=1)  # the same note within it is one
 
 
 class ExecutorAlready(IllegalMove):
@@ -183,11 +186,22 @@ def add_files(
 def add_note(
     session: Session, report: Report, user: User, text: str, *, public: bool, at: datetime | None = None
 ) -> None:
-    """Write a note into the report's history; a public one is for the applicant, too."""
+    """Write a note into the report's history; a public one is for the applicant, too.
+
+    The same words by the same person within a minute are one note: the button was pressed twice.
+    """
     _check(session, report, user, Act.PUBLIC_NOTE if public else Act.NOTE, text)
-    event = HistoryEvent.PUBLIC_NOTE if public else HistoryEvent.NOTE
-    note_history(session, report, event, user, text, at=at or now())
-    announce(session, "report", report.id)
+    event, at = HistoryEvent.PUBLIC_NOTE if public else HistoryEvent.NOTE, at or now()
+    same = select(HistoryRow.id).where(
+        HistoryRow.report_id == report.id,
+        HistoryRow.event == event,
+        HistoryRow.user_id == user.id,
+        HistoryRow.note == text,
+        HistoryRow.at > at - SENT_TWICE,
+    )
+    if session.scalar(same.limit(1)) is None:
+        note_history(session, report, event, user, text, at=at)
+        announce(session, "report", report.id)
 
 
 def _check(

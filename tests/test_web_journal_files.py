@@ -145,7 +145,7 @@ def test_what_cannot_be_written_is_a_sentence(web: Flask, browser: Browser, monk
     with journal_export.AT_ONCE:
         busy = export(browser)
     assert busy.status_code == 503
-    assert "готуються ще два файли" in busy.text
+    assert re.search(r"<p [^>]*autofocus>[^<]*готуються ще два файли", busy.text)
     assert rows_of(export(browser))
 
 

@@ -15,6 +15,7 @@ from models.looks import DailyLook
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
 from models.workdays import KYIV
+from tests.helpers import record_call
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document"}
@@ -144,6 +145,34 @@ def test_a_note_does_not_mind_what_another_changed(web):
     seen = stored(web, report).revision
     act(web, "operator", report, Act.ACCEPT)
     assert act(web, "tsapkova", report, Act.NOTE, words="Дзвонили двічі", revision=str(seen)).status_code == 302
+
+
+@pytest.mark.parametrize("kind", [Act.NOTE, Act.PUBLIC_NOTE])
+def test_a_note_sent_twice_is_one(web, kind):
+    """A double click: both answers are the report's page. Another person, other words or another report are not it."""
+    first, second = register(web, "Не горить ліхтар"), register(web, "Яма")
+    for login, report, words in (
+        ("tsapkova", first, "Дзвонили двічі"),
+        ("tsapkova", first, "Дзвонили двічі"),
+        ("operator", first, "Дзвонили двічі"),
+        ("tsapkova", first, "Дзвонили тричі"),
+        ("tsapkova", second, "Дзвонили двічі"),
+    ):
+        answer = act(web, login, report, kind, words=words)
+        assert (answer.status_code, answer.location) == (302, f"/reports/{report}")
+    with web.app_context():
+        rows = db.session.execute(
+            select(HistoryRow.report_id, HistoryRow.note).where(HistoryRow.event == kind).order_by(HistoryRow.id)
+        ).all()
+    assert rows == [(first, "Дзвонили двічі")] * 2 + [(first, "Дзвонили тричі"), (second, "Дзвонили двічі")]
+
+
+def test_words_that_are_sent_to_a_draft_are_not_lost(web):
+    with web.app_context(), transaction() as session:
+        draft = record_call(session)[1].id
+    answer = act(web, "tsapkova", draft, Act.NOTE, words="Дзвонили двічі")
+    assert answer.status_code == 409
+    assert "нічого не записано. Ви написали: «Дзвонили двічі»" in answer.text
 
 
 @pytest.mark.parametrize("login", ["operator", "kerivnyk", "kontrol"])

@@ -26,9 +26,9 @@ from models.machine import IllegalMove
 from models.monitoring import daily_monitoring, organisation_day, to_decide
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
 from models.pressing import to_warn, unaccepted_emergencies
-from models.reports import Report
+from models.reports import Report, ReportState
 from models.workdays import END_OF_DAY, KYIV
-from webui import letters, reports
+from webui import desk, letters, reports
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks_with_answer
 from webui.acts import FORMS
 from webui.auth import safe_next
@@ -176,6 +176,12 @@ def act(report_id: int) -> ResponseReturnValue:
     except NotYours:
         abort(403)
     except (IllegalMove, ChangedMeanwhile):
+        if db.session.get_one(Report, report_id).state == ReportState.DRAFT:
+            words = request.form.get("words", "")
+            notice = _(
+                "This is a draft and no registered report: nothing was recorded. You wrote: «%(words)s»", words=words
+            )
+            return desk.show(desk.find_draft(report_id), 409, notice=notice)
         notice = _("This report was changed meanwhile; see its history. What you typed is kept below.")
         return reports.page(report_id, status=409, typed=request.form, notice=notice)
     if errors:

@@ -1,5 +1,6 @@
 // The frame: one open menu at a time and the arrows in it, `?` for the keys, and the keys of lists.
 import "./clocks.js";
+import "./once.js";
 
 const keys = document.getElementById("keys");
 

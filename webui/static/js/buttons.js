@@ -4,6 +4,7 @@ import { htmlOf, jsonOf, post } from "./net.js";
 import * as pane from "./pane.js";
 
 export let acting = false; // a button was pressed and the answer is not there yet
+let making = false; // the same of a draft without a call
 
 document.addEventListener("submit", (event) => {
   const target = event.target;
@@ -30,7 +31,10 @@ document.addEventListener("submit", (event) => {
 });
 
 async function openNew(url, body) {
-  if (!(await pane.openNew(url, body))) pane.notice(pane.words.no_link);
+  if (making) return;
+  making = true;
+  const answered = await pane.openNew(url, body).finally(() => (making = false));
+  if (!answered) pane.notice(pane.words.no_link);
 }
 
 // A button of the form: first everything typed is saved, then the button's own errand is sent.
