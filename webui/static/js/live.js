@@ -2,7 +2,7 @@
 import { tick } from "./clocks.js";
 import { html } from "./net.js";
 import { openId } from "./pane.js";
-import { parse, refresh, refreshSoon, swap } from "./parts.js";
+import { parse, refresh, refreshSoon, still, swap } from "./parts.js";
 
 const live = document.getElementById("live");
 
@@ -41,14 +41,6 @@ export function match() {
   }
   const claim = document.querySelector('#pane [data-act="claim"]');
   if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
-}
-
-// Where somebody types, the form stays under their eyes.
-function still(change) {
-  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
-  const before = field?.getBoundingClientRect().top;
-  change();
-  if (field) scrollBy(0, field.getBoundingClientRect().top - before);
 }
 
 export function refreshLive() {
