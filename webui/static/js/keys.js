@@ -51,7 +51,7 @@ function withAlt(event) {
 
 function toggle(id) {
   const menu = document.getElementById(id);
-  if (!menu) return;
+  if (!menu || menu.inert) return;
   menu.open = !menu.open;
   (menu.open ? menu.querySelector("button:not([disabled])") : menu.querySelector("summary"))?.focus();
 }
