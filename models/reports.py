@@ -224,6 +224,11 @@ class Report(Base):
         street = self.street.name if self.street else ""
         return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
+    @property
+    def gist(self) -> str:
+        """What a draft is about, by what is filled in: its kind, the text, the name, the place; "" when nothing is."""
+        return (self.category.name if self.category else "") or self.text or self.applicant_name or self.spot
+
     @hybrid_property
     def nobodys(self) -> bool:
         """Whether the draft waits for somebody to work on it: without an owner, or of a person switched off."""
