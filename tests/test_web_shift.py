@@ -55,7 +55,9 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
     assert re.fullmatch(r"/shift/\d+", sheet)
     register(web, "Ще один дріт", emergency=True)  # after the hand-over
     other = logged_in(web, "sorokina")
-    assert "Цапкова" in other.get("/desk/lists").text.split("to-shift")[1]
+    for path in ("/", "/desk/lists"):
+        assert "Цапкова" in other.get(path).text.split('class="notice shift-waits')[1]
+        assert "notice shift-waits" not in browser.get(path).text
     frozen = other.get(sheet).text
     assert '<span class="tally">1</span>' in frozen.split('id="emergencies"')[1][:200]
     assert "&lt;b&gt;двічі&lt;/b&gt;" in frozen
