@@ -233,6 +233,11 @@ class Report(Base):
         """Whether the work is late and its term runs still."""
         return self.running_due is not None and self.running_due < at
 
+    @property
+    def gist(self) -> str:
+        """What a draft is about, by what is filled in: its kind, the text, the name, the place; "" when nothing is."""
+        return (self.category.name if self.category else "") or self.text or self.applicant_name or self.spot
+
     @hybrid_property
     def nobodys(self) -> bool:
         """Whether the draft waits for somebody to work on it: without an owner, or of a person switched off."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, time
+from textwrap import shorten
 from typing import Any
 
 from sqlalchemy import ForeignKey, Select, Text, and_, func, or_, select, update
@@ -15,10 +16,12 @@ from models.lines import Line, RingStep
 from models.people import Phone, User
 from models.pressing import unaccepted_emergencies
 from models.reports import UNDONE, Report, ReportState
+from models.telephone import without_numbers
 from models.waiting import count_missed, missed_calls
 from models.workdays import KYIV
 
 MOST = 100  # rows of one list; the counts are of all
+FIRST_WORDS = 60  # characters of a draft
 LONGEST_REMARKS = 10_000  # characters
 Figures = dict[str, Any]
 
@@ -53,9 +56,9 @@ class TakenOverAlready(Exception):
     """Somebody else has taken it over."""
 
 
-def hand_over(session: Session, user: User, remarks: str, at: datetime) -> ShiftSheet:
+def hand_over(session: Session, user: User, remarks: str, at: datetime, area_code: str = "") -> ShiftSheet:
     """Freeze the figures of ``at`` with the remarks. Of two at once one gets the sheet; raises `WaitsAlready`."""
-    figures = figures_now(session, at)
+    figures = figures_now(session, at, area_code)
     sheet = insert_new(
         session,
         ShiftSheet,
@@ -97,9 +100,12 @@ def sheets_before(session: Session, before: int | None = None, limit: int = 30) 
     return session.scalars(query.options(*people)).all()
 
 
-def figures_now(session: Session, at: datetime) -> Figures:
-    """What a shift leaves at ``at``, as plain values: lists of at most `MOST` rows, and the counts of all."""
-    drafts = _drafts(session)
+def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
+    """What a shift leaves at ``at``, as plain values: lists of at most `MOST` rows, and the counts of all.
+
+    Telephones in the drafts' words are masked; by the ``area_code`` short ones are known, too.
+    """
+    drafts = _drafts(session, area_code)
     emergencies = unaccepted_emergencies(session, MOST)
     due = _due_today(session, at)
     return {
@@ -121,16 +127,18 @@ def _begun(query: Select) -> Select:
     return query.where(Report.state == ReportState.DRAFT, or_(Call.id.is_(None), ~waits))
 
 
-def _drafts(session: Session) -> list[dict[str, Any]]:
+def _drafts(session: Session, area_code: str) -> list[dict[str, Any]]:
     query = _begun(select(Report)).order_by(Report.id).limit(MOST)
-    query = query.options(joinedload(Report.owner), joinedload(Report.category), joinedload(Report.line))
+    query = query.options(*(joinedload(part) for part in (Report.owner, Report.category, Report.street, Report.line)))
     return [
         {
             "id": draft.id,
             "at": draft.created_at.isoformat(timespec="seconds"),
             "owner": draft.owner.name if draft.owner and draft.owner.active else "",
-            "kind": draft.category.name if draft.category else "",
+            "said": shorten(without_numbers(draft.gist, area_code), FIRST_WORDS, placeholder="…"),
+            "place": without_numbers(draft.spot, area_code),
             "line": draft.line.number if draft.line else "",
+            "source": draft.source,
         }
         for draft in session.scalars(query)
     ]

@@ -388,6 +388,7 @@ def test_a_colleagues_draft_can_be_read_and_not_written(exchange, mine, colleagu
     assert "Яма на дорозі" in page
     assert "З цією чернеткою працює Цапкова О. П." in page
     assert re.search(r'<fieldset class="draft-fields" disabled', page)
+    assert re.search(r'id="other-endings" inert', page)
 
 
 def test_a_draft_is_handed_over_with_what_was_typed(app, exchange, mine, colleague):

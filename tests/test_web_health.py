@@ -349,6 +349,11 @@ def test_without_a_mail_server_the_page_says_so_and_what_to_do(whole: Flask) -> 
     assert mail["ok"]
     assert "поштового сервера не задано" in mail["detail"]
     assert "CC_SMTP_URL" in mail["todo"]
+    for login, todo in (("tekhnik", "CC_SMTP_URL"), ("nachalnyk", "Скажіть технічному адміністраторові.")):
+        [row] = re.findall(r'<tr class="part-unset">.*?</tr>', logged_in(whole, login).get("/status").text, re.DOTALL)
+        assert todo in row
+        assert "✓" not in row
+        assert ("CC_SMTP_URL" in row) is (login == "tekhnik")
 
 
 def test_letters_that_wait_or_failed_are_counted(settings: Settings) -> None:

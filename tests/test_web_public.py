@@ -253,6 +253,23 @@ def test_good_fields_with_a_mistake_ask_for_the_photo_again(web):
     answer = send(web, files=((photo(), "a.jpg"),), text="")
     assert answer.status_code == 422
     assert "Виберіть фото ще раз" in answer.text
+    answer = send(web, files=((photo(), "a.jpg"), (b"MZ", "a.exe")))
+    assert "не приймається" in answer.text
+    assert "Виберіть фото ще раз" in answer.text
+
+
+def test_every_refusal_asks_for_the_photo_again(web, monkeypatch):
+    """But for a report that came already: it is not to be sent again."""
+    files = ((photo(), "a.jpg"),)
+    for refused in ({"page": seal(web, ago=timedelta(seconds=1))}, {"website": "http://a"}, {"page": "nonsense"}):
+        answer = send(web, files=files, **refused)
+        assert answer.status_code == 422
+        assert "Виберіть фото ще раз" in answer.text.split('role="alert"')[1].split("</p>")[0]
+        assert "Виберіть фото ще раз" in answer.text.split('id="files-error"')[1].split("</p>")[0]
+    assert send(web, files=files).status_code == 303
+    assert "Виберіть фото ще раз" not in send(web, files=files, page=seal(web, "b" * 32)).text
+    monkeypatch.setattr("models.online.FROM_ONE_ADDRESS", 1)
+    assert "Виберіть фото ще раз" in send(web, files=files, page=seal(web, "c" * 32), text="Інше").text
 
 
 def test_a_name_that_is_a_path_is_only_a_name(web):

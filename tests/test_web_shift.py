@@ -12,10 +12,12 @@ from jobs.app import bare_app
 from jobs.database import prepare_database
 from models import shifts
 from models.base import db, now, transaction
+from models.drafts import make_draft_by_hand, save_draft
 from models.people import User
+from models.reports import Source
 from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, hand_over, take_over
 from tests.desk_fixtures import Exchange, fill_desks, user_id
-from tests.helpers import close_database
+from tests.helpers import AREA_CODE, close_database
 from tests.web_fixtures import logged_in, register, stored_user
 
 
@@ -55,7 +57,9 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
     assert re.fullmatch(r"/shift/\d+", sheet)
     register(web, "Ще один дріт", emergency=True)  # after the hand-over
     other = logged_in(web, "sorokina")
-    assert "Цапкова" in other.get("/desk/lists").text.split("to-shift")[1]
+    for path in ("/", "/desk/lists"):
+        assert "Цапкова" in other.get(path).text.split('class="notice shift-waits')[1]
+        assert "notice shift-waits" not in browser.get(path).text
     frozen = other.get(sheet).text
     assert '<span class="tally">1</span>' in frozen.split('id="emergencies"')[1][:200]
     assert "&lt;b&gt;двічі&lt;/b&gt;" in frozen
@@ -68,6 +72,24 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
         stored = db.session.scalars(select(ShiftSheet)).one()
         assert (stored.taken_over_by.login, stored.waiting) == ("sorokina", None)
     assert 'name="remarks"' in other.get("/shift").text
+
+
+def test_a_draft_is_told_by_what_is_filled_in_without_telephones(web: Flask):
+    with web.app_context(), transaction() as session:
+        user = session.get_one(User, user_id("tsapkova"))
+        for values in (
+            {"text": "Не горить, мій 067 555 44 33"},
+            {"applicant_name": "Олена"},
+            {"landmark": "біля школи"},
+        ):
+            save_draft(session, make_draft_by_hand(session, user, Source.VISIT), user, values, 0, AREA_CODE)
+        make_draft_by_hand(session, user, Source.ONLINE)
+    page = logged_in(web, "tsapkova").get("/shift").text.split('id="drafts"')[1].split("</section>")[0]
+    assert "Не горить, мій +380 67 ••• •• 33" in page
+    assert "5554433" not in re.sub(r"\D", "", page)
+    assert "Олена" in page
+    assert "біля школи" in page
+    assert page.count("ще не заповнено") == 1
 
 
 def test_the_second_who_hands_over_is_told_and_keeps_the_words(web: Flask):

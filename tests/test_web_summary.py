@@ -81,7 +81,12 @@ def test_a_figure_leads_to_the_journal_with_so_many_rows(town):
     page = browser.get(f"/summary?{THIRD}").text
     links = set(re.findall(r'href="(/journal\?[^"]+)"[^>]*>[^<]+</a></th>\s*<td class="bar-count">(\d+)', page))
     assert len(links) > 4
-    for address, count in links:
+    shown = (
+        r'href="(/journal\?[^"]+executor=[^"]+)"[^>]*>[^<]+</a></th>\s*<td class="bar-cell">.*?</td>\s*<td[^>]*>(\d+)'
+    )
+    executors = re.findall(shown, page, re.DOTALL)
+    assert len(executors) == 3
+    for address, count in [*links, *executors]:
         listed = browser.get(address.replace("&amp;", "&")).text
         assert listed.count('<th scope="row"><a href="/reports/') == int(count), address
 

@@ -57,8 +57,9 @@ def draft(draft_id: int) -> ResponseReturnValue:
 @bp.get("/desk/lists")
 @allow(*DESK_ROLES)
 def lists() -> str:
-    """My open drafts, the missed calls, and the drafts that nobody works on."""
-    return render_template("desk/lists.html", **list_parts())
+    """My open drafts, the missed calls, the drafts that nobody works on, and whether a shift waits."""
+    parts = list_parts()
+    return render_template("desk/lists.html", **parts) + render_template("desk/shift_waits.html", **parts)
 
 
 @bp.get("/desk/side/<int:draft_id>")

@@ -33,7 +33,7 @@ SUBJECT_WORDS = {
     Subject.PERSON: lazy_gettext("a person"),
     Subject.ATTACHMENT: lazy_gettext("a photo or a document"),
     Subject.JOURNAL: lazy_gettext("a page of the journal"),
-    Subject.LIST: lazy_gettext("another list"),
+    Subject.LIST: lazy_gettext("a list of reports"),
     Subject.SEARCH: lazy_gettext("a search by telephone"),
     Subject.EXPORT: lazy_gettext("a file of the journal"),
     Subject.EXPORT_NAMES: lazy_gettext("a file of the journal with names and telephones"),
@@ -53,7 +53,7 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
     "a file of a report": lambda _num: _("opened"),
     "the open draft": lambda _num: _("the open draft"),
     "a page of # in the journal": lambda num: ngettext(
-        "a page with %(num)d report", "a page with %(num)d reports", num
+        "the journal: %(num)d report on the page", "the journal: %(num)d reports on the page", num
     ),
     "# reports in our reports": lambda num: ngettext(
         "the organisation’s day: %(num)d report", "the organisation’s day: %(num)d reports", num

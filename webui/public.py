@@ -61,8 +61,6 @@ def send() -> ResponseReturnValue:
     if wrong_file:
         errors["files"] = wrong_file
     if errors:
-        if read:
-            errors["files"] = _("Choose the photos once more: the browser does not keep them.")
         return form_page(page, typed, errors=errors), 422
     try:
         with transaction() as db_session:
@@ -77,7 +75,7 @@ def send() -> ResponseReturnValue:
         notice = _(
             "The same report came from you already, %(when)s. There is no need to send it again.", when=kyiv(before.at)
         )
-        return form_page(page, typed, notice=notice), 409
+        return form_page(page, typed, notice=notice, once_more=False), 409
     except TooManyReports:
         return form_page(
             page, typed, notice=_("So many reports came in this hour that no more are taken. %(call)s", call=call_us())
@@ -175,10 +173,23 @@ def call_us() -> str:
 
 
 def form_page(
-    page: FormPage, typed: Mapping[str, str], *, errors: Mapping[str, str] | None = None, notice: str = ""
+    page: FormPage,
+    typed: Mapping[str, str],
+    *,
+    errors: Mapping[str, str] | None = None,
+    notice: str = "",
+    once_more: bool = True,
 ) -> str:
-    """The form with what was typed. A page that has become too old gets a new seal."""
+    """The form with what was typed; where it is to be sent ``once_more``, files have to be chosen again.
+
+    A page that has become too old gets a new seal.
+    """
     db_session = db.session()
+    errors = dict(errors or {})
+    chosen = [file for file in request.files.getlist("files") if file.filename]
+    if once_more and len(chosen) > (1 if "files" in errors else 0):
+        again = _("Choose the photos once more: the browser does not keep them.")
+        errors["files"] = " ".join([*([errors["files"]] if "files" in errors else []), again])
     if now() - page.opened > OLDEST:
         page = open_page(now())
     streets = db_session.scalars(select(Street).where(Street.active))
@@ -186,7 +197,7 @@ def form_page(
         "public/form.html",
         page=page.seal(),
         typed={name: typed.get(name, "") for name in (*FIELDS, TRAP)},
-        errors=errors or {},
+        errors=errors,
         notice=notice,
         trap=TRAP,
         longest=LONGEST,

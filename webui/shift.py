@@ -21,7 +21,7 @@ from models.shifts import (
     waiting_sheet,
 )
 from webui.access import DESK_ROLES, allow
-from webui.text import row_id
+from webui.text import area_code, row_id
 
 bp = Blueprint("shift", __name__)
 PAGE = 30
@@ -46,7 +46,7 @@ def hand_over_shift() -> ResponseReturnValue:
     user_id = current_user.id
     try:
         with transaction() as session:
-            sheet_id = hand_over(session, session.get_one(User, user_id), remarks, now()).id
+            sheet_id = hand_over(session, session.get_one(User, user_id), remarks, now(), area_code()).id
     except WaitsAlready:
         return _page(remarks, second=True), 409
     flash(_("The shift is handed over. The next one confirms it on this page."), "ok")
@@ -85,7 +85,7 @@ def _page(remarks: str = "", errors: dict[str, str] | None = None, second: bool 
     return render_template(
         "shift/shift.html",
         waiting=waiting,
-        figures=waiting.figures if waiting else figures_now(session, now()),
+        figures=waiting.figures if waiting else figures_now(session, now(), area_code()),
         former=former[:PAGE],
         older=former[PAGE - 1].id if len(former) > PAGE else None,
         remarks=remarks,

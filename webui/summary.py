@@ -124,25 +124,22 @@ def _rows(found: Summary, linked: Period | None) -> dict[str, list[Row]]:
             return ""
         return url_for("journal.journal", date_from=linked.first.isoformat(), date_to=linked.last.isoformat(), **more)
 
-    streets = [(part.name or _("no street, a landmark"), part.count, "") for part in found.by_street]
-    if found.other_streets:
-        streets.append((_("other streets"), found.other_streets, ""))
     return {
-        "executors": [(part.name, part.standing, "") for part in found.by_executor],
+        "executors": [(part.name, part.standing, journal(executor=part.id)) for part in found.by_executor],
         "categories": [(part.name, part.standing, journal(category=part.id)) for part in found.by_category],
         "states": [
             (REPORT_BADGES[state].word, found.by_state.get(state, 0), journal(state=state))
             for state in REGISTERED_STATES
         ],
         "outcomes": [(EVENT_WORDS[event], count, "") for event, count in found.outcomes.items()],
-        "streets": streets,
+        "streets": [(part.name or _("no street, a landmark"), part.count, "") for part in found.by_street],
         "hours": [(f"{hour}:00", count, "") for hour, count in enumerate(found.by_hour) if count],
         "weekdays": list(zip(_weekdays(), found.by_weekday, [""] * 7, strict=True)),
         "lines": [
             (part.name or _("not by telephone"), part.count, journal(line=part.id) if part.id else "")
             for part in found.by_line
         ],
-        "sources": [(SOURCE_NAMES[source], count, "") for source, count in found.by_source.items()],
+        "sources": [(SOURCE_NAMES[source], count, journal(source=source)) for source, count in found.by_source.items()],
         "endings": [(REPORT_BADGES[state].word, count, journal(state=state)) for state, count in found.endings.items()],
     }
 

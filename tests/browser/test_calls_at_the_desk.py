@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from models.base import db
 from models.reports import Report
@@ -12,6 +12,18 @@ from tests.browser.conftest import hears_events, log_in
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.browser
+
+
+def left_alone(page: Page) -> None:
+    """The open draft was not touched for so long that it gives way."""
+    page.evaluate("Date.now = ((real) => () => real() + 21_000)(Date.now)")
+
+
+def two_looks(page: Page, call: int) -> None:
+    """The desk looks once a second whether a draft can open, when its clocks go on."""
+    for _second in range(2):
+        shown = bar(page, call).locator(".bar-clock").inner_text()
+        expect(bar(page, call).locator(".bar-clock")).not_to_have_text(shown)
 
 
 def test_a_call_opens_its_draft_and_becomes_a_registered_report(site, desk):
@@ -204,9 +216,7 @@ def test_a_call_that_came_while_somebody_typed_opens_when_the_desk_is_free(site,
     expect(form_of(desk, draft)).to_be_visible()
     desk.keyboard.press("Escape")
     expect(desk.locator(".desk-empty")).to_be_visible()
-    for _second in range(2):  # the desk looks once a second, when its clocks go on
-        shown = bar(desk, call).locator(".bar-clock").inner_text()
-        expect(bar(desk, call).locator(".bar-clock")).not_to_have_text(shown)
+    two_looks(desk, call)
     expect(desk.locator(".desk-empty")).to_be_visible()
 
 
@@ -220,10 +230,72 @@ def test_an_open_draft_that_nobody_types_into_gives_way_to_the_next_call(site, d
     saved(desk)
     second, other = ring(site, "0501112233")
     expect(bar(desk, second)).to_be_visible()
+    site.exchange.hang_up(first)
+    expect(bar(desk, first)).to_have_count(0)
     expect(form_of(desk, draft)).to_be_visible()
-    desk.evaluate("Date.now = ((real) => () => real() + 21_000)(Date.now)")
+    left_alone(desk)
     expect(form_of(desk, other)).to_be_visible()
     assert site.draft(draft).text == "Яма"
+
+
+def test_a_half_written_draft_keeps_the_screen_while_its_own_call_goes_on(site, desk):
+    """However long the pen rests: the words that come next belong to the same citizen. A second call that was answered
+    on the same telephone is said, and its draft opens when it is asked for."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    field = desk.locator("#text")
+    field.press_sequentially("Не горить ")
+    saved(desk)
+    left_alone(desk)
+    second, other = ring(site, "0501112233")
+    expect(bar(desk, second)).to_contain_text("F2")
+    two_looks(desk, first)
+    expect(form_of(desk, draft)).to_be_visible()
+    place = field.bounding_box()
+    site.exchange.answer(second, 1)
+    expect(desk.locator("#other-call")).to_be_visible()
+    expect(desk.locator("#other-call")).to_contain_text("Це чернетка іншого дзвінка")
+    two_looks(desk, first)
+    expect(field).to_be_focused()
+    assert field.bounding_box() == place
+    desk.keyboard.type("ліхтар")
+    expect(field).to_have_value("Не горить ліхтар")
+    eventually(lambda: site.draft(other).owner_id is not None, "the second draft is mine")
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(desk.locator("#other-call")).to_be_hidden()
+    assert site.draft(draft).text == "Не горить ліхтар"
+
+
+def test_an_answered_call_opens_its_draft_when_the_former_one_is_over_and_left_alone(site, desk):
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    desk.locator("#text").press_sequentially("Яма")
+    saved(desk)
+    second, other = ring(site, "0501112233")
+    site.exchange.answer(second, 1)
+    expect(desk.locator("#other-call")).to_be_visible()
+    left_alone(desk)
+    site.exchange.hang_up(first)
+    expect(form_of(desk, other)).to_be_visible()
+    expect(desk.locator("#other-call")).to_be_hidden()
+
+
+def test_a_key_that_changes_nothing_counts_as_work_on_the_draft(site, desk):
+    """A short field is full: what is typed further is not taken, and yet somebody types."""
+    earlier = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    flat = desk.locator("#flat")
+    flat.fill("4" * 16)
+    saved(desk)
+    left_alone(desk)
+    flat.press("4")
+    call, _draft = ring(site)
+    expect(bar(desk, call)).to_be_visible()
+    two_looks(desk, call)
+    expect(form_of(desk, earlier)).to_be_visible()
+    expect(flat).to_be_focused()
 
 
 def test_the_lifted_receiver_opens_its_draft_or_the_page_says_that_it_is_another(site, desk):
@@ -233,6 +305,9 @@ def test_the_lifted_receiver_opens_its_draft_or_the_page_says_that_it_is_another
     saved(desk)
     second, other = ring(site, "0501112233")
     expect(bar(desk, second)).to_be_visible()
+    site.exchange.hang_up(first)
+    expect(bar(desk, first)).to_have_count(0)
+    left_alone(desk)
     site.exchange.answer(second, 1)
     expect(form_of(desk, other)).to_be_visible()
     expect(desk.locator("#category_id")).to_be_focused()

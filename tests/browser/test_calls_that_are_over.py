@@ -41,6 +41,19 @@ def test_a_draft_whose_call_is_over_says_so_while_the_next_one_rings(site, desk)
     expect(desk.locator("#who-title")).to_have_text("Хто дзвонив")
 
 
+def test_a_missed_call_is_first_taken_and_then_finished(site, desk):
+    draft = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{draft}"]')
+    acts = desk.locator(".draft-acts > .btn")
+    expect(acts.first).to_have_text("Взяти F7")
+    pale = acts.nth(1).evaluate("button => getComputedStyle(button).backgroundColor")
+    assert acts.first.evaluate("button => getComputedStyle(button).backgroundColor") != pale
+    desk.keyboard.press("F7")
+    expect(acts.first).to_have_text("Зареєструвати F9")
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    expect(desk.locator("#draft-head")).to_contain_text("Передзвоніть")
+
+
 def test_the_list_of_missed_calls_shows_who_works_on_one_as_soon_as_it_is_taken(site, desk):
     draft = missed_elsewhere(site)
     row = desk.locator(f'#missed [data-draft-link="{draft}"]')

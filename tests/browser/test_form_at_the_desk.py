@@ -110,6 +110,7 @@ def test_another_telephone_is_searched_as_soon_as_it_is_typed(site, desk):
     call, draft = ring(site, "anonymous")
     site.exchange.answer(call, 1)
     expect(desk.locator("#side")).to_contain_text("Запитайте, на який номер передзвонити")
+    expect(desk.locator("#category_id")).to_be_focused()
     desk.focus("#other_phone")
     desk.keyboard.type("050 111-22-33")
     desk.keyboard.press("Tab")
@@ -194,6 +195,36 @@ def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
             ),
         )
     expect(desk.locator("#pane")).to_contain_text("Сорокіна В. В. передає вам чернетку")
+
+
+def test_enter_takes_the_only_street_that_fits_and_goes_on(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    street = desk.locator("#street")
+    for typed, taken in (("Соб", "Соборна"), ("луначар", "Сумська"), ("маз", "Гетьмана Мазепи"), ("с", "с")):
+        street.fill(typed)
+        street.press("Enter")
+        expect(street).to_have_value(taken)
+        expect(desk.locator("#building")).to_be_focused()
+    street.fill("кол")  # «колишня» is a word of the page's, no street's
+    street.press("Enter")
+    expect(street).to_have_value("кол")
+    street.fill("Киї")
+    street.press("Enter")
+    saved(desk)
+    eventually(lambda: site.draft(draft).street_id == 1, "the street is saved")
+
+
+def test_a_key_says_that_it_is_an_emergency(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.locator("#text").press_sequentially("Обірвано дріт")
+    desk.keyboard.press("F3")
+    expect(desk.locator("#emergency")).to_be_checked()
+    expect(desk.locator("#text")).to_be_focused()
+    eventually(lambda: site.draft(draft).emergency, "it is saved")
 
 
 def test_the_form_works_without_scripts(site, chromium):

@@ -44,6 +44,20 @@ def test_pages_fit_and_keep_to_the_policy(desk: Callable[..., Page], width: int,
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_telephone_the_bar_is_low_however_much_waits(desk: Callable[..., Page], width: int) -> None:
+    """Two rows; on the smallest three."""
+    page = desk(viewport={"width": width, "height": 768})
+    page.evaluate("""document.querySelectorAll("#counts .count").forEach((count) => {
+        count.hidden = false;
+        count.querySelector("b").textContent = "9";
+    })""")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.locator(".topbar").bounding_box()["height"] < (100 if width == 390 else 150)
+    page.click(".topbar > details > summary")
+    expect(page.locator(".menu-who")).to_contain_text("Цапкова О. П.")
+
+
 def test_keys_and_menu_by_keyboard_alone(desk: Callable[..., Page]) -> None:
     page = desk()
     page.goto("/journal")

@@ -58,7 +58,36 @@ def test_several_mistakes_are_listed_in_few_rows_and_the_cursor_is_at_the_first(
     desk.keyboard.press("F9")
     expect(desk.locator(".error-summary h2")).to_have_text("Заповніть 3 поля")
     expect(desk.locator("#category_id")).to_be_focused()
-    assert desk.locator("#category_id").bounding_box()["y"] - before["y"] < 120
+    assert desk.locator("#category_id").bounding_box()["y"] - before["y"] < 160
+
+
+def test_each_mistake_that_is_mended_leaves_the_list_and_the_list_goes_with_the_last(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.fill("#street", "Невідома")
+    desk.keyboard.press("F9")
+    summary = desk.locator(".error-summary")
+    expect(summary.locator("h2")).to_have_text("Потрібно виправити 3 поля")
+    desk.fill("#street", "Соборна")
+    expect(summary.locator("h2")).to_have_text("Потрібно виправити 2 поля")
+    expect(summary).not_to_contain_text("вулиці")
+    desk.select_option("#category_id", "1")
+    expect(summary.locator("li")).to_have_count(1)
+    desk.fill("#text", "Не горить")
+    expect(summary).to_have_count(0)
+    expect(desk.locator(".field-wrong")).to_have_count(0)
+
+
+def test_a_landmark_mends_a_street_that_is_missing(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.keyboard.press("F9")
+    expect(desk.locator(".error-summary li")).to_have_count(3)
+    desk.fill("#landmark", "біля школи")
+    expect(desk.locator(".error-summary li")).to_have_count(2)
+    expect(desk.locator("#street-error")).to_have_count(0)
 
 
 def test_a_telephone_that_cannot_be_called_is_told_once_it_is_left_and_until_it_is_changed(site, desk):

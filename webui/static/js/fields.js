@@ -1,4 +1,6 @@
-// The fields of the open draft's form: what they hold, and how a person reads it.
+// The fields of the open draft's form: what they hold, what is wrong with them, and how a person reads it.
+import { still } from "./parts.js";
+
 const words = JSON.parse(document.getElementById("desk")?.dataset.words ?? "{}");
 
 export class Fields {
@@ -17,15 +19,29 @@ export class Fields {
   }
 
   write(name, value) {
+    if (this.read()[name] === value) return;
     const field = this.of(name);
     if (field.type === "checkbox") field.checked = Boolean(value);
     else field.value = value;
+    this.forgive(name);
   }
 
-  // Who mends a field has read what was wrong with it.
+  // Who mends a field has read what was wrong with it; a landmark mends a street that is missing.
   forgive(name) {
-    this.form.querySelector(`#${name}-error`)?.remove();
+    if (this.of(name).hasAttribute("aria-invalid")) still(() => this.clear(name));
+    if (name === "landmark" && !this.of("street").value) this.forgive("street");
+  }
+
+  clear(name) {
     this.of(name).removeAttribute("aria-invalid");
+    const line = this.of(name).closest(".line-of");
+    line.querySelector(`#${name}-error`).remove();
+    if (!line.querySelector(".field-error")) line.classList.remove("field-wrong");
+    const summary = document.querySelector("#draft [data-error-summary]");
+    summary?.querySelector(`[href="#${name}"]`).closest("li").remove();
+    const left = summary?.querySelectorAll("li").length;
+    if (left) summary.querySelector("h2").textContent = JSON.parse(summary.dataset.titles)[left - 1];
+    else summary?.remove();
   }
 
   get revision() {

@@ -19,9 +19,21 @@ export function bindKeys({ take, mayClose }) {
     if (event.key !== "Enter" || event.isComposing || !field.matches?.("#draft-form input, #draft-form select")) return;
     event.preventDefault();
     if (field.id === "attach_typed") return press('[data-act="attach_typed"]');
+    if (field.id === "street") takeOnlyStreet(field);
     const fields = [...document.querySelectorAll("#draft-form .draft-fields :is(input, select, textarea)")];
     fields[fields.indexOf(field) + 1]?.focus();
   });
+}
+
+// Where one street alone fits the beginning that was typed, of any of its words or of a name that it had, it is meant.
+function takeOnlyStreet(field) {
+  const typed = ` ${field.value.trim().toLowerCase()}`;
+  const begins = (name) => ` ${name.toLowerCase()}`.includes(typed);
+  const fitting = [...field.list.options].filter(({ value, dataset }) => begins(dataset.called ?? value));
+  const names = new Set(fitting.map((option) => option.value));
+  if (typed === " " || names.size !== 1 || names.has(field.value)) return;
+  [field.value] = names;
+  for (const happens of ["input", "change"]) field.dispatchEvent(new Event(happens, { bubbles: true }));
 }
 
 function plain(event, take, mayClose) {
@@ -30,6 +42,8 @@ function plain(event, take, mayClose) {
     const card = document.activeElement?.closest(".open-report");
     (card ?? document).querySelector('[data-act="attach"]:not(:disabled)')?.click();
   } else if (event.key === "F8") toggle("other-endings");
+  else if (event.key === "F7") press('#draft[data-owned="false"] [data-act="claim"]:not([hidden])');
+  else if (event.key === "F3") press("#emergency");
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
   else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
     const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
@@ -51,7 +65,7 @@ function withAlt(event) {
 
 function toggle(id) {
   const menu = document.getElementById(id);
-  if (!menu) return;
+  if (!menu || menu.inert) return;
   menu.open = !menu.open;
   (menu.open ? menu.querySelector("button:not([disabled])") : menu.querySelector("summary"))?.focus();
 }

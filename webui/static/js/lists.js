@@ -1,7 +1,8 @@
-// The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take.
+// The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take; on top of
+// the desk, whether a shift waits.
 import { html } from "./net.js";
 import { form, notice, openId, words } from "./pane.js";
-import { plainOf, refreshSoon } from "./parts.js";
+import { plainOf, refreshSoon, still, swap } from "./parts.js";
 import { discard, refusedTexts, unsent } from "./unsent.js";
 
 const lists = document.getElementById("lists");
@@ -10,6 +11,9 @@ export function refreshLists(after = 250) {
   refreshSoon("lists", after, async () => {
     const fresh = document.createElement("aside");
     fresh.innerHTML = await html("/desk/lists");
+    const shift = fresh.querySelector("#shift-waits");
+    shift.remove();
+    still(() => swap(document.getElementById("shift-waits"), shift));
     const known = handed(lists);
     if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
     for (const [change, note] of handed(lists)) if (!known.has(change)) notice(note, "");

@@ -2,7 +2,7 @@
 import { tick } from "./clocks.js";
 import { html } from "./net.js";
 import { openId } from "./pane.js";
-import { parse, refresh, refreshSoon, swap } from "./parts.js";
+import { parse, refresh, refreshSoon, still, swap } from "./parts.js";
 
 const live = document.getElementById("live");
 
@@ -17,7 +17,15 @@ export function next() {
   return here.find((bar) => !isOpen(bar)) ?? here[0] ?? bars[0];
 }
 
-// The bars and the open draft belong together: F2 stands on the bar that it takes, and a draft has one button to take it.
+// The bar of the call that I answered last, if it has a draft.
+export function spoken() {
+  const since = (bar) => Number(bar.querySelector(".bar-clock").dataset.since);
+  const talking = [...live.querySelectorAll('.bar[data-talking="true"]')].filter((bar) => bar.dataset.draft);
+  return talking.reduce((last, bar) => (last && since(last) > since(bar) ? last : bar), null);
+}
+
+// The bars and the open draft belong together: F2 stands on the bar that it takes, a draft has one button to take it, and
+// what is open of another call than I speak on says so.
 export function match() {
   for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
   for (const bar of live.querySelectorAll(".bar")) {
@@ -26,10 +34,10 @@ export function match() {
     for (const word of bar.querySelectorAll("[data-when-other]")) word.hidden = open;
   }
   const other = document.getElementById("other-call");
-  const talking = [...live.querySelectorAll('.bar[data-talking="true"]')].filter((bar) => bar.dataset.draft);
+  const talk = spoken();
   if (other) {
-    other.hidden = !talking.length || talking.some(isOpen);
-    other.querySelector("kbd").hidden = next() !== talking[0];
+    still(() => (other.hidden = !talk || isOpen(talk)));
+    other.querySelector("kbd").hidden = next() !== talk;
   }
   const claim = document.querySelector('#pane [data-act="claim"]');
   if (claim) claim.hidden = Boolean(live.querySelector(`.bar[data-draft="${openId()}"]`));
@@ -76,16 +84,14 @@ export function refreshOverview() {
   });
 }
 
-// The emergencies that nobody has accepted. Where somebody types, the form stays under their eyes.
+// The emergencies that nobody has accepted.
 export function refreshEmergencies() {
   const place = document.getElementById("emergencies");
   refreshSoon("emergencies", 300, async () => {
     const fresh = parse(await html("/desk/emergencies"));
     const parts = (box) => [...box.querySelectorAll("[data-part]")].map((row) => row.dataset.part).join();
     if (parts(fresh) === parts(place)) return;
-    const before = place.offsetHeight;
-    place.replaceChildren(fresh);
+    still(() => place.replaceChildren(fresh));
     tick();
-    if (document.activeElement?.closest("#pane :is(input, select, textarea)")) scrollBy(0, place.offsetHeight - before);
   });
 }

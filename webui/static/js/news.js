@@ -6,13 +6,19 @@ import { refreshLive } from "./live.js";
 import { ask, post } from "./net.js";
 import * as pane from "./pane.js";
 
-const waiting = new Set(); // calls that began to ring here and could not open
+const waiting = new Set(); // calls on my phone whose draft could not open
 
-// What nobody must disturb: a button's errand, a form that is being filled, the draft of the call that I am speaking on.
-function busy() {
-  const speaking = [...calls.values()].some((call) => call.draft === pane.openId() && call.talking_to_me);
-  return acting || pane.beingFilled() || speaking;
+const ofOpenDraft = () => [...calls.values()].find((call) => call.draft === pane.openId());
+
+// What gives way to no call, not even to one that I answered: a button's errand, a form that is being filled, and what
+// was written while its own call goes on.
+function stays() {
+  const written = Boolean(pane.form?.touched) && !pane.form.stopped;
+  return acting || pane.beingFilled() || (written && Boolean(ofOpenDraft()));
 }
+
+// What gives way to no call that rings: besides, the draft of the call that I am speaking on.
+const busy = () => stays() || Boolean(ofOpenDraft()?.talking_to_me);
 
 export async function callNews(now, before, lead) {
   const mine = (call) => Boolean(call && (call.rings_me || call.talking_to_me || call.owner_is_me));
@@ -30,26 +36,33 @@ export async function callNews(now, before, lead) {
   if (lifted && now.draft) await lift(now);
 }
 
-// What could not open when it began to ring opens while it still rings, as soon as there is an answer and nobody types.
+// What could not open when it began to ring, or when I answered it, opens while the call goes on, as soon as there is
+// an answer and nobody types.
 export async function openWaiting() {
   for (const id of waiting) {
     const call = calls.get(id);
-    if (!call?.rings_me || pane.seen(id)) waiting.delete(id);
-    else if (!pane.opening && !busy()) await pane.openDraft(call.draft);
+    if (!(call?.rings_me || call?.talking_to_me) || pane.seen(id)) waiting.delete(id);
+    else if (!pane.opening && !(call.talking_to_me ? stays() : busy())) await pane.openDraft(call.draft);
   }
 }
 
 // I lifted the receiver: the draft is mine, and if nothing outside of the pane has the focus the form gets it. Another
-// open draft gives way: what was typed there is saved.
+// open draft gives way, unless it `stays`: then the page says that it is another call's.
 async function lift(now) {
   const free = document.activeElement === document.body || document.activeElement.closest("#pane");
   const openIt = () => pane.openDraft(now.draft, { claim: true, focus: Boolean(free) });
   if (now.draft !== pane.openId()) {
-    if (!acting && !pane.form?.dirty) await openIt();
+    if (!stays()) return openIt();
+    waiting.add(now.call);
+    await claim(now);
   } else if (!pane.form || pane.form.touched || pane.form.dirty) {
-    if (!now.owner_is_me) await post(`/drafts/${now.draft}/claim`, new FormData()).catch(() => {});
+    await claim(now);
     pane.refreshDraft();
   } else await openIt();
+}
+
+async function claim(call) {
+  if (!call.owner_is_me) await post(`/drafts/${call.draft}/claim`, new FormData()).catch(() => {});
 }
 
 async function openDraftNews(now, before) {

@@ -32,7 +32,10 @@ export function mount(at = 0) {
   typedAt = form?.touched ? at : 0;
 }
 
-pane.addEventListener("input", () => (typedAt = Date.now()));
+// A key counts even where it changes nothing: in a full field, in the wrong one.
+for (const act of ["input", "keydown"]) {
+  pane.addEventListener(act, ({ target }) => target.matches("input, select, textarea") && (typedAt = Date.now()));
+}
 
 function wasSaved(fields) {
   const old = document.querySelector("#draft-notice > .notice");
@@ -71,7 +74,7 @@ export function say(error) {
 
 // Somebody types, or has typed what the server does not have. A field that only has the focus is not being filled.
 export function beingFilled() {
-  return Date.now() - typedAt < TYPING || Boolean(form?.dirty);
+  return Boolean(form) && (Date.now() - typedAt < TYPING || form.dirty);
 }
 
 // False when nobody answered.

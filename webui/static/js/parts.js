@@ -51,3 +51,11 @@ export function refreshSoon(name, after, load) {
   }, after);
   due.set(name, { at, timer });
 }
+
+// Something above changes: where somebody types, the form stays under their eyes.
+export function still(change) {
+  const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
+  const before = field?.getBoundingClientRect().top;
+  change();
+  if (field) scrollBy(0, field.getBoundingClientRect().top - before);
+}
