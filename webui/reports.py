@@ -1,6 +1,7 @@
 """A report, or a call's record that ended otherwise: its facts, its history, the calls about it (W1, I10, A3)."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,11 +19,10 @@ from models.executions import executions_of
 from models.people import active_organisations
 from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
-from models.telephone import without_numbers
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS, MOVING_ON
 from webui.form import LONGEST_TEXT
-from webui.text import area_code, e164
+from webui.text import e164, without_numbers
 
 bp = Blueprint("reports", __name__)
 # why somebody outside of the centre needs the applicant's number
@@ -36,7 +36,7 @@ PURPOSES = {
 @bp.get("/reports/<int:report_id>")
 @allow(*REPORT_ROLES)
 def show(report_id: int) -> ResponseReturnValue:
-    """The report with the applicant's number masked; who looks at the name and the flat is recorded (A3).
+    """The report with all numbers masked; who looks at the name and the flat is recorded (A3).
 
     A draft is worked on at its own address. A report that is not this person's business is no page of theirs.
     """
@@ -46,8 +46,10 @@ def show(report_id: int) -> ResponseReturnValue:
 @bp.post("/reports/<int:report_id>/number")
 @allow(*REPORT_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
-    """The same page with the applicant's numbers in full; the look is recorded (A3), outside of the centre with its
-    purpose."""
+    """The same page with the applicant's numbers in full, for the centre also those that somebody typed into texts.
+
+    The look is recorded (A3), outside of the centre with its purpose.
+    """
     if current_user.role not in DESK_ROLES and request.form.get("purpose") not in PURPOSES:
         abort(400)
     return page(report_id, full=True)
@@ -111,6 +113,8 @@ def page(
         ).all()
         for link in (Report.attached_to_id, Report.repeat_of_id)
     )
+    files = files_of(session, report)
+    typed_texts = [report.text, report.place, *(row.note for row in report.history), *(file.name for file in files)]
     parts = {
         "report": report,
         # the numbers of others who called about it are the centre's alone
@@ -118,9 +122,11 @@ def page(
         "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
-        "files": files_of(session, report),
+        "files": files,
         "purposes": {} if centre else PURPOSES,
-        "text": str if centre else lambda text: without_numbers(text, area_code(), own if full else ()),
+        # outside of the centre nobody sees the numbers of others, not even by a click
+        "text": str if full and centre else partial(without_numbers, keep=own if full else ()),
+        "hides_numbers": bool(own) or (centre and any(without_numbers(text) != text for text in typed_texts)),
         "open": report.state in OPEN_STATES,
         "parts": executions_of(session, report),
         "deadlines": sorted(all_deadlines(session, report), key=lambda row: (not row.open, row.due_at)),
