@@ -13,8 +13,9 @@ from models.deadlines import Deadline, DeadlineKind
 from models.executions import Execution
 from models.free_days import load_calendar
 from models.journal_filters import STREAMS, index_of
+from models.moves import last_moves
 from models.people import Organisation, User
-from models.reports import OPEN_STATES, Report, ReportState
+from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
 from models.workdays import KYIV
 
 MOST = 500  # rows of one list
@@ -25,11 +26,15 @@ _RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline
 
 @dataclass(frozen=True)
 class Task:
-    """A report with the deadlines that run for it; for an organisation's day its own ``part``."""
+    """A report with the deadlines that run for it; for an organisation's day its own ``part``.
+
+    ``sent_back``: by the applicant's or the control body's words it is at work again.
+    """
 
     report: Report
     deadlines: list[Deadline]
     part: Execution | None = None
+    sent_back: HistoryRow | None = None
 
     @property
     def next_due(self) -> datetime | None:
@@ -38,8 +43,9 @@ class Task:
 
 @dataclass
 class Day:
-    """An organisation's day: what is new to it, what it works on by the deadline, and what waits for others."""
+    """An organisation's day: what came back, what is new, what it works on, and what waits for others."""
 
+    sent_back: list[Task] = field(default_factory=list)
     new: list[Task] = field(default_factory=list)
     at_work: list[Task] = field(default_factory=list)
     reasons_given: list[Task] = field(default_factory=list)
@@ -57,16 +63,20 @@ def organisation_day(session: Session, organisation_id: int) -> Day:
         .limit(MOST)
     ).all()
     running = _running(session, [report.id for report, _part in rows], organisation_id)
+    moves = last_moves(session, [report.id for report, _part in rows if report.state == ReportState.IN_PROGRESS])
+    sent_back = {id: move for id, move in moves.items() if move.event in (ReportEvent.REFUTED, ReportEvent.RETURNED)}
     day = Day()
     for report, part in rows:
-        task = Task(report, running.get(report.id, []), part)
+        task = Task(report, running.get(report.id, []), part, sent_back.get(report.id))
         if report.state == ReportState.REASONS_GIVEN:
             day.reasons_given.append(task)
         elif part.completed_at is not None:
             day.completed.append(task)
+        elif part.accepted_at is None:
+            day.new.append(task)
         else:
-            (day.new if part.accepted_at is None else day.at_work).append(task)
-    for tasks in (day.new, day.at_work):
+            (day.sent_back if task.sent_back else day.at_work).append(task)
+    for tasks in (day.sent_back, day.new, day.at_work):
         tasks.sort(key=lambda task: (not task.report.emergency, task.next_due or task.report.created_at))
     return day
 

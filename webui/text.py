@@ -208,6 +208,8 @@ def left(due: datetime | None, at: datetime | None = None) -> str:
     span = due - (at or now())
     if span >= timedelta(0):
         return _("%(span)s left", span=length(span))
+    if -span < timedelta(minutes=1):
+        return _("just overdue")
     return _("%(span)s late", span=length(-span))
 
 

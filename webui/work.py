@@ -24,6 +24,7 @@ from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
 from models.monitoring import daily_monitoring, organisation_day, to_decide
+from models.moves import last_moves
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
 from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import Report
@@ -95,7 +96,11 @@ def day() -> str:
     session = db.session()
     today = organisation_day(session, organisation.id)
     log_list(
-        "our reports", [task.report for task in (*today.new, *today.at_work, *today.reasons_given, *today.completed)]
+        "our reports",
+        [
+            task.report
+            for task in (*today.sent_back, *today.new, *today.at_work, *today.reasons_given, *today.completed)
+        ],
     )
     return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
 
@@ -111,6 +116,7 @@ def decisions() -> str:
     return render_template(
         "work/decisions.html",
         waiting=waiting,
+        reasons=last_moves(session, [report.id for report in waiting]),
         monitoring=_monitoring(session, controlled) if controlled else None,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
     )
@@ -169,7 +175,7 @@ def act(report_id: int) -> ResponseReturnValue:
                 DO[wanted](session, report, user, asked)
                 keep_read(read)
     except WordsMissing:
-        errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
+        errors = {"words": str(FORMS[wanted].missing)}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
     except NotYours:
