@@ -15,6 +15,7 @@ from models.attachments import files_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
+from models.confirming import count_to_confirm
 from models.drafts import find_repeated, handings_over
 from models.lines import Line
 from models.people import Organisation, Phone
@@ -151,6 +152,7 @@ def list_parts() -> dict[str, object]:
         "online_count": count_online(session),
         "forsaken": forsaken_drafts(session),
         "waiting_sheet": waiting_sheet(session),
+        "to_confirm": count_to_confirm(session),
     }
 
 
