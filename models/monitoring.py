@@ -173,9 +173,12 @@ def _within(start: datetime | None, end: datetime) -> ColumnElement[bool]:
 def _most_urgent(
     session: Session, start: datetime | None, end: datetime, organisations: Collection[int]
 ) -> Sequence[Deadline]:
+    """The `SHOWN` deadlines that are due first, with the others of their reports that belong to the same list."""
     query = select(Deadline).join(Deadline.report).where(*_RUNNING, _within(start, end))
     if organisations:
         query = query.where(func.coalesce(Deadline.organisation_id, Report.executor_id).in_(organisations))
+    first = query.with_only_columns(Deadline.report_id).order_by(Deadline.due_at, Deadline.id).limit(SHOWN)
+    query = query.where(Deadline.report_id.in_(set(session.scalars(first))))
     return session.scalars(
         query.options(
             contains_eager(Deadline.report).options(
@@ -186,8 +189,15 @@ def _most_urgent(
             joinedload(Deadline.organisation),
         )
         .order_by(Deadline.due_at, Deadline.id)
-        .limit(SHOWN)
     ).all()
+
+
+def by_report(deadlines: Sequence[Deadline]) -> list[tuple[Report, list[Deadline]]]:
+    """The deadlines put together by their reports, emergencies first, else in the order of the first of each."""
+    found: dict[Report, list[Deadline]] = {}
+    for deadline in deadlines:
+        found.setdefault(deadline.report, []).append(deadline)
+    return sorted(found.items(), key=lambda row: not row[0].emergency)
 
 
 def to_decide(session: Session, user: User) -> Sequence[Report]:

@@ -24,7 +24,7 @@ from models.confirming import to_confirm
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
-from models.monitoring import daily_monitoring, organisation_day, to_decide
+from models.monitoring import by_report, daily_monitoring, organisation_day, to_decide
 from models.moves import last_moves
 from models.people import ORGANISATION_ROLES, Organisation, Role, User
 from models.pressing import to_warn, unaccepted_emergencies
@@ -119,6 +119,7 @@ def decisions() -> str:
         waiting=waiting,
         reasons=last_moves(session, [report.id for report in waiting]),
         monitoring=_monitoring(session, controlled) if controlled else None,
+        by_report=by_report,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
     )
 
@@ -133,6 +134,7 @@ def monitoring() -> str:
     return render_template(
         "work/monitoring.html",
         monitoring=_monitoring(session),
+        by_report=by_report,
         not_looked=who_has_not_looked(session, today) if works_today else [],
         works_today=works_today,
         emergencies=unaccepted_emergencies(session),
