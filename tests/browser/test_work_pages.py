@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.desk_fixtures import PASSWORD, Site
+from models.base import transaction
+from models.people import User
+from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.web_fixtures import register
 
 pytestmark = pytest.mark.browser
@@ -36,3 +38,20 @@ def test_a_long_report_leaves_the_button_and_the_deadlines_whole(site: Site, new
     page.click(".task-act button")
     assert page.locator("#at-work").is_visible()
     assert page.locator(f'section[aria-labelledby="at-work"] a[href="/reports/{report}"]').count() == 1
+
+
+@pytest.mark.parametrize("width", [1366, 1536, 1920])
+def test_the_bar_on_top_is_one_row_whatever_stands_in_it(site: Site, new_browser, width: int) -> None:
+    with site.app.app_context(), transaction() as session:
+        session.get_one(User, user_id("nachalnyk")).name = "Захарченко-Нечуйвітер Людмила Володимирівна"
+    page = logged_in(new_browser, "nachalnyk", viewport={"width": width, "height": 768})
+    page.goto("/personal-data/log")
+    expect(page.locator("#counts [data-count]")).to_have_count(5)
+    page.evaluate(
+        "document.querySelectorAll('#counts [data-count]').forEach((count) => {"
+        " count.textContent = '12'; count.closest('a').hidden = false; })"
+    )
+    assert page.locator(".topbar").bounding_box()["height"] < 50
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    name = page.locator(".topbar > .menu").bounding_box()
+    assert name["x"] + name["width"] <= width
