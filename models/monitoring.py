@@ -187,8 +187,7 @@ def _most_urgent(
                 *(joinedload(part) for part in (Report.category, Report.street, Report.executor)),
             ),
             joinedload(Deadline.organisation),
-        )
-        .order_by(Deadline.due_at, Deadline.id)
+        ).order_by(Deadline.due_at, Deadline.id)
     ).all()
 
 

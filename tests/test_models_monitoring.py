@@ -23,7 +23,7 @@ TERMS = {"overdue": (-90, 0), "today": (0, 13 * 60), "soon": (13 * 60, 5 * 24 * 
 
 @pytest.fixture(params=["settings", "postgres_settings"])
 def town(request):
-    """Four organisations and 300 deadlines: the session, and what there is: (term, organisation, due, report) of each that runs."""
+    """Four organisations and 300 deadlines: the session, and (term, organisation, due, report) of each that runs."""
     app = bare_app(request.getfixturevalue(request.param))
     prepare_database(app)
     chance, there = random.Random(3), []

@@ -26,7 +26,7 @@ from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
 from models.monitoring import by_report, daily_monitoring, organisation_day, to_decide
 from models.moves import last_moves
-from models.people import ORGANISATION_ROLES, Organisation, Role, User
+from models.people import ORGANISATION_ROLES, Organisation, Role, User, people_of
 from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import Report
 from models.workdays import END_OF_DAY, KYIV
@@ -131,6 +131,7 @@ def monitoring() -> str:
     session = db.session()
     today = now().astimezone(KYIV).date()
     works_today = load_calendar(session).is_workday(today)
+    late = to_warn(session, now())
     return render_template(
         "work/monitoring.html",
         monitoring=_monitoring(session),
@@ -138,7 +139,8 @@ def monitoring() -> str:
         not_looked=who_has_not_looked(session, today) if works_today else [],
         works_today=works_today,
         emergencies=unaccepted_emergencies(session),
-        to_warn=to_warn(session, now()),
+        to_warn=late,
+        people=people_of(session, {row.organisation_id or row.report.executor_id for row in late}),
         may_warn=current_user.role in KEEPERS,
         letters_seen=current_user.role in letters.READERS,
     )
