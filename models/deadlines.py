@@ -112,6 +112,11 @@ class Deadline(Base):
         """Whether it is still to be met, running or paused."""
         return self.met_at is None and self.cancelled_at is None
 
+    @property
+    def moved(self) -> bool:
+        """Whether somebody set another due moment: it is no count of days any more."""
+        return any(step.kind == StepKind.MOVED for step in self.steps)
+
     def late(self, at: datetime) -> bool:
         """Whether it ended, or stands still, after it was due; or was due before ``at`` and still runs."""
         return (self.met_at or self.paused_at or self.cancelled_at or at) > self.due_at

@@ -14,8 +14,9 @@ from models.executions import Execution
 from models.free_days import load_calendar
 from models.journal_filters import STREAMS, index_of
 from models.lists import Listed, first_of
+from models.moves import last_moves
 from models.people import Organisation, User
-from models.reports import OPEN_STATES, Report, ReportState
+from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
 from models.workdays import KYIV
 
 MOST = 200  # rows of one list of a day
@@ -26,11 +27,15 @@ _RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline
 
 @dataclass(frozen=True)
 class Task:
-    """A report with the deadlines that run for it; for an organisation's day its own ``part``."""
+    """A report with the deadlines that run for it; for an organisation's day its own ``part``.
+
+    ``sent_back``: by the applicant's or the control body's words it is at work again.
+    """
 
     report: Report
     deadlines: list[Deadline]
     part: Execution | None = None
+    sent_back: HistoryRow | None = None
 
     @property
     def next_due(self) -> datetime | None:
@@ -39,11 +44,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Day:
-    """An organisation's day: what is new to it, what it works on by the deadline, and what waits for others.
+    """An organisation's day: what came back, what is new, what it works on by the deadline, and what waits for others.
 
     Of each at most `MOST`: what hurries most, and what was done last.
     """
 
+    sent_back: Listed[Task]
     new: Listed[Task]
     at_work: Listed[Task]
     reasons_given: Listed[Task]
@@ -52,6 +58,7 @@ class Day:
 
 # in which order each list of a day is cut off
 _FIRST: dict[str, Callable[[Row], tuple]] = {
+    "sent_back": lambda row: (not row.emergency, row.due_at or row.assigned_at),
     "new": lambda row: (not row.emergency, row.assigned_at),
     "at_work": lambda row: (not row.emergency, row.due_at or row.assigned_at),
     "reasons_given": lambda row: (row.due_at or row.assigned_at,),
@@ -63,34 +70,40 @@ def organisation_day(session: Session, organisation_id: int) -> Day:
     """The open reports in which the organisation has a part, the nearest deadline first (R 4.1)."""
     rows = session.execute(
         select(
-            *(Execution.id, Execution.assigned_at, Execution.accepted_at, Execution.completed_at),
+            *(Execution.id, Execution.report_id, Execution.assigned_at, Execution.accepted_at, Execution.completed_at),
             *(Report.state, Report.emergency, Report.due_at),
         )
         .join(Execution.report)
         .where(Report.state.in_(OPEN_STATES), Execution.organisation_id == organisation_id)
         .order_by(Execution.id)
     ).all()
+    moves = last_moves(session, [row.report_id for row in rows if row.state == ReportState.IN_PROGRESS])
+    sent_back = {id: move for id, move in moves.items() if move.event in (ReportEvent.REFUTED, ReportEvent.RETURNED)}
     lists: dict[str, list[Row]] = {name: [] for name in _FIRST}
     for row in rows:
-        lists[_list_of(row)].append(row)
+        lists[_list_of(row, row.report_id in sent_back)].append(row)
     shown = {name: sorted(lists[name], key=first)[:MOST] for name, first in _FIRST.items()}
-    tasks = _tasks(session, organisation_id, [row.id for some in shown.values() for row in some])
+    tasks = _tasks(session, organisation_id, [row.id for some in shown.values() for row in some], sent_back)
     day = {name: [tasks[row.id] for row in some] for name, some in shown.items()}
-    for name in ("new", "at_work"):
+    for name in ("sent_back", "new", "at_work"):
         day[name].sort(key=lambda task: (not task.report.emergency, task.next_due or task.report.created_at))
     return Day(**{name: Listed(day[name], len(lists[name])) for name in day})
 
 
-def _list_of(row: Row) -> str:
+def _list_of(row: Row, sent_back: bool) -> str:
     """In which list of the day the part stands; while another executor's reasons are weighed, this one may begin."""
     if row.accepted_at is None:
         return "new"
     if row.state == ReportState.REASONS_GIVEN:
         return "reasons_given"
-    return "at_work" if row.completed_at is None else "completed"
+    if row.completed_at is not None:
+        return "completed"
+    return "sent_back" if sent_back else "at_work"
 
 
-def _tasks(session: Session, organisation_id: int, parts: Sequence[int]) -> dict[int, Task]:
+def _tasks(
+    session: Session, organisation_id: int, parts: Sequence[int], sent_back: Mapping[int, HistoryRow]
+) -> dict[int, Task]:
     """These parts with their reports and the deadlines that run."""
     found = session.scalars(
         select(Execution)
@@ -98,7 +111,10 @@ def _tasks(session: Session, organisation_id: int, parts: Sequence[int]) -> dict
         .options(joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)))
     ).all()
     running = _running(session, [part.report_id for part in found], organisation_id)
-    return {part.id: Task(part.report, running.get(part.report_id, []), part) for part in found}
+    return {
+        part.id: Task(part.report, running.get(part.report_id, []), part, sent_back.get(part.report_id))
+        for part in found
+    }
 
 
 @dataclass(frozen=True)
@@ -182,9 +198,12 @@ def _within(start: datetime | None, end: datetime) -> ColumnElement[bool]:
 def _most_urgent(
     session: Session, start: datetime | None, end: datetime, organisations: Collection[int]
 ) -> Sequence[Deadline]:
+    """The `SHOWN` deadlines that are due first, with the others of their reports that belong to the same list."""
     query = select(Deadline).join(Deadline.report).where(*_RUNNING, _within(start, end))
     if organisations:
         query = query.where(func.coalesce(Deadline.organisation_id, Report.executor_id).in_(organisations))
+    first = query.with_only_columns(Deadline.report_id).order_by(Deadline.due_at, Deadline.id).limit(SHOWN)
+    query = query.where(Deadline.report_id.in_(set(session.scalars(first))))
     return session.scalars(
         query.options(
             contains_eager(Deadline.report).options(
@@ -193,10 +212,16 @@ def _most_urgent(
                 *(joinedload(part) for part in (Report.category, Report.street, Report.executor)),
             ),
             joinedload(Deadline.organisation),
-        )
-        .order_by(Deadline.due_at, Deadline.id)
-        .limit(SHOWN)
+        ).order_by(Deadline.due_at, Deadline.id)
     ).all()
+
+
+def by_report(deadlines: Sequence[Deadline]) -> list[tuple[Report, list[Deadline]]]:
+    """The deadlines put together by their reports, emergencies first, else in the order of the first of each."""
+    found: dict[Report, list[Deadline]] = {}
+    for deadline in deadlines:
+        found.setdefault(deadline.report, []).append(deadline)
+    return sorted(found.items(), key=lambda row: not row[0].emergency)
 
 
 def to_decide(session: Session, user: User) -> Listed[Report]:

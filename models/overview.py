@@ -15,25 +15,28 @@ from models.reports import REGISTERED_STATES, Report, ReportState
 
 @dataclass
 class LineToday:
-    """How many calls a line had, and what they came to. ``line`` is None for calls to a number that is not ours."""
+    """How many calls a line had, and what they came to: each counts once. ``line`` None: a number that is not ours."""
 
     line: Line | None
     calls: int = 0
-    missed: int = 0
+    missed: int = 0  # and nothing came of it yet
     registered: int = 0
     consultations: int = 0
     attached: int = 0
     otherwise: int = 0  # the other endings of a draft (I6)
-    drafts: int = 0  # not ended yet
+    drafts: int = 0  # answered or ringing, and not ended yet
 
     def add(self, call_state: CallState, report_state: ReportState | None, count: int) -> None:
         self.calls += count
-        self.missed += count * (call_state == CallState.MISSED)
+        unfinished = report_state in (ReportState.DRAFT, None)  # None: it is being made
+        missed = unfinished and call_state == CallState.MISSED
+        self.missed += count * missed
         self.registered += count * (report_state in REGISTERED_STATES)
         self.consultations += count * (report_state == ReportState.CONSULTATION)
         self.attached += count * (report_state == ReportState.ATTACHED)
-        self.drafts += count * (report_state in (ReportState.DRAFT, None))  # None: it is being made
-        self.otherwise = self.calls - self.registered - self.consultations - self.attached - self.drafts
+        self.drafts += count * (unfinished and not missed)
+        told = self.missed + self.registered + self.consultations + self.attached + self.drafts
+        self.otherwise = self.calls - told
 
 
 def calls_since(session: Session, begin: datetime) -> tuple[list[LineToday], LineToday]:

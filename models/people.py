@@ -1,5 +1,6 @@
 """People and organisations: who works here, who calls, who does the work."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
@@ -151,6 +152,15 @@ class AccessLog(Base):
     reason: Mapped[str] = mapped_column(String(64))
 
     user: Mapped[User] = relationship()
+
+
+def people_of(session: Session, organisations: Collection[int]) -> dict[int, list[User]]:
+    """Whom to speak with in each of these organisations: its operators, then its head."""
+    found: dict[int, list[User]] = {}
+    query = select(User).where(User.active, User.role.in_(ORGANISATION_ROLES), User.organisation_id.in_(organisations))
+    for user in session.scalars(query.order_by(User.role != Role.OPERATOR, User.name)):
+        found.setdefault(user.organisation_id, []).append(user)
+    return found
 
 
 def active_organisations(session: Session) -> list[Organisation]:

@@ -791,7 +791,9 @@ def test_who_registers_an_emergency_reads_who_has_to_accept_it_and_whether_a_let
         return mine.post(f"/drafts/{exchange.call()[1]}/register", form).text
 
     assert "«Міськсвітло» ще має прийняти його в роботу" in registered()
-    assert "Листа не надіслано: зателефонуйте підприємству." in registered()
+    said = re.sub("<[^>]+>", "", registered())
+    assert "Листа не надіслано: зателефонуйте підприємству." in said
+    assert "Операторська О. О. (оператор), Керівник К. К. (керівник організації)" in said
     settings = app.config["SETTINGS"]
     app.config["SETTINGS"] = replace(settings, mail_server=MailServer("127.0.0.1", 25, encrypted=False))
     told = registered()

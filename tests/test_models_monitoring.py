@@ -11,7 +11,7 @@ from jobs.database import prepare_database
 from models import monitoring
 from models.base import db, transaction
 from models.deadlines import Deadline, DeadlineKind
-from models.monitoring import daily_monitoring, due_terms
+from models.monitoring import by_report, daily_monitoring, due_terms
 from models.people import Organisation
 from models.places import Category
 from models.reports import Report, ReportState
@@ -23,7 +23,7 @@ TERMS = {"overdue": (-90, 0), "today": (0, 13 * 60), "soon": (13 * 60, 5 * 24 * 
 
 @pytest.fixture(params=["settings", "postgres_settings"])
 def town(request):
-    """Four organisations and 300 deadlines: the session, and what there is: (term, organisation) of each that runs."""
+    """Four organisations and 300 deadlines: the session, and (term, organisation, due, report) of each that runs."""
     app = bare_app(request.getfixturevalue(request.param))
     prepare_database(app)
     chance, there = random.Random(3), []
@@ -48,7 +48,7 @@ def town(request):
                     if stopped:
                         setattr(deadline, stopped, AT)
                     elif term != "later":
-                        there.append((term, (own or leading).name, due))
+                        there.append((term, (own or leading).name, due, report.id))
                     session.add(deadline)
         yield db.session(), there
         db.session.remove()
@@ -60,18 +60,33 @@ def test_counts_are_of_all_deadlines_and_lists_hold_the_most_urgent(town, monkey
     session, there = town
     monkeypatch.setattr(monitoring, "SHOWN", 7)
     found = daily_monitoring(session, AT)
-    counted = Counter((term, name) for term, name, _due in there)
+    counted = Counter((term, name) for term, name, *_more in there)
     for tally in found.tallies:
         assert tally.overdue == counted["overdue", tally.organisation.name]
         assert tally.today == counted["today", tally.organisation.name]
         assert tally.soon == counted["soon", tally.organisation.name]
     assert [tally.overdue for tally in found.tallies] == sorted((t.overdue for t in found.tallies), reverse=True)
     for term in ("overdue", "today", "soon"):
-        due = sorted(due for other, _name, due in there if other == term)
+        due = sorted((due, report) for other, _name, due, report in there if other == term)
+        first = {report for _due, report in due[:7]}
         of_term = getattr(found, term)
         assert of_term.count == len(due) > 7
-        assert [row.due_at for row in of_term.rows] == due[:7]
-        assert of_term.more == len(due) - 7
+        assert [(row.due_at, row.report_id) for row in of_term.rows] == [row for row in due if row[1] in first]
+        assert of_term.more == len(due) - len(of_term.rows)
+
+
+def test_a_report_is_one_row_with_its_deadlines(town):
+    """Emergencies first, then by the deadline that is due first."""
+    session, _there = town
+    rows = daily_monitoring(session, AT).overdue.rows
+    last = rows[-1].report
+    last.emergency = True
+    reports = by_report(rows)
+    assert reports[0][0] is last
+    assert len({report for report, _deadlines in reports}) == len(reports) < len(rows)
+    assert sorted(row.id for _report, deadlines in reports for row in deadlines) == sorted(row.id for row in rows)
+    first = [deadlines[0].due_at for _report, deadlines in reports[1:]]
+    assert first == sorted(first)
 
 
 def test_a_member_of_the_control_body_sees_the_organisations_controlled(town):
@@ -79,8 +94,8 @@ def test_a_member_of_the_control_body_sees_the_organisations_controlled(town):
     wanted = session.scalars(db.select(Organisation).where(Organisation.name.in_(("КП А", "КП В")))).all()
     found = daily_monitoring(session, AT, {one.id for one in wanted})
     assert {tally.organisation.name for tally in found.tallies} == {"КП А", "КП В"}
-    mine = [due for term, name, due in there if term == "soon" and name in ("КП А", "КП В")]
-    assert [row.due_at for row in found.soon.rows] == sorted(mine)[: monitoring.SHOWN]
+    mine = [due for term, name, due, _report in there if term == "soon" and name in ("КП А", "КП В")]
+    assert [row.due_at for row in found.soon.rows][:5] == sorted(mine)[:5]
     assert found.soon.count == len(mine)
 
 

@@ -91,7 +91,8 @@ def test_a_telephone_in_a_name_is_the_centres_alone(web):
         browser = logged_in(web, login)
         said = browser.get("/attachments/1").headers["Content-Disposition"]
         assert ("765-43" in unquote(said)) is seen
-        assert ("765-43" in browser.get(f"/reports/{report}").text) is seen
+        assert "765-43" not in browser.get(f"/reports/{report}").text
+        assert ("765-43" in browser.post(f"/reports/{report}/number", {"purpose": "visit"}, page="/me").text) is seen
 
 
 def test_an_erasure_takes_the_files_and_the_export_holds_them(web):

@@ -88,6 +88,9 @@ def test_one_click_records_that_the_operator_was_warned(web):
     only_look = logged_in(web, "dyspetcher").get("/monitoring").text
     assert 'id="to-warn"' in only_look
     assert 'value="warn"' not in only_look
+    assert "Операторська О. О. (оператор)" in only_look  # no telephone is known
+    assert "натисніть кнопку" not in only_look
+    assert "адміністратор телефонує операторові" in only_look
     answer = browser.post(f"/reports/{report}/act", {"act": "warn", "back": "/monitoring"}, page="/me", headers=PAGE)
     assert answer.location == "/monitoring"
     assert 'id="to-warn"' not in browser.get("/monitoring").text

@@ -40,7 +40,8 @@ DESK = (
     "journal_export.export", "drafts.attach", "drafts.claim", "drafts.end", "drafts.hand_over", "drafts.new",
     "drafts.person", "drafts.register", "drafts.reopen", "drafts.save", "live.call_note", "live.live", "live.strip",
     "pressing.emergencies", "reports.show_pin", "saved_filters.delete", "saved_filters.save", "saved_filters.show",
-    "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.monitoring",
+    "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.confirmations",
+    "work.monitoring",
 )
 # fmt: on
 ROLES: dict[str, frozenset[str]] = TABLE | dict.fromkeys(DESK, CENTRE)

@@ -118,7 +118,7 @@ def test_what_is_left_and_how_late(web: Flask) -> None:
         (timedelta(hours=5, minutes=59), "лишилося 5 год"),
         (timedelta(minutes=12), "лишилося 12 хв"),
         (timedelta(seconds=30), "лишилося менше хвилини"),
-        (timedelta(seconds=-30), "прострочено на менше хвилини"),
+        (timedelta(seconds=-30), "щойно прострочено"),
         (timedelta(hours=-30), "прострочено на 30 год"),
         (timedelta(days=-2), "прострочено на 2 дні"),
         (timedelta(days=-31), "прострочено на 31 день"),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from models.acts import Act
 from models.base import db, now, transaction
+from models.confirming import to_confirm
 from models.deadlines import Deadline
 from models.free_days import DayException
 from models.looks import DailyLook
@@ -278,3 +279,121 @@ def test_everybody_begins_where_their_work_is(web):
         assert browser.log_in(login).location == place
     with web.app_context():
         assert set(db.session.scalars(select(User.role))) == set(Role)
+
+
+def said(page: str) -> str:
+    """The words of a page or of a part of it, without its marks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_what_came_back_stands_on_top_of_the_organisations_day_with_its_words(web):
+    """From the applicant and from the control body; what is done again goes away from there."""
+    refuted, returned, other = (register(web, text) for text in ("Не горить ліхтар", "Стовп", "Темно"))
+    for report in (refuted, returned, other):
+        act(web, "operator", report, Act.ACCEPT)
+    act(web, "operator", refuted, Act.COMPLETE, words="Замінено лампу")
+    act(web, "dyspetcher", refuted, Act.REFUTE, words="Темно на третьому, дзвонити 067 555 44 33")
+    act(web, "operator", returned, Act.GIVE_REASONS, words="Коштів немає")
+    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    act(web, "kontrol", returned, Act.RETURN, words="Кошти є", due=day.isoformat())
+    page = logged_in(web, "operator").get("/work").text
+    assert page.index('id="sent-back"') < page.index('id="new"')
+    came_back = page.split('id="sent-back"')[1].split("</section>")[0]
+    for words in ("заявник каже, що не виконано", "Темно на третьому", "органом контролю", "Кошти є", f"до {day.day} "):
+        assert words in said(came_back).replace("\u00a0", " ")
+    assert "555 44 33" not in came_back
+    assert stored(web, other).number not in came_back
+    act(web, "operator", refuted, Act.COMPLETE, words="Замінено дріт")
+    assert "Темно на третьому" not in logged_in(web, "operator").get("/work").text
+
+
+def test_the_control_body_reads_the_reasons_in_the_list_and_beside_the_decision(web):
+    """Neither decision is the page's main button."""
+    report = register(web, "Провалився асфальт")
+    act(web, "operator", report, Act.ACCEPT)
+    act(web, "operator", report, Act.GIVE_REASONS, words="Коштів немає до весни")
+    browser = logged_in(web, "kontrol")
+    row = said(browser.get("/decisions").text.split("<tbody>")[1].split("</tbody>")[0])
+    for words in ("Коштів немає до весни", "Операторська О. О.", "сьогодні", "призупинено", "строк був до"):
+        assert words in row
+    acts = browser.get(f"/reports/{report}").text.split('class="sheet acts')[1].split("</section>")[0]
+    assert "Коштів немає до весни" in acts
+    assert 'summary class="btn btn-primary"' not in acts
+
+
+def test_the_header_says_of_the_deadline_what_the_panel_says(web):
+    report = register(web, "Не горить ліхтар")
+
+    def header() -> str:
+        page = logged_in(web, "operator").get(f"/reports/{report}").text
+        return said(page.split('class="page-head"')[1].split("<button")[0])
+
+    assert "5 робочих днів" in header().replace("\u00a0", " ")
+    act(web, "operator", report, Act.ACCEPT)
+    act(web, "operator", report, Act.GIVE_REASONS, words="Коштів немає")
+    assert "призупинено" in header()
+    assert "лишилося" not in header()
+    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    act(web, "kontrol", report, Act.RETURN, words="Виконати", due=day.isoformat())
+    assert "лишилося" in header()
+    assert "для цього виду" not in header()
+    act(web, "operator", report, Act.COMPLETE, words="Замінено")
+    assert "лишилося" not in header()
+
+
+def test_deadlines_of_before_a_refusal_stand_apart(web):
+    report = register(web, "Не горить ліхтар")
+    for login, wanted, words in (
+        ("operator", Act.ACCEPT, ""),
+        ("operator", Act.COMPLETE, "Замінено"),
+        ("dyspetcher", Act.REFUTE, "Темно"),
+    ):
+        act(web, login, report, wanted, words=words)
+    panel = logged_in(web, "operator").get(f"/reports/{report}").text.split('id="deadlines"')[1].split("</section>")[0]
+    present, former = map(said, panel.split("<h3"))
+    assert present.count("виконати роботу") == former.count("виконати роботу") == 1
+    assert "лишилося" in present
+    assert "лишилося" not in former
+    assert "дотримано" in former
+
+
+def test_the_operators_main_button_takes_to_work_and_closing_unasked_is_last(web):
+    """S 3.2: the centre asks the applicant."""
+    report = register(web, "Не горить ліхтар", emergency=True)
+
+    def buttons() -> list[tuple[str, str]]:
+        page = logged_in(web, "operator").get(f"/reports/{report}").text
+        acts = page.split('class="sheet acts')[1].split("</section>")[0]
+        found = re.findall(r'<(?:summary|button) class="btn (btn-[\w-]+)"[^>]*>([^<]+)<', acts)
+        return [(look, word) for look, word in found if word != "Записати"]
+
+    assert buttons()[0] == ("btn-primary", "Взяти в роботу")
+    assert ("btn-outline-secondary", "Керівника повідомлено") in buttons()
+    act(web, "operator", report, Act.ACCEPT)
+    assert buttons()[0] == ("btn-primary", "Виконано…")
+    act(web, "operator", report, Act.COMPLETE, words="Замінено")
+    assert buttons()[-1] == ("btn-pale", "Закрити без підтвердження…")
+    assert "btn-primary" not in dict(buttons())
+
+
+def test_what_waits_for_the_applicants_word_is_listed_the_longest_waiting_first(web, monkeypatch):
+    """S 3.2: what, what was done and by whom; the number in full only by the click that leaves a trace."""
+    monkeypatch.setattr("webui.work.to_confirm", lambda session: to_confirm(session, 2))
+    reports = [register(web, text) for text in ("Ліхтар", "Стовп", "Темно", "Не зроблено")]
+    for report in (reports[1], reports[0], reports[2]):
+        act(web, "operator", report, Act.ACCEPT)
+        act(web, "operator", report, Act.COMPLETE, words="Зроблено, питати 067 555 44 33")
+    for login in ("dyspetcher", "tsapkova", "nachalnyk"):
+        page = logged_in(web, login).get("/confirmations").text
+        assert re.findall(r'href="/reports/(\d+)"', page) == [str(reports[1]), str(reports[0])]
+        assert "… і ще 1 повідомлення" in page.replace("\u00a0", " ")
+        assert "Зроблено, питати" in page
+        assert "1234567" not in re.sub(r"\D", "", page.split("<tbody>")[1])
+        assert "5554433" not in re.sub(r"\D", "", page.split("<tbody>")[1])
+    shown = logged_in(web, "dyspetcher").post(f"/reports/{reports[1]}/number", page="/me").text
+    assert "Заявник підтвердив виконання" in shown
+    act(web, "dyspetcher", reports[1], Act.CONFIRM)
+    assert f'href="/reports/{reports[1]}"' not in logged_in(web, "dyspetcher").get("/confirmations").text
+    assert "2 повідомлення виконано" in logged_in(web, "dyspetcher").get("/").text.replace("\u00a0", " ")
+    for login in ("operator", "kontrol"):
+        assert logged_in(web, login).get("/confirmations").status_code == 403

@@ -10,9 +10,8 @@ from jobs.filestore import path_of, small_path_of
 from models.acts import concerns
 from models.attachments import Attachment
 from models.base import db
-from models.telephone import without_numbers
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks
-from webui.text import area_code
+from webui.text import without_numbers
 
 bp = Blueprint("attachments", __name__)
 log = logging.getLogger(__name__)
@@ -45,8 +44,8 @@ def show_small(attachment_id: int) -> Response:
 
 
 def shown_name(name: str) -> str:
-    """The name that was given; outside of the centre with its telephones masked, as texts are."""
-    return name if current_user.role in DESK_ROLES else without_numbers(name, area_code())
+    """The name that was given; outside of the centre with its telephones masked: the look at the file is recorded."""
+    return name if current_user.role in DESK_ROLES else without_numbers(name)
 
 
 def find(attachment_id: int) -> Attachment:

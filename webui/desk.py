@@ -15,9 +15,10 @@ from models.attachments import files_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
+from models.confirming import count_to_confirm
 from models.drafts import find_repeated, handings_over
 from models.lines import Line
-from models.people import Organisation, Phone
+from models.people import Organisation, Phone, people_of
 from models.places import Category, Street
 from models.pressing import count_pressing, unaccepted_emergencies
 from models.reports import Report, ReportState
@@ -152,6 +153,7 @@ def list_parts() -> dict[str, object]:
         "online_count": count_online(session),
         "forsaken": forsaken_drafts(session),
         "waiting_sheet": waiting_sheet(session),
+        "to_confirm": count_to_confirm(session),
     }
 
 
@@ -192,6 +194,8 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     if found.number and found.pin:
         log_looks_with_answer("report", [found.id], "PIN on the desk")
     parts["mail_is_on"] = current_app.config["SETTINGS"].mail_server is not None
+    if found.number and found.emergency and not parts["mail_is_on"]:
+        parts["to_call"] = people_of(session, [found.executor_id]).get(found.executor_id, [])
     parts |= side_parts(found)
     return parts
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from models.base import db, now
 from models.calls import LIVE_STATES, Call
+from models.confirming import count_to_confirm
 from models.lines import Line
 from models.overview import calls_since, drafts_at_work
 from models.people import Phone, Role
@@ -31,7 +32,7 @@ def overview() -> str:
 
 
 def overview_parts() -> dict[str, object]:
-    """The lines with their calls and who has them, today's counts, the drafts at work; nothing for other roles."""
+    """The lines with their calls and who has them, today's counts, what is to be done; nothing for other roles."""
     if current_user.role not in OVERSEERS:
         return {}
     session = db.session()
@@ -50,4 +51,5 @@ def overview_parts() -> dict[str, object]:
         "today": today,
         "total": total,
         "at_work": drafts_at_work(session),
+        "to_confirm": count_to_confirm(session),
     }

@@ -1,28 +1,28 @@
 """A report, or a call's record that ended otherwise: its facts, its history, the calls about it (W1, I10, A3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
-from models.acts import concerns, possible_acts
+from models.acts import Act, concerns, possible_acts
 from models.attachments import files_of
 from models.base import db, transaction
 from models.calls import Call
-from models.deadlines import all_deadlines
+from models.deadlines import Deadline, DeadlineKind, all_deadlines
 from models.executions import executions_of
 from models.people import active_organisations
 from models.pins import give_pin
-from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
-from models.telephone import without_numbers
+from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
-from webui.acts import FORMS, MOVING_ON
+from webui.acts import FORMS, MOVING_ON, ActForm, closes_unasked, in_order
 from webui.form import LONGEST_TEXT
-from webui.text import area_code, e164
+from webui.text import e164, without_numbers
 
 bp = Blueprint("reports", __name__)
 # why somebody outside of the centre needs the applicant's number
@@ -31,12 +31,14 @@ PURPOSES = {
     "visit": lazy_gettext("to agree on a visit"),
     "result": lazy_gettext("to tell the result"),
 }
+# the moves whose words say what is to be done or decided now
+SAID_WITH = frozenset({ReportEvent.REASONS_GIVEN, ReportEvent.RETURNED, ReportEvent.COMPLETED, ReportEvent.REFUTED})
 
 
 @bp.get("/reports/<int:report_id>")
 @allow(*REPORT_ROLES)
 def show(report_id: int) -> ResponseReturnValue:
-    """The report with the applicant's number masked; who looks at the name and the flat is recorded (A3).
+    """The report with all numbers masked; who looks at the name and the flat is recorded (A3).
 
     A draft is worked on at its own address. A report that is not this person's business is no page of theirs.
     """
@@ -46,8 +48,10 @@ def show(report_id: int) -> ResponseReturnValue:
 @bp.post("/reports/<int:report_id>/number")
 @allow(*REPORT_ROLES)
 def show_number(report_id: int) -> ResponseReturnValue:
-    """The same page with the applicant's numbers in full; the look is recorded (A3), outside of the centre with its
-    purpose."""
+    """The same page with the applicant's numbers in full, for the centre also those that somebody typed into texts.
+
+    The look is recorded (A3), outside of the centre with its purpose.
+    """
     if current_user.role not in DESK_ROLES and request.form.get("purpose") not in PURPOSES:
         abort(400)
     return page(report_id, full=True)
@@ -111,6 +115,10 @@ def page(
         ).all()
         for link in (Report.attached_to_id, Report.repeat_of_id)
     )
+    files = files_of(session, report)
+    present, former = by_round(all_deadlines(session, report))
+    brought = next((row for row in reversed(report.history) if row.from_state != row.to_state), None)
+    typed_texts = [report.text, report.place, *(row.note for row in report.history), *(file.name for file in files)]
     parts = {
         "report": report,
         # the numbers of others who called about it are the centre's alone
@@ -118,22 +126,42 @@ def page(
         "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
-        "files": files_of(session, report),
+        "files": files,
         "purposes": {} if centre else PURPOSES,
-        "text": str if centre else lambda text: without_numbers(text, area_code(), own if full else ()),
+        # outside of the centre nobody sees the numbers of others, not even by a click
+        "text": str if full and centre else partial(without_numbers, keep=own if full else ()),
+        "hides_numbers": bool(own) or (centre and any(without_numbers(text) != text for text in typed_texts)),
         "open": report.state in OPEN_STATES,
         "parts": executions_of(session, report),
-        "deadlines": sorted(all_deadlines(session, report), key=lambda row: (not row.open, row.due_at)),
-        "acts": [(act, FORMS[act]) for act in possible_acts(session, report, current_user)] if report.number else [],
+        "deadlines": present,
+        "former_deadlines": former,
+        "work_term": next((row for row in present if row.kind == DeadlineKind.WORK and row.open), None),
+        "brought": brought if brought and brought.event in SAID_WITH else None,
+        "acts": _acts(session, report),
         "organisations": active_organisations(session),
         "typed": typed or {},
         "errors": errors or {},
         "notice": notice,
         "longest": LONGEST_TEXT,
         "moving_on": MOVING_ON,
+        "closes_unasked": partial(closes_unasked, role=current_user.role),
     }
     log_looks_with_answer("report", [report_id], _purpose() if full else "the report's page")
     return render_template("reports/show.html", **parts), status
+
+
+def _acts(session: Session, report: Report) -> list[tuple[Act, ActForm]]:
+    """What the person who looks can do with the report, in the order of the page."""
+    if report.number is None:
+        return []
+    return [(act, FORMS[act]) for act in in_order(possible_acts(session, report, current_user), current_user.role)]
+
+
+def by_round(deadlines: Sequence[Deadline]) -> tuple[list[Deadline], list[Deadline]]:
+    """The deadlines of now, the open ones first; and those of former rounds, in whose place a later one began."""
+    last = {(row.kind, row.organisation_id): row for row in deadlines}
+    former = [row for row in deadlines if last[row.kind, row.organisation_id] is not row]
+    return sorted(last.values(), key=lambda row: (not row.open, row.due_at)), former
 
 
 def _purpose() -> str:

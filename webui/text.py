@@ -1,5 +1,6 @@
 """How things read on the screen: times, numbers, states. The template filters and the words for states live here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -150,6 +151,7 @@ def add_filters(app: Flask) -> None:
         masked=telephone.masked,
         e164=e164,
         withheld=telephone.withheld,
+        without_numbers=without_numbers,
     )
     app.jinja_env.globals.update(
         report_badges=REPORT_BADGES,
@@ -207,6 +209,8 @@ def left(due: datetime | None, at: datetime | None = None) -> str:
     span = due - (at or now())
     if span >= timedelta(0):
         return _("%(span)s left", span=length(span))
+    if -span < timedelta(minutes=1):
+        return _("just overdue")
     return _("%(span)s late", span=length(-span))
 
 
@@ -247,6 +251,11 @@ def e164(typed: str) -> str | None:
 def area_code() -> str:
     """The town's, national and without the leading zero."""
     return current_app.config["SETTINGS"].profile.area_code
+
+
+def without_numbers(text: str, keep: Collection[str] = ()) -> str:
+    """What somebody typed, as lists and pages show it: every telephone in it masked but for those to ``keep`` (A3)."""
+    return telephone.without_numbers(text, area_code(), keep)
 
 
 def row_id(typed: object) -> int | None:

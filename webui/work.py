@@ -20,11 +20,13 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
+from models.confirming import to_confirm
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
-from models.monitoring import daily_monitoring, organisation_day, to_decide
-from models.people import ORGANISATION_ROLES, Organisation, Role, User
+from models.monitoring import by_report, daily_monitoring, organisation_day, to_decide
+from models.moves import last_moves
+from models.people import ORGANISATION_ROLES, Organisation, Role, User, people_of
 from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import Report, ReportState
 from models.workdays import END_OF_DAY, KYIV
@@ -94,7 +96,7 @@ def day() -> str:
             note_look(session, session.get_one(User, user_id), at)
     session = db.session()
     today = organisation_day(session, organisation.id)
-    lists = (today.new, today.at_work, today.reasons_given, today.completed)
+    lists = (today.sent_back, today.new, today.at_work, today.reasons_given, today.completed)
     log_list("our reports", [task.report for listed in lists for task in listed.rows])
     return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
 
@@ -110,7 +112,9 @@ def decisions() -> str:
     return render_template(
         "work/decisions.html",
         waiting=waiting,
+        reasons=last_moves(session, [report.id for report in waiting.rows]),
         monitoring=_monitoring(session, controlled) if controlled else None,
+        by_report=by_report,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
     )
 
@@ -122,15 +126,29 @@ def monitoring() -> str:
     session = db.session()
     today = now().astimezone(KYIV).date()
     works_today = load_calendar(session).is_workday(today)
+    late = to_warn(session, now())
     return render_template(
         "work/monitoring.html",
         monitoring=_monitoring(session),
+        by_report=by_report,
         not_looked=who_has_not_looked(session, today) if works_today else [],
         works_today=works_today,
         emergencies=unaccepted_emergencies(session),
-        to_warn=to_warn(session, now()),
+        to_warn=late,
+        people=people_of(session, {row.organisation_id or row.report.executor_id for row in late.rows}),
         may_warn=current_user.role in KEEPERS,
         letters_seen=current_user.role in letters.READERS,
+    )
+
+
+@bp.get("/confirmations")
+@allow(*DESK_ROLES)
+def confirmations() -> str:
+    """What is done and waits until the applicant is asked whether it is (S 3.2), the longest waiting first."""
+    waiting = to_confirm(db.session())
+    log_list("to confirm", [row.report for row in waiting.rows])
+    return render_template(
+        "work/confirmations.html", waiting=waiting, letters_seen=current_user.role in letters.READERS
     )
 
 
@@ -168,7 +186,7 @@ def act(report_id: int) -> ResponseReturnValue:
                 DO[wanted](session, report, user, asked)
                 keep_read(read)
     except WordsMissing:
-        errors = {"words": _("Write it: %(what)s.", what=FORMS[wanted].words)}
+        errors = {"words": str(FORMS[wanted].missing)}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
     except work.ExecutorAlready:

@@ -1,0 +1,19 @@
+"""How reports came to the state that they are in: the last move of each, with who made it, when and in which words."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from models.reports import HistoryRow
+
+
+def last_moves(session: Session, report_ids: Collection[int]) -> dict[int, HistoryRow]:
+    """The history's row that brought each of these reports to its present state, by the report's id."""
+    last = (
+        select(func.max(HistoryRow.id))
+        .where(HistoryRow.report_id.in_(report_ids), HistoryRow.from_state != HistoryRow.to_state)
+        .group_by(HistoryRow.report_id)
+    )
+    rows = session.scalars(select(HistoryRow).where(HistoryRow.id.in_(last)).options(joinedload(HistoryRow.user)))
+    return {row.report_id: row for row in rows}
