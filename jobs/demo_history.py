@@ -185,7 +185,9 @@ class _History:
             draft = self.call(at, number, answered=True)
             draft.attached_to_id = open_report.id
             self.end_draft(draft, ReportEvent.ATTACHED, "Запитують, коли буде зроблено.")
-            note_history(self.session, open_report, HistoryEvent.APPLICANT_CALLED, draft.owner, draft.text, at=at)
+            note_history(
+                self.session, open_report, HistoryEvent.APPLICANT_CALLED, draft.owner, draft.text, at=at, told_by=draft
+            )
             return
         event, texts = self.chance.choices(
             (

@@ -5,9 +5,12 @@ from datetime import datetime
 
 from babel.dates import format_date, format_datetime
 
+from jobs.settings import Settings
 from models.alerts import RULES, Alert, AlertKind
 from models.audiences import Audience
+from models.quarterly import QuarterlyReport
 from models.reports import Report
+from models.telephone import without_numbers
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -35,54 +38,69 @@ TO_DO = {
 FOOT = "Цей лист надіслано автоматично, відповідати на нього не потрібно."
 
 
-def compose(alerts: Sequence[Alert], at: datetime, public_url: str, town: str) -> tuple[str, str]:
+def compose(alerts: Sequence[Alert], at: datetime, settings: Settings) -> tuple[str, str]:
     """The subject and the body of the letter that holds these alerts; they are in the order of `RULES`."""
     kinds = {alert.kind: [one for one in alerts if one.kind == alert.kind] for alert in alerts}
-    parts = [_part(AlertKind(kind), rows, public_url) for kind, rows in kinds.items()]
-    foot = f"{public_url}\nКонтактний центр, {town}\n{FOOT}"
-    return _subject(kinds, at, town), "\n\n".join([*parts, f"-- \n{foot}"]) + "\n"
+    parts = [_part(AlertKind(kind), rows, settings) for kind, rows in kinds.items()]
+    return _subject(kinds, at, settings), "\n\n".join([*parts, _foot(settings)]) + "\n"
 
 
-def _subject(kinds: dict[str, list[Alert]], at: datetime, town: str) -> str:
+def _foot(settings: Settings) -> str:
+    return f"-- \n{settings.public_url}\nКонтактний центр, {settings.profile.town}\n{FOOT}"
+
+
+def compose_quarterly(report: QuarterlyReport, settings: Settings) -> tuple[str, str]:
+    """The subject and the body of the letter that tells a member of the control body of their report (R 4.6)."""
+    quarter = f"{report.quarter.number}-й квартал {report.quarter.year} року"
+    lines = (
+        f"Звіт контактного центру за {quarter} готовий (п.{NBSP}4.6 Порядку). Його можна прочитати й завантажити тут:",
+        f"{settings.public_url}/quarterly/{report.id}",
+    )
+    return f"Звіт за {quarter}", "\n".join(lines) + f"\n\n{_foot(settings)}\n"
+
+
+def _subject(kinds: dict[str, list[Alert]], at: datetime, settings: Settings) -> str:
     """The heading where there is one kind that goes at once, with the report where there is one; else the day."""
     first, rows = next(iter(kinds.items()))
     if not RULES[AlertKind(first)].at_once:
-        return f"Контактний центр {town}: на {format_date(at.astimezone(KYIV), f'd{NBSP}MMMM', locale='uk')}"
+        day = format_date(at.astimezone(KYIV), f"d{NBSP}MMMM", locale="uk")
+        return f"Контактний центр {settings.profile.town}: на {day}"
     reports = {row.report_id: row.report for row in rows}
     word = "Термінове повідомлення" if first == AlertKind.EMERGENCY else HEADINGS[AlertKind(first)]
     if len(reports) > 1:
         return f"{HEADINGS[AlertKind(first)]} ({len(reports)})"
-    return f"{word}: {_named(next(iter(reports.values())))}"
+    return f"{word}: {_named(next(iter(reports.values())), settings)}"
 
 
-def _part(kind: AlertKind, alerts: list[Alert], public_url: str) -> str:
+def _part(kind: AlertKind, alerts: list[Alert], settings: Settings) -> str:
     clause = RULES[kind].clause
     point = f" (п.{NBSP}{clause[2:]} Порядку)" if clause.startswith("R ") else ""
     lines = [f"{HEADINGS[kind]}{point}"]
     to_do = dict.fromkeys(TO_DO[kind, row.audience] for row in alerts if (kind, row.audience) in TO_DO)
     lines += to_do
-    said = list(dict.fromkeys(_line(row, public_url) for row in alerts))
+    said = list(dict.fromkeys(_line(row, settings) for row in alerts))
     lines += said[:MOST_LINES]
     if len(said) > MOST_LINES:
         lines.append(f"… і ще {len(said) - MOST_LINES}; усі — на сторінках контактного центру.")
     return "\n".join(lines)
 
 
-def _line(alert: Alert, public_url: str) -> str:
+def _line(alert: Alert, settings: Settings) -> str:
     if alert.report is None:
         day = format_date(alert.day, f"d{NBSP}MMMM y", locale="uk") if alert.day else ""
         return f"• {alert.organisation.name if alert.organisation else ''}, {day}"
     executor = alert.organisation or alert.report.executor
-    facts = [_named(alert.report), executor.name if executor else ""]
+    facts = [_named(alert.report, settings), executor.name if executor else ""]
     if alert.due_at is not None and alert.kind != AlertKind.EMERGENCY:
         due = format_datetime(alert.due_at.astimezone(KYIV), f"d{NBSP}MMMM y, HH:mm", locale="uk")
         facts.append(f"строк{NBSP}{NBSP.join(('—', due))}")
-    return f"• {'; '.join(fact for fact in facts if fact)}\n  {public_url}/reports/{alert.report_id}"
+    return f"• {'; '.join(fact for fact in facts if fact)}\n  {settings.public_url}/reports/{alert.report_id}"
 
 
-def _named(report: Report | None) -> str:
-    """A report as one reads it in a list, without the flat."""
+def _named(report: Report | None, settings: Settings) -> str:
+    """A report as one reads it in a list, without the flat, and without a telephone that stands in the landmark."""
     if report is None:
         return ""
     kind = report.category.name if report.category else ""
-    return ", ".join(part for part in (f"№{NBSP}{report.number}", kind, report.spot) if part)
+    spot = without_numbers(report.spot, settings.profile.area_code)
+    return ", ".join(part for part in (f"№{NBSP}{report.number}", kind, spot) if part)

@@ -21,6 +21,8 @@ def write_log() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(WithoutWords("%(asctime)s %(name)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for library in ("alembic", "flask_wtf", "fontTools"):  # a PDF would fill the log
+        logging.getLogger(library).setLevel(logging.WARNING)
     sys.excepthook = lambda *info: logging.critical("ended by a fault", exc_info=info)
     threading.excepthook = lambda told: logging.critical(
         "the thread %s ended by a fault",

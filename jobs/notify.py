@@ -1,7 +1,8 @@
 """Telling the browsers: after each commit the changed rows' ids go into a Redis stream. Never any content.
 
 Redis only wakes and notifies. When it is away, publishing costs next to nothing and readers fall back on asking
-the database once a second (`RESYNC`); nothing is lost, only later.
+the database once a second (`RESYNC`); nothing is lost, only later. Once it takes events again, readers are told that
+some were lost (`LOST`).
 """
 
 import logging
@@ -19,8 +20,9 @@ from models.base import db
 
 STREAM = "cc:events"
 KEPT = 2000  # events; a browser that was away longer gets the present state instead
-RESYNC = ("resync", 0)
+RESYNC = ("resync", 0)  # look whether the database has what nobody told
 RESYNC_EVERY = 5.0  # seconds; an event that could not be published is made up for so soon
+LOST = ("lost", 0)  # events were lost: whatever is shown may be old
 _PAUSE = 1.0  # seconds without a try after Redis failed once
 
 log = logging.getLogger(__name__)
@@ -39,20 +41,31 @@ def connect(url: str, *, reply_seconds: float) -> redis.Redis:
 
 
 class Publisher:
-    """Adds events to the stream; after a failure it stays silent for a second, so that nobody waits for Redis."""
+    """Adds events to the stream; after a failure it stays silent for a second, so that nobody waits for Redis.
+
+    The next event that Redis takes comes after one that says so.
+    """
 
     def __init__(self, url: str) -> None:
         self._client = connect(url, reply_seconds=0.2)
         self._silent_until = 0.0
+        self._lost = False
 
     def publish(self, kind: str, row_id: int) -> None:
         if time.monotonic() < self._silent_until:
             return
         try:
-            self._client.xadd(STREAM, {"kind": kind, "id": row_id}, maxlen=KEPT, approximate=True)
+            if self._lost:
+                self._lost = False
+                self._add(*LOST)
+            self._add(kind, row_id)
         except redis.RedisError as error:
+            self._lost = True
             self._silent_until = time.monotonic() + _PAUSE
             log.warning("Redis does not answer (%s): screens follow by asking the database", type(error).__name__)
+
+    def _add(self, kind: str, row_id: int) -> None:
+        self._client.xadd(STREAM, {"kind": kind, "id": row_id}, maxlen=KEPT, approximate=True)
 
 
 def publish_after_commit(app: Flask, redis_url: str) -> None:
@@ -82,9 +95,9 @@ def publish_after_commit(app: Flask, redis_url: str) -> None:
 def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[tuple[str, str, int]]:
     """Yield ``(stream id, kind, row id)`` for ever, until ``stop`` is set.
 
-    Yields ``("", *RESYNC)`` every `RESYNC_EVERY` seconds, and every second while Redis is away: the reader then asks
-    the database for the present state. Whoever publishes does not wait for a Redis that is slow, so an event may be
-    missing though nothing here was seen to fail.
+    Yields ``("", *RESYNC)`` every `RESYNC_EVERY` seconds, and every second while Redis is away: the reader then looks
+    whether the database has what it was not told. Whoever publishes does not wait for a Redis that is slow, so an event
+    may be missing though nothing here was seen to fail. Once Redis is back, ``("", *LOST)``.
     """
     client = connect(url, reply_seconds=RESYNC_EVERY + 1)
     last, away, resync_at = start, False, time.monotonic() + RESYNC_EVERY
@@ -94,8 +107,9 @@ def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[t
                 newest = client.xrevrange(STREAM, count=1)
                 last = newest[0][0] if newest else "0-0"
             if away or time.monotonic() >= resync_at:
+                news = LOST if away else RESYNC
                 away, resync_at = False, time.monotonic() + RESYNC_EVERY
-                yield ("", *RESYNC)
+                yield ("", *news)
             wait_ms = max(1, int((resync_at - time.monotonic()) * 1000))
             for _stream, entries in client.xread({STREAM: last}, count=200, block=wait_ms) or []:
                 for last, fields in entries:

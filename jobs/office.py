@@ -11,9 +11,10 @@ from models.attachments import unnamed
 from models.base import db, transaction
 from models.erasure import tidy_index
 from models.quarterly import prepare_due
-from models.retention import run_retention
+from models.retention import last_run, run_retention
 
 REFUSED_FOR = timedelta(hours=1)  # a file without a row lies so long at most: no form takes as long
+LONGEST_PAUSE = timedelta(days=92)
 
 
 def prepare_quarterly_reports(app: Flask, at: datetime) -> str:
@@ -24,8 +25,15 @@ def prepare_quarterly_reports(app: Flask, at: datetime) -> str:
 
 
 def end_terms(app: Flask, at: datetime) -> str:
-    """End the holding of all personal data whose term is over. A job of `jobs.rounds`."""
+    """End the holding of all personal data whose term is over. A job of `jobs.rounds`.
+
+    What is erased cannot be brought back: after `LONGEST_PAUSE` it is not done by itself, the clock may be wrong.
+    """
     with app.app_context():
+        ran = last_run(db.session())
+        if ran is not None and at - ran > LONGEST_PAUSE:
+            trouble = "Terms of personal data were not ended for a quarter, or the clock is wrong: nothing is erased."
+            return trouble
         ended = True
         while ended:
             with transaction() as session:

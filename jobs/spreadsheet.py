@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-import xlsxwriter
-
 from models.workdays import KYIV
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -62,6 +60,8 @@ def write_xlsx(
     Text is written as text, whatever it begins with, and stays text when somebody edits its cell; moments are moments
     in Kyiv time.
     """
+    import xlsxwriter  # only now: the desk never needs its memory
+
     with TemporaryDirectory(dir=folder) as drafts:
         book = xlsxwriter.Workbook(file, {"constant_memory": True, "tmpdir": drafts})
         sheet = book.add_worksheet(title)

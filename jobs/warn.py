@@ -60,7 +60,7 @@ def _warn(settings: Settings, at: datetime, kinds: Collection[AlertKind]) -> Non
 def write_letters(session: Session, settings: Settings, at: datetime) -> None:
     """Put the alerts into letters; a summary that is written already takes no more, they wait for the next one."""
     for key, alerts in alerts_to_write(session, at).items():
-        subject, body = compose(alerts, at, settings.public_url, settings.profile.town)
+        subject, body = compose(alerts, at, settings)
         recipient = {"user_id": alerts[0].to_user_id, "organisation_id": alerts[0].to_organisation_id}
         letter = write_letter(session, key, subject, body, at, **recipient)
         if letter is not None:

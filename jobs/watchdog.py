@@ -7,6 +7,7 @@ Imports no database and no web: it must start at once and stay small.
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -59,6 +60,36 @@ def probe_agi(port: int, seconds: float) -> None:
         raise Absent(error.strerror) from None
 
 
+def probe_asterisk(ami_port: int, where: tuple[str, int], seconds: float) -> None:
+    """Raise `Silent` when the exchange says nothing at its manager port nor to a SIP OPTIONS, `Absent` when nobody
+    listens. One of the two is enough: to end the exchange ends every talk."""
+    try:
+        with socket.create_connection(("127.0.0.1", ami_port), seconds) as connection:
+            connection.settimeout(seconds)
+            if connection.recv(16):
+                return
+    except TimeoutError:
+        pass
+    except OSError as error:
+        raise Absent(error.strerror) from None
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(seconds)
+        try:
+            phone.connect(where)
+            here = "{}:{}".format(*phone.getsockname())
+            word = secrets.token_hex(8)
+            phone.send(
+                f"OPTIONS sip:watchdog@{where[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{word}\r\n"
+                f"From: <sip:watchdog@{here}>;tag={word}\r\nTo: <sip:watchdog@{where[0]}>\r\nCall-ID: {word}\r\n"
+                "CSeq: 1 OPTIONS\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n".encode()
+            )
+            phone.recv(16)
+        except TimeoutError:
+            raise Silent(f"no answer for {seconds} s") from None
+        except OSError as error:
+            raise Absent(error.strerror) from None
+
+
 def probe_redis(path: Path, seconds: float) -> None:
     """Ask Redis for a PONG. Raises `Silent` like `probe_agi`."""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -105,6 +136,9 @@ def watches(settings: Settings) -> list[Watch]:
         Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
         Watch("rounds", lambda: probe_heartbeat(run, "rounds", 90.0), every=5.0, grace=90.0),
     ]
+    sip = ("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.sip_port)
+    exchange = Watch("asterisk", lambda: probe_asterisk(settings.ami_port, sip, 3.0), every=3.0, misses=3, grace=30.0)
+    listed.append(exchange)
     if settings.private_redis:
         listed.append(Watch("redis", lambda: probe_redis(settings.redis_socket, 1.0), every=2.0, misses=3))
     return listed

@@ -6,14 +6,17 @@ it does not list is refused.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.deadlines import DeadlineKind, open_deadlines
+from models.base import now
+from models.deadlines import Deadline, DeadlineKind, open_deadlines
 from models.executions import execution_of, executions_of
 from models.people import ORGANISATION_ROLES, Role, User
-from models.reports import OPEN_STATES, Report, ReportState
+from models.reports import AT_WORK, OPEN_STATES, REPORT_TABLE, UNDONE, HistoryRow, Report, ReportEvent, ReportState
 
 
 class NotYours(Exception):
@@ -47,8 +50,8 @@ CONTROL = frozenset({Role.CONTROL_BODY})
 CENTRE = frozenset({Role.ADMINISTRATOR, Role.DISPATCHER, Role.SUPERVISOR})
 KEEPERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})
 _OPEN = frozenset(OPEN_STATES)
-_AT_WORK = frozenset({ReportState.NEW, ReportState.IN_PROGRESS})
-_UNDONE = _AT_WORK | {ReportState.REASONS_GIVEN}  # while one executor's reasons are weighed, another may still begin
+_AT_WORK, _UNDONE = frozenset(AT_WORK), frozenset(UNDONE)
+_CLOSING = {event for (_before, event), after in REPORT_TABLE.items() if after == ReportState.CLOSED}
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def concerns(session: Session, report: Report, user: User) -> bool:
     return False
 
 
-def possible_acts(session: Session, report: Report, user: User) -> list[Act]:
-    """What this person can do with the report now, in the order of `ACTS`."""
+def possible_acts(session: Session, report: Report, user: User, at: datetime | None = None) -> list[Act]:
+    """What this person can do with the report at ``at``, or now, in the order of `ACTS`."""
     if not concerns(session, report, user):
         return []
     part = execution_of(session, report, user.organisation_id) if user.role in EXECUTOR else None
@@ -108,13 +111,28 @@ def possible_acts(session: Session, report: Report, user: User) -> list[Act]:
         Act.GIVE_REASONS: part is not None and (part.accepted_at is None or part.completed_at is not None),
         Act.CLOSE_UNSOLVED: not decides(session, report, user),
         Act.RETURN: not decides(session, report, user),
-        Act.WARN: not open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
+        Act.REFUTE: _closed_unsolved(session, report),
+        Act.WARN: not missed_by_operators(session, report, at or now()),
     }
     return [
         act
         for act, terms in ACTS.items()
         if user.role in terms.roles and report.state in terms.states and not not_now.get(act, False)
     ]
+
+
+def missed_by_operators(session: Session, report: Report, at: datetime) -> list[Deadline]:
+    """The deadlines of which the operators are to be warned: to inform the head, to take it to work (R 4.2, R 4.3)."""
+    open_ones = open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT))
+    return [deadline for deadline in open_ones if deadline.late(at)]
+
+
+def _closed_unsolved(session: Session, report: Report) -> bool:
+    """Whether the control body closed it as not solvable: nobody else opens it again (R 4.4)."""
+    if report.state != ReportState.CLOSED:
+        return False
+    last = select(HistoryRow.event).where(HistoryRow.report_id == report.id, HistoryRow.event.in_(_CLOSING))
+    return session.scalar(last.order_by(HistoryRow.id.desc()).limit(1)) == ReportEvent.CLOSED_UNSOLVED
 
 
 def decides(session: Session, report: Report, user: User) -> bool:

@@ -56,8 +56,8 @@ class Effect:
 EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.REGISTERED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),
     ReportEvent.COMPLETED: Effect(
-        meets=(DeadlineKind.WORK, DeadlineKind.REASONS),
-        cancels=(DeadlineKind.INFORM_HEAD,),  # there is nothing left to assign
+        meets=(DeadlineKind.WORK,),
+        cancels=(DeadlineKind.REASONS, DeadlineKind.INFORM_HEAD),  # there is nothing to give reasons for, or to assign
     ),
     # work that was not done is to be done within a new term
     ReportEvent.REFUTED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),
@@ -66,9 +66,10 @@ EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.CLOSED_UNSOLVED: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     ReportEvent.RETURNED: Effect(begins=(DeadlineKind.REASONS,)),  # the work's new date is the control body's
     # of one executor
+    ReportEvent.ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the first of them
     HistoryEvent.ASSIGNED: Effect(begins=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     HistoryEvent.HEAD_INFORMED: Effect(meets=(DeadlineKind.INFORM_HEAD,)),
-    HistoryEvent.PART_ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),
+    HistoryEvent.PART_ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the others
     HistoryEvent.RELEASED: Effect(cancels=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
 }
 
@@ -153,7 +154,7 @@ def due_moment(kind: DeadlineKind, began: datetime, category_days: int, calendar
     return end(began, days)
 
 
-def follow(
+def apply_effects(
     session: Session,
     report: Report,
     event: ReportEvent | HistoryEvent,

@@ -57,6 +57,18 @@ class TakenByAnother(Exception):
         self.owner = owner
 
 
+class DataTakenOut(Exception):
+    """The applicant's data were taken out of the record (A3): there is nothing to go on with."""
+
+
+class ReportIsClosed(Exception):
+    """Nobody works on this ``report`` any more, so nothing is added to it."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.number)
+        self.report = report
+
+
 class SavedMeanwhile(Exception):
     """The draft was saved by somebody else (or in another tab) since it was loaded."""
 
@@ -75,11 +87,12 @@ DRAFT_FIELDS = (
     "applicant_name",
     "other_phone",
 )
-# how a draft ends without a report (I6); added to another report it ends by `attach_draft`
+# how a person ends a draft without a report (I6); added to another report it ends by `attach_draft`
+_NO_ENDINGS = (ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.FORGOTTEN)
 ENDINGS = {
     event: after
     for (before, event), after in REPORT_TABLE.items()
-    if before == ReportState.DRAFT and event not in (ReportEvent.REGISTERED, ReportEvent.ATTACHED)
+    if before == ReportState.DRAFT and event not in _NO_ENDINGS
 }
 
 
@@ -262,22 +275,32 @@ def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, n
 def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
     """The call was about a report that is already there: add it, with what was typed as a note (I6, I10).
 
-    So is what came without a call.
+    So is what came without a call. The draft must be nobody's or ``user``'s own, and is the user's then; the report
+    must be open (`OPEN_STATES`). Raises `TakenByAnother`, `IllegalMove` when the draft is one no longer, and
+    `ReportIsClosed`.
     """
     claim_draft(session, draft, user)
+    session.refresh(report, ["state"], with_for_update=True)
+    if report.state not in OPEN_STATES:
+        raise ReportIsClosed(report)
     draft.attached_to_id = report.id
     session.flush()
     move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
     event = HistoryEvent.APPLICANT_TOLD_AGAIN if draft.call_id is None else HistoryEvent.APPLICANT_CALLED
-    note_history(session, report, event, user, draft.text)
+    note_history(session, report, event, user, draft.text, told_by=draft)
     announce(session, "report", report.id)
 
 
 def reopen_draft(session: Session, draft: Report, user: User) -> None:
-    """Undo an ending: the draft is a draft again, with all that was typed. Raises `TakenByAnother`, `IllegalMove`.
+    """Undo an ending: the draft is a draft again, with all that was typed.
 
-    The report that the call was added to hears that it was not about it.
+    It must be nobody's or ``user``'s own, and is the user's then. Raises `TakenByAnother`, `DataTakenOut` once the
+    applicant's data are gone, and `IllegalMove` for what did not end by one of `ENDINGS` or by `attach_draft`: a
+    registered report stays one. The report that the call was added to hears that it was not about it, closed or not.
     """
+    session.refresh(draft, ["anonymised_at"], with_for_update=True)
+    if draft.anonymised_at is not None:
+        raise DataTakenOut
     move(session, draft, ReportEvent.REOPENED, user)  # first, for only a draft can be claimed
     claim_draft(session, draft, user)
     report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None

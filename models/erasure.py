@@ -170,14 +170,9 @@ def _redact_notes(session: Session, report: Report, texts: bool, traces: Traces)
     rows = session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id, HistoryRow.note != "")).all()
     for row in rows:
         row.note = "" if texts and row.event not in _NOTES_OF_OURS else traces.redact(row.note)
-    if report.attached_to_id is not None and report.text:  # the other report's history has the words of this call
-        told = select(HistoryRow).where(
-            HistoryRow.report_id == report.attached_to_id,
-            HistoryRow.event == HistoryEvent.APPLICANT_CALLED,
-            HistoryRow.note == report.text,
-        )
-        for row in session.scalars(told):
-            row.note = "" if texts else traces.redact(row.note)
+    # another report's history has the words of who told of it again
+    for row in session.scalars(select(HistoryRow).where(HistoryRow.told_by_id == report.id, HistoryRow.note != "")):
+        row.note = "" if texts else traces.redact(row.note)
     for part in session.scalars(select(Execution).where(Execution.report_id == report.id)):
         part.done = traces.redact(part.done)
     steps = select(DeadlineStep).join(Deadline).where(Deadline.report_id == report.id, DeadlineStep.note != "")

@@ -101,7 +101,8 @@ def make_change(session: Session, change: CalendarChange, by: User, at: datetime
         note_change(session, Subject.CALENDAR, None, _MARTIAL_LAW, change.known, change.last, by, at)
         mark = session.get(Mark, _MARTIAL_LAW)
         if change.last is None:
-            session.delete(mark)
+            if mark is not None:
+                session.delete(mark)
         elif mark is None:
             session.add(Mark(name=_MARTIAL_LAW, value=change.last.isoformat()))
         else:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import ClauseElement, ColumnElement, Index
 from sqlalchemy import text as sql
 
-from models.reports import OPEN_STATES, REGISTERED_STATES, Report, ReportState, Source
+from models.reports import AT_WORK, OPEN_STATES, REGISTERED_STATES, Report, ReportState, Source
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class JournalFilter:
     """What to list. Dates are days in Kyiv, both included; ``text`` is whatever was typed into the search box.
 
     Without ``state`` only registered reports are listed; with the state of a draft's other ending, those drafts.
-    ``due_from`` (included) and ``due_before`` are of open reports: with the present moment as ``due_before``, what is
-    overdue. ``executor_id`` is the leading executor.
+    ``due_from`` (included) and ``due_before`` are of reports whose term runs: with the present moment as
+    ``due_before``, what is overdue. ``executor_id`` is the leading executor.
     """
 
     text: str = ""
@@ -96,6 +96,8 @@ def conditions(wanted: JournalFilter, of: type[Report] = Report) -> list[ColumnE
         found.append(of.repeat_of_id.is_not(None) if wanted.repeated else of.repeat_of_id.is_(None))
     if wanted.emergency:
         found.append(of.emergency.is_(True))
+    if wanted.by_due:
+        found.append(of.state.in_(AT_WORK))
     if wanted.due_from is not None:
         found.append(of.due_at >= wanted.due_from)
     if wanted.due_before is not None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.journal import find_reports
 from models.journal_filters import JournalFilter
-from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
+from models.reports import HistoryRow, Report, ReportState
 
 MOST_ROWS = 50_000  # of one file
 _PAGE = 500
@@ -37,10 +37,9 @@ def journal_rows(session: Session, wanted: JournalFilter, at: datetime, most: in
         moved = _moved(session, [report.id for report in page.rows])
         for report in page.rows:
             state = report.state
-            overdue = state in OPEN_STATES and report.due_at is not None and report.due_at < at
             done = moved.get((report.id, ReportState.DONE)) if state in (ReportState.DONE, ReportState.CLOSED) else None
             closed = moved.get((report.id, ReportState.CLOSED)) if state == ReportState.CLOSED else None
-            yield JournalRow(report, done, closed, overdue)
+            yield JournalRow(report, done, closed, report.overdue(at))
         session.rollback()
         session.expunge_all()
         if page.older is None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.base import Base, UTCDateTime, insert_new
 from models.executions import Execution
 from models.people import ORGANISATION_ROLES, Organisation, User
-from models.reports import Report, ReportState
+from models.reports import UNDONE, Report
 from models.workdays import KYIV
 
 
@@ -51,8 +51,9 @@ def who_has_not_looked(session: Session, day: date) -> list[Organisation]:
         select(Execution.organisation_id)
         .join(Report, Report.id == Execution.report_id)
         .where(
-            Report.state.in_((ReportState.NEW, ReportState.IN_PROGRESS)),
+            Report.state.in_(UNDONE),
             Execution.completed_at.is_(None),
+            Execution.reasons_at.is_(None),  # what is asked of the control body is not theirs to do
             Execution.assigned_at <= datetime.combine(day, time.max, KYIV),
         )
     )

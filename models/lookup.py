@@ -16,7 +16,6 @@ from models.reports import HistoryEvent, HistoryRow, Report, ReportState, find_r
 
 _INTAKE = re.compile(r"9\d{3}[\s-]?\d{4}", re.ASCII)
 _CODE = re.compile("[0-9]{8}")
-_PLANNED = (ReportState.NEW, ReportState.IN_PROGRESS)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _tell(session: Session, report: Report) -> Told:
         state=ReportState(shown.state),
         kind=report.category.name if report.category else "",
         came_at=report.registered_at or report.created_at,
-        due_at=shown.due_at if shown.state in _PLANNED else None,
+        due_at=shown.running_due,
         answers=[Answer(row.at, row.note) for row in rows],
         joined=joined.number if joined else None,
     )

@@ -1,11 +1,11 @@
 """What is to be done and until when: an organisation's day, and the daily monitoring of all of them (S 3.3, W2, W9)."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session, contains_eager, defer, joinedload
 
@@ -13,14 +13,16 @@ from models.deadlines import Deadline, DeadlineKind
 from models.executions import Execution
 from models.free_days import load_calendar
 from models.journal_filters import STREAMS, index_of
-from models.moves import last_moves
+from models.lists import Listed, first_of
+from models.moves import last_event, last_moves
 from models.people import Organisation, User
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
 from models.workdays import KYIV
 
-MOST = 500  # rows of one list
+MOST = 200  # rows of one list of a day
 SHOWN = 20  # of one list of the daily monitoring
 SOON = 2  # working days
+SENT_BACK = (ReportEvent.REFUTED, ReportEvent.RETURNED)
 _RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline.paused_at.is_(None))
 
 
@@ -41,44 +43,77 @@ class Task:
         return min((deadline.due_at for deadline in self.deadlines if deadline.paused_at is None), default=None)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Day:
-    """An organisation's day: what came back, what is new, what it works on, and what waits for others."""
+    """An organisation's day: what came back, what is new, what it works on by the deadline, and what waits for others.
 
-    sent_back: list[Task] = field(default_factory=list)
-    new: list[Task] = field(default_factory=list)
-    at_work: list[Task] = field(default_factory=list)
-    reasons_given: list[Task] = field(default_factory=list)
-    completed: list[Task] = field(default_factory=list)
+    Of each at most `MOST`: what hurries most, and what was done last.
+    """
+
+    sent_back: Listed[Task]
+    new: Listed[Task]
+    at_work: Listed[Task]
+    reasons_given: Listed[Task]
+    completed: Listed[Task]
+
+
+# in which order each list of a day is cut off
+_FIRST: dict[str, Callable[[Row], tuple]] = {
+    "sent_back": lambda row: (not row.emergency, row.due_at or row.assigned_at),
+    "new": lambda row: (not row.emergency, row.assigned_at),
+    "at_work": lambda row: (not row.emergency, row.due_at or row.assigned_at),
+    "reasons_given": lambda row: (row.due_at or row.assigned_at,),
+    "completed": lambda row: (-row.completed_at.timestamp(),),
+}
 
 
 def organisation_day(session: Session, organisation_id: int) -> Day:
     """The open reports in which the organisation has a part, the nearest deadline first (R 4.1)."""
     rows = session.execute(
-        select(Report, Execution)
-        .join(Execution, Execution.report_id == Report.id)
+        select(
+            *(Execution.id, Execution.assigned_at, Execution.accepted_at, Execution.completed_at),
+            *(Report.state, Report.emergency, Report.due_at, last_event().label("came_by")),
+        )
+        .join(Execution.report)
         .where(Report.state.in_(OPEN_STATES), Execution.organisation_id == organisation_id)
-        .options(joinedload(Report.category), joinedload(Report.street))
-        .order_by(Report.due_at, Report.id)
-        .limit(MOST)
+        .order_by(Execution.id)
     ).all()
-    running = _running(session, [report.id for report, _part in rows], organisation_id)
-    moves = last_moves(session, [report.id for report, _part in rows if report.state == ReportState.IN_PROGRESS])
-    sent_back = {id: move for id, move in moves.items() if move.event in (ReportEvent.REFUTED, ReportEvent.RETURNED)}
-    day = Day()
-    for report, part in rows:
-        task = Task(report, running.get(report.id, []), part, sent_back.get(report.id))
-        if report.state == ReportState.REASONS_GIVEN:
-            day.reasons_given.append(task)
-        elif part.completed_at is not None:
-            day.completed.append(task)
-        elif part.accepted_at is None:
-            day.new.append(task)
-        else:
-            (day.sent_back if task.sent_back else day.at_work).append(task)
-    for tasks in (day.sent_back, day.new, day.at_work):
-        tasks.sort(key=lambda task: (not task.report.emergency, task.next_due or task.report.created_at))
-    return day
+    lists: dict[str, list[Row]] = {name: [] for name in _FIRST}
+    for row in rows:
+        lists[_list_of(row)].append(row)
+    shown = {name: sorted(lists[name], key=first)[:MOST] for name, first in _FIRST.items()}
+    tasks = _tasks(session, organisation_id, [row.id for some in shown.values() for row in some])
+    day = {name: [tasks[row.id] for row in some] for name, some in shown.items()}
+    for name in ("sent_back", "new", "at_work"):
+        day[name].sort(key=lambda task: (not task.report.emergency, task.next_due or task.report.created_at))
+    return Day(**{name: Listed(day[name], len(lists[name])) for name in day})
+
+
+def _list_of(row: Row) -> str:
+    """In which list of the day the part stands; while another executor's reasons are weighed, this one may begin."""
+    if row.accepted_at is None:
+        return "new"
+    if row.state == ReportState.REASONS_GIVEN:
+        return "reasons_given"
+    if row.completed_at is not None:
+        return "completed"
+    return "sent_back" if row.came_by in SENT_BACK else "at_work"
+
+
+def _tasks(session: Session, organisation_id: int, parts: Sequence[int]) -> dict[int, Task]:
+    """These parts with their reports and the deadlines that run."""
+    found = session.scalars(
+        select(Execution)
+        .where(Execution.id.in_(parts))
+        .options(joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)))
+    ).all()
+    running = _running(session, [part.report_id for part in found], organisation_id)
+    moves = last_moves(session, [part.report_id for part in found])
+    came_back = {report: move for report, move in moves.items() if move.event in SENT_BACK}
+    return {
+        part.id: Task(part.report, running.get(part.report_id, []), part, came_back.get(part.report_id))
+        for part in found
+    }
 
 
 @dataclass(frozen=True)
@@ -92,24 +127,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class DueList:
-    """The most urgent of the deadlines, at most `SHOWN`, and how many there are in all."""
-
-    rows: Sequence[Deadline]
-    count: int
-
-    @property
-    def more(self) -> int:
-        return self.count - len(self.rows)
-
-
-@dataclass(frozen=True)
 class Monitoring:
-    """The daily monitoring: deadlines that are overdue, due today, and due soon; and their count by organisation."""
+    """The daily monitoring: deadlines that are overdue, due today, and due soon, at most `SHOWN` of each, the most
+    urgent; and their count by organisation."""
 
-    overdue: DueList
-    today: DueList
-    soon: DueList
+    overdue: Listed[Deadline]
+    today: Listed[Deadline]
+    soon: Listed[Deadline]
     tallies: list[Tally]
 
 
@@ -134,7 +158,7 @@ def daily_monitoring(session: Session, at: datetime, organisations: Collection[i
     lists = {}
     for name, (start, end) in terms.items():
         count = sum(getattr(tally, name) for tally in tallies)
-        lists[name] = DueList(_most_urgent(session, start, end, organisations) if count else [], count)
+        lists[name] = Listed(_most_urgent(session, start, end, organisations) if count else [], count)
     return Monitoring(**lists, tallies=tallies)
 
 
@@ -199,23 +223,18 @@ def by_report(deadlines: Sequence[Deadline]) -> list[tuple[Report, list[Deadline
     return sorted(found.items(), key=lambda row: not row[0].emergency)
 
 
-def to_decide(session: Session, user: User) -> Sequence[Report]:
+def to_decide(session: Session, user: User) -> Listed[Report]:
     """The reports with reasons given that this member of the control body decides on, the oldest first (R 4.4)."""
     controlled = [organisation.id for organisation in user.controls]
-    return session.scalars(
-        select(Report)
-        .where(
-            Report.state == ReportState.REASONS_GIVEN,
-            Report.id.in_(
-                select(Execution.report_id).where(
-                    Execution.organisation_id.in_(controlled), Execution.reasons_at.is_not(None)
-                )
-            ),
-        )
-        .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
-        .order_by(Report.id)
-        .limit(MOST)
-    ).all()
+    given = select(Execution.report_id).where(
+        Execution.organisation_id.in_(controlled), Execution.reasons_at.is_not(None)
+    )
+    rows, ids = (
+        select(what).where(Report.state == ReportState.REASONS_GIVEN, Report.id.in_(given))
+        for what in (Report, Report.id)
+    )
+    rows = rows.options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
+    return first_of(session, rows.order_by(Report.id), ids, MOST)
 
 
 def _running(session: Session, reports: Sequence[int], organisation_id: int) -> dict[int, list[Deadline]]:

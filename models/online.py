@@ -1,6 +1,7 @@
 """Reports that citizens send by the web form: each is a draft at once, and the applicant gets an intake number (I9)."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, func, select
@@ -23,7 +24,7 @@ _TRIES = 5
 class OnlineIntake(Base):
     """How a report came by the web form: its intake number, and what tells a doubled form and a crowd of them.
 
-    ``sender`` is a keyed hash of the address that it came from; ``form_key`` the random word of the form's page.
+    ``sender`` is a keyed hash of the address that it came from; ``form_key`` tells the page and what stood on it.
     """
 
     __tablename__ = "online_intakes"
@@ -44,7 +45,8 @@ class TooManyReports(Exception):
 
 
 class AlreadyReceived(Exception):
-    """The same text came from the same address within a day; ``at``: when."""
+    """The same words about the same place, with the same telephone, came from the same address within a day; ``at``:
+    when."""
 
     def __init__(self, at: datetime) -> None:
         super().__init__()
@@ -62,7 +64,7 @@ def receive_online(
     if known is not None:
         return known
     _refuse_crowd(session, sender, at)
-    _refuse_repeated(session, sender, str(values.get("text", "")), at)
+    _refuse_repeated(session, sender, values, at)
     fields = {name: value for name, value in values.items() if name in DRAFT_FIELDS}
     draft = Report(state=ReportState.DRAFT, source=Source.ONLINE, created_at=at, **fields)
     session.add(draft)
@@ -103,11 +105,15 @@ def _refuse_crowd(session: Session, sender: str, at: datetime) -> None:
         raise TooManyReports
 
 
-def _refuse_repeated(session: Session, sender: str, text: str, at: datetime) -> None:
+def _refuse_repeated(session: Session, sender: str, values: Mapping[str, object], at: datetime) -> None:
+    """A whole house may share an address: neighbours who write the same are told apart by place and telephone."""
+    texts = ("text", "street_typed", "building", "flat", "landmark", "other_phone")
+    same = [getattr(Report, name) == values.get(name, "") for name in texts]
+    same.append(Report.street_id == values.get("street_id"))
     before = session.scalar(
         select(OnlineIntake.at)
         .join(OnlineIntake.report)
-        .where(OnlineIntake.at > at - DAY, OnlineIntake.sender == sender, Report.text == text)
+        .where(OnlineIntake.at > at - DAY, OnlineIntake.sender == sender, *same)
         .limit(1)
     )
     if before is not None:

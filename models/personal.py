@@ -14,7 +14,7 @@ from models.calls import Call
 from models.lines import Line
 from models.people import AccessLog, Person, PersonNumber
 from models.redaction import Traces
-from models.reports import OPEN_STATES, HistoryRow, Report, ReportState
+from models.reports import OPEN_STATES, HistoryEvent, HistoryRow, Report, ReportState
 from models.search import plain, telephone_word
 from models.telephone import to_e164
 
@@ -133,7 +133,7 @@ def exported(session: Session, held: Held) -> dict[str, object]:
             }
             for person in held.persons
         ],
-        "reports": [_exported_report(report) for report in held.reports],
+        "reports": [_exported_report(report, {one.id for one in held.reports}) for report in held.reports],
         "calls": [
             {
                 "started_at": call.started_at,
@@ -163,7 +163,8 @@ def exported(session: Session, held: Held) -> dict[str, object]:
     }
 
 
-def _exported_report(report: Report) -> dict[str, object]:
+def _exported_report(report: Report, own: set[int]) -> dict[str, object]:
+    """``own`` are this person's records: what others told of the same is theirs, and colleagues' notes are nobody's."""
     return {
         "number": report.number,
         "state": str(report.state),
@@ -186,6 +187,7 @@ def _exported_report(report: Report) -> dict[str, object]:
                 "by": str(row.user.role) if row.user else None,
             }
             for row in report.history
+            if row.event != HistoryEvent.NOTE and (row.told_by_id is None or row.told_by_id in own)
         ],
     }
 

@@ -1,6 +1,5 @@
 """What presses now: emergencies that nobody has accepted, and operators who are to be warned (I8, W4)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,21 +8,24 @@ from sqlalchemy.orm import Session, joinedload
 
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
 from models.executions import Execution
-from models.reports import Report, ReportState
+from models.lists import Listed, first_of
+from models.reports import UNDONE, Report
 
-MOST = 100  # rows; counts go no further either
+SHOWN = 20  # rows of one list
+MOST = 100  # the counts on every screen go no further
 
 
-def unaccepted_emergencies(session: Session) -> Sequence[Execution]:
+def unaccepted_emergencies(session: Session, most: int = SHOWN) -> Listed[Execution]:
     """The executors' parts of emergencies that nobody has taken to work, the longest waiting first (I8)."""
     query = _unaccepted(select(Execution)).options(
         joinedload(Execution.organisation),
         joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)),
     )
-    return session.scalars(query.order_by(Execution.assigned_at, Execution.id).limit(MOST)).all()
+    query = query.order_by(Execution.assigned_at, Execution.id)
+    return first_of(session, query, _unaccepted(select(Execution.id)), most)
 
 
-def to_warn(session: Session, at: datetime) -> Sequence[Deadline]:
+def to_warn(session: Session, at: datetime, most: int = SHOWN) -> Listed[Deadline]:
     """What was *new* for too long and whose operator no person has warned since, the oldest first (R 4.3)."""
     query = _to_warn(select(Deadline), at).options(
         joinedload(Deadline.organisation),
@@ -31,7 +33,8 @@ def to_warn(session: Session, at: datetime) -> Sequence[Deadline]:
             joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor)
         ),
     )
-    return session.scalars(query.order_by(Deadline.due_at, Deadline.id).limit(MOST)).all()
+    query = query.order_by(Deadline.due_at, Deadline.id)
+    return first_of(session, query, _to_warn(select(Deadline.id), at), most)
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,14 @@ def count_new(session: Session, organisation_id: int) -> int:
     """How many reports wait to be taken to work by this organisation; at most `MOST`."""
     waiting = select(Execution.id).join(Report, Report.id == Execution.report_id)
     waiting = waiting.where(
-        Execution.organisation_id == organisation_id, Execution.accepted_at.is_(None), Report.state.in_(_UNDONE)
+        Execution.organisation_id == organisation_id, Execution.accepted_at.is_(None), Report.state.in_(UNDONE)
     )
     return _count(session, waiting)
 
 
-_UNDONE = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN)
-
-
 def _unaccepted(query: Select) -> Select:
     return query.join(Report, Report.id == Execution.report_id).where(
-        Report.emergency, Report.state.in_(_UNDONE), Execution.accepted_at.is_(None)
+        Report.emergency, Report.state.in_(UNDONE), Execution.accepted_at.is_(None)
     )
 
 

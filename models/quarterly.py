@@ -103,19 +103,20 @@ class QuarterlyStep(Base):
 
 
 def prepare_due(session: Session, at: datetime) -> int:
-    """Prepare the reports on the quarter that ended last before ``at``, unless they are there: how many were made.
+    """Prepare the reports on the quarter that ended last before ``at``, but those that are there: how many were made.
 
-    May be called at any time and as often as one likes; a run that was missed is caught up by the next. The figures
-    are counted before anything is written, and the rows come in a transaction of their own: call it outside of any
-    other, with the application's session.
+    May be called at any time and as often as one likes; a run that was missed is caught up by the next, and who has got
+    organisations to control meanwhile gets a report, too. The figures are counted before anything is written, and the
+    rows come in a transaction of their own: call it outside of any other, with the application's session.
     """
     quarter = quarter_of(at.astimezone(KYIV).date()).before
-    if reports_on(session, quarter):
-        return 0
+    there = {report.control_body_id for report in reports_on(session, quarter)}
+    wanted = {None: None} | {user.id: user for user in control_bodies(session)}
     counted = {
-        whose.id if whose else None: count_figures(session, quarter, whose, at).as_data()
-        for whose in (None, *control_bodies(session))
+        key: count_figures(session, quarter, whose, at).as_data() for key, whose in wanted.items() if key not in there
     }
+    if not counted:
+        return 0
     with transaction() as writing:
         made = [_insert(writing, quarter, whose, data, at) for whose, data in counted.items()]
     return sum(made)

@@ -13,7 +13,7 @@ from models.free_days import load_calendar
 from models.people import Organisation, User
 from models.periods import Period, Quarter
 from models.places import Category
-from models.reports import OPEN_STATES, Report, ReportState
+from models.reports import UNDONE, Report
 from models.standings import Standing, average_working_days, received, standings
 from models.summary import deadlines_kept, outcomes
 
@@ -130,9 +130,7 @@ def _counts(standing: Standing | None, carried_over: int | None = 0, assisting: 
 
 def _carried_over(session: Session, period: Period, organisations: Collection[int] | None) -> dict[int, int]:
     """The reports of earlier periods that are not solved yet, by their leading executor."""
-    query = select(Report.executor_id, func.count()).where(
-        Report.state.in_(set(OPEN_STATES) - {ReportState.DONE}), Report.created_at < period.begin
-    )
+    query = select(Report.executor_id, func.count()).where(Report.state.in_(UNDONE), Report.created_at < period.begin)
     if organisations is not None:
         query = query.where(Report.executor_id.in_(organisations))
     return dict(session.execute(query.group_by(Report.executor_id)).all())

@@ -48,12 +48,14 @@ class ReportEvent(StrEnum):
     CLOSED_UNSOLVED = "closed_unsolved"
     RETURNED = "returned"
     REASSIGNED = "reassigned"
+    LEAD_CHANGED = "lead_changed"  # another executor leads, while others are at work
     CONSULTED = "consulted"
     ATTACHED = "attached"
     REDIRECTED = "redirected"
     WRONG_NUMBER = "wrong_number"
     NUISANCE = "nuisance"
     DROPPED = "dropped"
+    FORGOTTEN = "forgotten"  # nobody finished it until the term of its data ended (A3)
     REOPENED = "reopened"
 
 
@@ -87,6 +89,7 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DRAFT, ReportEvent.WRONG_NUMBER): ReportState.WRONG_NUMBER,
     (ReportState.DRAFT, ReportEvent.NUISANCE): ReportState.NUISANCE,
     (ReportState.DRAFT, ReportEvent.DROPPED): ReportState.DROPPED,
+    (ReportState.DRAFT, ReportEvent.FORGOTTEN): ReportState.DROPPED,
     # undo: an ending chosen by mistake goes back to the draft
     (ReportState.CONSULTATION, ReportEvent.REOPENED): ReportState.DRAFT,
     (ReportState.ATTACHED, ReportEvent.REOPENED): ReportState.DRAFT,
@@ -108,9 +111,12 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     # another executor: new for them
     (ReportState.NEW, ReportEvent.REASSIGNED): ReportState.NEW,
     (ReportState.IN_PROGRESS, ReportEvent.REASSIGNED): ReportState.NEW,
+    (ReportState.IN_PROGRESS, ReportEvent.LEAD_CHANGED): ReportState.IN_PROGRESS,
 }
 
-OPEN_STATES = (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN, ReportState.DONE)
+AT_WORK = (ReportState.NEW, ReportState.IN_PROGRESS)  # the term for the work runs
+UNDONE = (*AT_WORK, ReportState.REASONS_GIVEN)  # while one executor's reasons are weighed, another may still begin
+OPEN_STATES = (*UNDONE, ReportState.DONE)
 REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
 
 
@@ -202,7 +208,9 @@ class Report(Base):
     person: Mapped[Person | None] = relationship()
     repeat_of: Mapped["Report | None"] = relationship(foreign_keys=[repeat_of_id], remote_side=[id])
     attached_to: Mapped["Report | None"] = relationship(foreign_keys=[attached_to_id], remote_side=[id])
-    history: Mapped[list["HistoryRow"]] = relationship(order_by="HistoryRow.id", back_populates="report")
+    history: Mapped[list["HistoryRow"]] = relationship(
+        order_by="HistoryRow.id", back_populates="report", foreign_keys="HistoryRow.report_id"
+    )
 
     @property
     def spot(self) -> str:
@@ -213,16 +221,17 @@ class Report(Base):
     @property
     def place(self) -> str:
         """Where it is, in one line: street, building, flat, landmark."""
-        return self._place(f"кв. {self.flat}" if self.flat else "")
+        street, flat = self.street.name if self.street else "", f"кв. {self.flat}" if self.flat else ""
+        return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
 
     @property
-    def place_without_flat(self) -> str:
-        """The same for those who may not know who lives there."""
-        return self._place("")
+    def running_due(self) -> datetime | None:
+        """Until when the work is to be done, while its term runs: not while the control body decides, nor once done."""
+        return self.due_at if self.state in AT_WORK else None
 
-    def _place(self, flat: str) -> str:
-        street = self.street.name if self.street else ""
-        return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
+    def overdue(self, at: datetime) -> bool:
+        """Whether the work is late and its term runs still."""
+        return self.running_due is not None and self.running_due < at
 
     @hybrid_property
     def nobodys(self) -> bool:
@@ -246,7 +255,10 @@ class HistoryRow(Base):
     """
 
     __tablename__ = "report_history"
-    __table_args__ = (Index("ix_report_history_report_id_event", "report_id", "event"),)
+    __table_args__ = (
+        Index("ix_report_history_report_id_event", "report_id", "event"),
+        Index("ix_report_history_told_by_id", "told_by_id", **_only("told_by_id")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
@@ -256,8 +268,9 @@ class HistoryRow(Base):
     from_state: Mapped[str] = mapped_column(String(16), default="")
     to_state: Mapped[str] = mapped_column(String(16), default="")
     note: Mapped[str] = mapped_column(Text, default="")
+    told_by_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))  # the record whose words the note repeats
 
-    report: Mapped[Report] = relationship(back_populates="history")
+    report: Mapped[Report] = relationship(back_populates="history", foreign_keys=[report_id])
     user: Mapped[User | None] = relationship()
 
 
@@ -312,10 +325,12 @@ def note_history(
     *,
     at: datetime | None = None,
     before: str | None = None,
+    told_by: Report | None = None,
 ) -> None:
     """Write one row of the report's history (W1), once the report is in its new state.
 
     ``before`` is the state that it left, "" for a new one; without it nothing moved. ``user`` None is the system.
+    ``told_by`` is the other record whose words the note repeats: they go when that one's are erased.
     """
     session.add(
         HistoryRow(
@@ -326,6 +341,7 @@ def note_history(
             from_state=report.state if before is None else before,
             to_state=report.state,
             note=note,
+            told_by_id=told_by.id if told_by else None,
         )
     )
 

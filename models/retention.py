@@ -18,7 +18,7 @@ from models.erasure import anonymise_report, delete_persons, erase_numbers
 from models.kept import unlocked
 from models.marks import Mark
 from models.people import AccessLog, Person, PersonNumber
-from models.reports import HistoryRow, Report, ReportState
+from models.reports import HistoryRow, Report, ReportEvent, ReportState, move
 from models.shifts import ShiftSheet
 from models.workdays import KYIV
 
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     NO_MATTER = "no_matter"  # wrong number, nuisance, dropped
     CONSULTATIONS = "consultations"
     REPORTS = "reports"
+    DRAFTS = "drafts"  # nobody finished them
     CALLS = "calls"
     PERSONS = "persons"
     ACCESS_LOG = "access_log"
@@ -83,6 +84,12 @@ def run_retention(session: Session, at: datetime, limit: int = BATCH) -> dict[Ki
     session.merge(Mark(name=RAN, value=at.isoformat(timespec="seconds")))
     session.flush()
     return ended
+
+
+def last_run(session: Session) -> datetime | None:
+    """When `run_retention` last ran."""
+    mark = session.get(Mark, RAN)
+    return datetime.fromisoformat(mark.value) if mark else None
 
 
 def count_due(session: Session, at: datetime) -> dict[Kind, int]:
@@ -142,6 +149,14 @@ def _anonymise(session: Session, ids: Sequence[int], at: datetime) -> None:
             anonymise_report(session, report, None, "", texts=False, at=at)
 
 
+def _forget_drafts(session: Session, ids: Sequence[int], at: datetime) -> None:
+    """End the drafts, so that they stand in no list without a word in them, and take the applicant out."""
+    drafts = select(Report).where(Report.id.in_(ids), Report.state == ReportState.DRAFT).with_for_update(of=Report)
+    for draft in session.scalars(drafts).all():
+        move(session, draft, ReportEvent.FORGOTTEN, None, at=at)
+    _anonymise(session, ids, at)
+
+
 def _delete_looks(session: Session, ids: Sequence[int], at: datetime) -> None:
     with unlocked(session):
         session.execute(delete(AccessLog).where(AccessLog.id.in_(ids)))
@@ -161,6 +176,7 @@ RULES: dict[Kind, Rule] = {
         _untouched(ReportState.WRONG_NUMBER, ReportState.NUISANCE, ReportState.DROPPED),
         _anonymise,
     ),
+    Kind.DRAFTS: Rule(1, Fate.ANONYMISED, _LAW, _untouched(ReportState.DRAFT), _forget_drafts),
     Kind.CONSULTATIONS: Rule(
         3, Fate.ANONYMISED, _LAW, _untouched(ReportState.CONSULTATION, ReportState.REDIRECTED), _anonymise
     ),

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import Call, CallState
 from models.deadlines import Deadline, DeadlineKind
-from models.executions import Execution
 from models.lines import Line, RingStep
 from models.people import Phone, User
-from models.reports import OPEN_STATES, Report, ReportState
+from models.pressing import unaccepted_emergencies
+from models.reports import UNDONE, Report, ReportState
 from models.waiting import count_missed, missed_calls
 from models.workdays import KYIV
 
@@ -46,11 +46,7 @@ class ShiftSheet(Base):
 
 
 class WaitsAlready(Exception):
-    """A sheet was handed over and nobody has taken it over yet; ``sheet`` is which."""
-
-    def __init__(self, sheet: ShiftSheet) -> None:
-        super().__init__("a sheet waits to be taken over")
-        self.sheet = sheet
+    """A sheet was handed over and nobody has taken it over yet."""
 
 
 class TakenOverAlready(Exception):
@@ -70,7 +66,7 @@ def hand_over(session: Session, user: User, remarks: str, at: datetime) -> Shift
         waiting=True,
     )
     if sheet is None:
-        raise WaitsAlready(session.scalars(select(ShiftSheet).where(ShiftSheet.waiting)).one())
+        raise WaitsAlready
     return sheet
 
 
@@ -104,12 +100,15 @@ def sheets_before(session: Session, before: int | None = None, limit: int = 30) 
 def figures_now(session: Session, at: datetime) -> Figures:
     """What a shift leaves at ``at``, as plain values: lists of at most `MOST` rows, and the counts of all."""
     drafts = _drafts(session)
-    emergencies = _emergencies_not_accepted(session)
+    emergencies = unaccepted_emergencies(session, MOST)
     due = _due_today(session, at)
     return {
         "drafts": {"count": session.scalar(_begun(select(func.count()))), "rows": drafts},
         "missed": {"count": count_missed(session), "rows": _missed(session)},
-        "emergencies": {"count": len(emergencies), "rows": emergencies[:MOST]},
+        "emergencies": {
+            "count": emergencies.count,
+            "rows": [{**_report_row(part.report), "executor": part.organisation.name} for part in emergencies.rows],
+        },
         "due": {"count": len(due), "rows": due[:MOST]},
         "lines": _who_is_on_which_line(session),
     }
@@ -150,23 +149,8 @@ def _missed(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def _emergencies_not_accepted(session: Session) -> list[dict[str, Any]]:
-    rows = session.execute(
-        select(Report, Execution)
-        .join(Execution, Execution.report_id == Report.id)
-        .where(
-            Report.state.in_((ReportState.NEW, ReportState.IN_PROGRESS)),
-            Report.emergency,
-            Execution.accepted_at.is_(None),
-        )
-        .options(joinedload(Report.category), joinedload(Report.street), joinedload(Execution.organisation))
-        .order_by(Report.id)
-    )
-    return [{**_report_row(report), "executor": part.organisation.name} for report, part in rows]
-
-
 def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:
-    """The work whose term ends on the day of ``at``, done or not by now, and is not done."""
+    """The work whose term ends on the day of ``at``, before or after it, and that is not done yet."""
     day = at.astimezone(KYIV).date()
     begin, end = datetime.combine(day, time(), KYIV), datetime.combine(day, time.max, KYIV)
     rows = session.scalars(
@@ -178,7 +162,7 @@ def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:
             Deadline.cancelled_at.is_(None),
             Deadline.paused_at.is_(None),
             Deadline.due_at.between(begin, end),
-            Report.state.in_(OPEN_STATES),
+            Report.state.in_(UNDONE),
         )
         .options(joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor))
         .order_by(Deadline.due_at, Report.id)
@@ -192,8 +176,7 @@ def _report_row(report: Report) -> dict[str, Any]:
         "number": report.number,
         "at": report.registered_at.isoformat(timespec="seconds") if report.registered_at else "",
         "kind": report.category.name if report.category else "",
-        "place": ", ".join(part for part in (report.street.name if report.street else "", report.building) if part)
-        or report.landmark,
+        "place": report.spot,
     }
 
 

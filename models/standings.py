@@ -16,10 +16,8 @@ from models.base import UTCDateTime
 from models.deadlines import Deadline, DeadlineKind
 from models.kyiv_time import kyiv_hour
 from models.periods import Period
-from models.reports import COUNTED, OPEN_STATES, Report, ReportState
+from models.reports import COUNTED, UNDONE, Report, ReportState
 from models.workdays import KYIV, WorkCalendar
-
-_UNDER_WORK = frozenset(OPEN_STATES) - {ReportState.DONE}
 
 
 @dataclass
@@ -35,7 +33,7 @@ class Standing:
     repeated: int = 0  # of all
 
     def add(self, row: Row) -> None:
-        at_work = row.state in _UNDER_WORK
+        at_work = row.state in UNDONE
         solved = not at_work and not row.unsolved
         self.received += row.count
         self.in_time += row.count * (solved and not row.late)
@@ -84,7 +82,7 @@ def average_working_days(
     each = _reports_with_terms(period, organisations, at, timed=True).subquery()
     days = select(
         func.substr(each.c.registered, 1, 10).label("first"), func.substr(each.c.done, 1, 10).label("last")
-    ).where(each.c.state.not_in(_UNDER_WORK), each.c.unsolved == 0, each.c.done.is_not(None))
+    ).where(each.c.state.not_in(UNDONE), each.c.unsolved == 0, each.c.done.is_not(None))
     pairs = days.subquery()
     reports = passed = 0
     for first, last, count in session.execute(

@@ -116,7 +116,10 @@ def summarise(session: Session, period: Period, at: datetime, organisations: Col
 
 
 def outcomes(session: Session, period: Period, organisations: Collection[int] | None) -> dict[ReportEvent, int]:
-    """How many of the period's reports the applicant confirmed or refuted, and how many were closed otherwise."""
+    """How many of the period's reports the applicant ever confirmed or refuted, and how many were closed otherwise.
+
+    A report of which more than one is true is counted in each.
+    """
     found = session.execute(
         select(HistoryRow.event, func.count(HistoryRow.report_id.distinct()))
         .join(Report, Report.id == HistoryRow.report_id)

@@ -7,6 +7,7 @@ from sqlalchemy import Select, String, and_, case, cast, func, literal, or_, sel
 from sqlalchemy.orm import Session, joinedload
 
 from models.calls import Call, CallState
+from models.lists import Listed, first_of
 from models.people import User
 from models.reports import Report, ReportState, Source
 
@@ -70,7 +71,7 @@ def count_missed(session: Session) -> int:
     return session.scalar(only_missed(select(func.count(_CALLER.distinct())))) or 0
 
 
-def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
+def forsaken_drafts(session: Session, most: int = 30) -> Listed[Report]:
     """The drafts that nobody works on and no call brings to a screen, the latest first.
 
     Nobody's, because the call was answered on a phone without a user, or missed and settled by a later talk; or of
@@ -80,21 +81,18 @@ def forsaken_drafts(session: Session, limit: int = 30) -> list[Report]:
     rings_or_missed = or_(
         Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
     )
-    return list(
-        session.scalars(
-            select(Report)
-            .outerjoin(Call, Call.id == Report.call_id)
-            .where(
-                Report.state == ReportState.DRAFT,
-                Report.nobodys,
-                Report.source != Source.ONLINE,
-                or_(Call.id.is_(None), ~rings_or_missed),
-            )
-            .options(*(joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner)))
-            .order_by(Report.id.desc())
-            .limit(limit)
-        )
+    forsaken = (
+        Report.state == ReportState.DRAFT,
+        Report.nobodys,
+        Report.source != Source.ONLINE,
+        or_(Call.id.is_(None), ~rings_or_missed),
     )
+    rows, ids = (
+        select(what).select_from(Report).outerjoin(Call, Call.id == Report.call_id).where(*forsaken)
+        for what in (Report, Report.id)
+    )
+    rows = rows.options(*(joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner)))
+    return first_of(session, rows.order_by(Report.id.desc()), ids, most)
 
 
 def online_drafts(session: Session, limit: int = 30) -> list[Report]:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from models.acts import ACTS, Act, NotYours, WordsMissing, concerns, possible_acts
+from models.acts import ACTS, Act, NotYours, WordsMissing, concerns, missed_by_operators, possible_acts
 from models.attachments import AttachmentKind, StoredFile, keep_files
 from models.base import announce, now
-from models.deadlines import DeadlineKind, follow, move_due, note_warning, open_deadlines
+from models.deadlines import DeadlineKind, apply_effects, move_due, note_warning
 from models.executions import Execution, execution_of, executions_of
 from models.free_days import load_calendar
 from models.machine import IllegalMove
@@ -17,10 +17,14 @@ from models.reports import HistoryEvent, Report, ReportEvent, ReportState, move,
 from models.search import make_findable
 
 
+class ExecutorAlready(IllegalMove):
+    """The organisation has its part in the report already, or leads it."""
+
+
 def begin_work(session: Session, report: Report, user: User | None, at: datetime) -> None:
     """The report was just registered: its executor is assigned, and its deadlines begin (R 4.2, R 4.3, S 2.3)."""
     calendar = load_calendar(session)
-    follow(session, report, ReportEvent.REGISTERED, calendar, at)
+    apply_effects(session, report, ReportEvent.REGISTERED, calendar, at)
     _assign(session, report, report.executor_id, user, at, note=False)
 
 
@@ -44,8 +48,7 @@ def accept(session: Session, report: Report, user: User, at: datetime | None = N
     at, part = at or now(), _part(session, report, user, Act.ACCEPT)
     part.accepted_at = at
     if report.state == ReportState.NEW:
-        follow(session, report, HistoryEvent.PART_ACCEPTED, load_calendar(session), at, part.organisation_id)
-        move(session, report, ReportEvent.ACCEPTED, user, at=at)
+        _move(session, report, ReportEvent.ACCEPTED, user, "", at, part.organisation_id)
     else:
         _record(session, report, HistoryEvent.PART_ACCEPTED, user, at, organisation=part.organisation_id)
 
@@ -122,20 +125,24 @@ def close(session: Session, report: Report, user: User, why: str, at: datetime |
 def reassign(
     session: Session, report: Report, user: User, to: Organisation, why: str, at: datetime | None = None
 ) -> None:
-    """Another organisation becomes the executor instead of the leading one; for it the report is new.
+    """Another organisation becomes the executor instead of the leading one.
 
-    For one that had a part in it already it begins anew.
+    For it the report is new, also when it had a part in it. The report itself is *new* again, unless another executor
+    has taken it to work: who is at work can go on. Raises `ExecutorAlready` for the one that leads.
     """
     _check(session, report, user, Act.REASSIGN, why)
+    if to.id == report.executor_id:
+        raise ExecutorAlready("report", report.state, Act.REASSIGN)
     at = at or now()
     for part in executions_of(session, report):
         if part.organisation_id in (report.executor_id, to.id):
-            follow(session, report, HistoryEvent.RELEASED, load_calendar(session), at, part.organisation_id)
+            apply_effects(session, report, HistoryEvent.RELEASED, load_calendar(session), at, part.organisation_id)
             note_history(session, report, HistoryEvent.RELEASED, user, part.organisation.name, at=at)
             session.delete(part)
     session.flush()
     report.executor_id = to.id
-    _move(session, report, ReportEvent.REASSIGNED, user, why, at)
+    others_at_work = any(part.accepted_at is not None for part in executions_of(session, report))
+    _move(session, report, ReportEvent.LEAD_CHANGED if others_at_work else ReportEvent.REASSIGNED, user, why, at)
     _assign(session, report, to.id, user, at)
     make_findable(session, report)
 
@@ -143,16 +150,18 @@ def reassign(
 def add_executor(
     session: Session, report: Report, user: User, organisation: Organisation, at: datetime | None = None
 ) -> None:
-    """One more organisation has a part in the report (W15)."""
+    """One more organisation has a part in the report (W15). Raises `ExecutorAlready` for one that has a part."""
     _check(session, report, user, Act.ADD_EXECUTOR)
+    if execution_of(session, report, organisation.id) is not None:
+        raise ExecutorAlready("report", report.state, Act.ADD_EXECUTOR)
     _assign(session, report, organisation.id, user, at or now())
 
 
 def warn(session: Session, report: Report, user: User, how: str, at: datetime | None = None) -> None:
-    """The administrator has warned the operators of those deadlines that they have not met (R 4.3)."""
-    _check(session, report, user, Act.WARN)
+    """The administrator has warned the operators of those deadlines that they have missed (R 4.3)."""
     at = at or now()
-    for deadline in open_deadlines(session, report, (DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)):
+    _check(session, report, user, Act.WARN, at=at)
+    for deadline in missed_by_operators(session, report, at):
         note_warning(session, deadline, user, how, at)
     note_history(session, report, HistoryEvent.WARNED, user, how, at=at)
     announce(session, "report", report.id)
@@ -181,7 +190,9 @@ def add_note(
     announce(session, "report", report.id)
 
 
-def _check(session: Session, report: Report, user: User, act: Act, words: str | None = None) -> None:
+def _check(
+    session: Session, report: Report, user: User, act: Act, words: str | None = None, at: datetime | None = None
+) -> None:
     """Raise `NotYours`, `IllegalMove` or `WordsMissing` where `ACTS` does not allow the act.
 
     Until the transaction ends nobody else moves the report (SQLite has taken its only write lock already).
@@ -189,7 +200,7 @@ def _check(session: Session, report: Report, user: User, act: Act, words: str | 
     session.refresh(report, ["state", "revision"], with_for_update=True)
     if user.role not in ACTS[act].roles or not concerns(session, report, user):
         raise NotYours(act)
-    if act not in possible_acts(session, report, user):
+    if act not in possible_acts(session, report, user, at):
         raise IllegalMove("report", report.state, act)
     if ACTS[act].words and words is not None and not words.strip():
         raise WordsMissing(act)
@@ -210,16 +221,25 @@ def _take_reasons_off(session: Session, report: Report) -> None:
         part.reasons_at = None
 
 
-def _move(session: Session, report: Report, event: ReportEvent, user: User, note: str, at: datetime) -> None:
+def _move(
+    session: Session,
+    report: Report,
+    event: ReportEvent,
+    user: User,
+    note: str,
+    at: datetime,
+    organisation_id: int | None = None,
+) -> None:
+    """A move, and what it does to the deadlines: of the report, or of this executor."""
     move(session, report, event, user, note, at)
-    follow(session, report, event, load_calendar(session), at)
+    apply_effects(session, report, event, load_calendar(session), at, organisation_id)
 
 
 def _record(
     session: Session, report: Report, event: HistoryEvent, user: User | None, at: datetime, *, organisation: int
 ) -> None:
     """A row of history that moves nothing, and what it does to the deadlines of this executor."""
-    follow(session, report, event, load_calendar(session), at, organisation)
+    apply_effects(session, report, event, load_calendar(session), at, organisation)
     note_history(session, report, event, user, at=at)
     announce(session, "report", report.id)
 
@@ -227,12 +247,12 @@ def _record(
 def _assign(
     session: Session, report: Report, organisation_id: int | None, user: User | None, at: datetime, note: bool = True
 ) -> None:
-    if organisation_id is None or execution_of(session, report, organisation_id) is not None:
+    if organisation_id is None:
         return
     part = Execution(report_id=report.id, organisation_id=organisation_id, assigned_at=at)
     session.add(part)
     session.flush()
-    follow(session, report, HistoryEvent.ASSIGNED, load_calendar(session), at, organisation_id)
+    apply_effects(session, report, HistoryEvent.ASSIGNED, load_calendar(session), at, organisation_id)
     if note:
         note_history(session, report, HistoryEvent.ASSIGNED, user, part.organisation.name, at=at)
         announce(session, "report", report.id)

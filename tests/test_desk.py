@@ -19,7 +19,7 @@ from models.base import db, transaction
 from models.drafts import DRAFT_FIELDS
 from models.people import AccessLog, Organisation, Person, Role, User
 from models.places import Category, Street
-from models.reports import HistoryRow, Report
+from models.reports import HistoryRow, Report, ReportState
 from tests.desk_fixtures import PASSWORD, PEOPLE, Exchange, fill_desks, user_id
 from webui import create_app
 from webui.access import DESK_ROLES
@@ -363,6 +363,15 @@ def test_two_who_take_a_draft_at_once_one_gets_it_and_the_other_is_told_who(app,
     assert set(winners) <= {"Цапкова О. П.", "Чернявська С. І."}
 
 
+def test_who_takes_a_finished_draft_sees_what_became_of_it(app, exchange, mine):
+    """As after a talk whose draft was registered while it rang: nothing stands in the way, so nothing is refused."""
+    draft = exchange.call()[1]
+    mine.post(f"/drafts/{draft}/register", {**FORM, "revision": "0"})
+    answer = mine.post(f"/drafts/{draft}/claim")
+    assert answer.status_code == 200
+    assert stored(app, draft).number in answer.text
+
+
 def test_typing_takes_the_draft(app, exchange, mine, colleague):
     draft = exchange.call()[1]
     assert mine.save(draft, 0, text="Яма").json["revision"] == 1
@@ -524,8 +533,11 @@ def test_a_look_up_of_another_telephone_leaves_a_trace(app, exchange, mine):
     """A3: whose it is, and which report they repeat, is told; who tries many is seen."""
     _call, draft = exchange.call("anonymous")
     revision = 0
-    for typed in ("0501112233", "0501112234", "через сусідку"):
+    for typed in ("0501112233", "через сусідку"):
         revision = mine.save(draft, revision, other_phone=typed).json["revision"]
+    for _ in range(2):  # with the whole form; the second time it is no other telephone
+        mine.post(f"/drafts/{draft}/claim", {**FORM, "other_phone": "0501112234", "revision": str(revision)})
+        revision += 1
     with app.app_context():
         asked = db.session.scalars(db.select(AccessLog).where(AccessLog.subject == "search")).all()
         assert [(row.subject_id, row.reason) for row in asked] == [(12, "another telephone in a draft")] * 2
@@ -829,6 +841,23 @@ def test_a_report_number_that_does_not_exist_keeps_the_form(app, exchange, mine,
     assert answer.status_code == 422
     assert 'id="attach_typed-error"' in answer.text
     assert (stored(app, draft).state, stored(app, draft).text) == ("draft", "Досі не горить")
+
+
+def test_nothing_is_added_to_a_closed_report(app, exchange, mine):
+    """It may have been closed since the page was made; nobody would read the note. What was typed is kept."""
+    report, draft = (exchange.call()[1] for _call in range(2))
+    mine.post(f"/drafts/{report}/register", {**FORM, "revision": "0"})
+    number = stored(app, report).number
+    with app.app_context(), transaction() as session:
+        session.get_one(Report, report).state = ReportState.CLOSED
+    form = {"revision": "0", "text": "Досі не горить", "street": "", "attach_typed": "", "attach_to": number}
+    answer = mine.post(f"/drafts/{draft}/attach", form)
+    assert answer.status_code == 422
+    assert f"Повідомлення №\N{NO-BREAK SPACE}{number} вже закрите: зареєструйте нове (F9)." in answer.text
+    assert (stored(app, draft).state, stored(app, draft).text) == ("draft", "Досі не горить")
+    with app.app_context():
+        events = [row.event for row in db.session.get_one(Report, report).history]
+    assert "applicant_called" not in events
 
 
 def test_what_a_citizen_said_is_never_markup(exchange, mine):

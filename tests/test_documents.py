@@ -50,6 +50,7 @@ def test_the_paper_says_what_the_order_asks_for(paper, figures):
         "Станом на": "1\u00a0жовтня 2026\u00a0року",
     }
     assert paper.paragraphs[0].startswith("Надійшло 6\u00a0повідомлень, з них повторних\u00a0— 1.")
+    assert "хоча б раз повідомили, що не виконано: 1;" in paper.paragraphs[1]
     assert "5,0\u00a0робочого дня" in paper.paragraphs[2]
     organisations, categories, deadlines = paper.tables
     assert organisations.total[1:] == tuple(figures.total.counts[count] for count in COUNTS)

@@ -7,6 +7,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from models.base import transaction
 from models.drafts import (
     RegistrationRefused,
+    ReportIsClosed,
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
@@ -222,6 +223,19 @@ def test_a_call_about_a_report_leaves_a_row_on_it(town):
         select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id)
     ).all()
     assert (rows[-1].event, rows[-1].note) == ("applicant_called", "Коли зроблять?")
+
+
+def test_nothing_is_added_to_a_closed_report_and_undoing_is_told_on_it_all_the_same(town):
+    report, before, after = town.registered(), town.draft(), town.draft()
+    attach_draft(town.session, before, town.alice, report)
+    report.state = ReportState.CLOSED
+    town.session.flush()
+    with pytest.raises(ReportIsClosed):
+        attach_draft(town.session, after, town.alice, report)
+    assert (after.state, after.attached_to_id) == (ReportState.DRAFT, None)
+    reopen_draft(town.session, before, town.alice)
+    rows = town.session.scalars(select(HistoryRow).where(HistoryRow.report_id == report.id).order_by(HistoryRow.id))
+    assert [row.event for row in rows][-2:] == ["applicant_called", "call_detached"]
 
 
 def test_undoing_an_addition_is_told_on_the_report(town):

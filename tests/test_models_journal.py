@@ -16,7 +16,7 @@ from models import journal
 from models.base import db, transaction
 from models.journal import find_reports
 from models.journal_filters import STREAMS, JournalFilter, index_of
-from models.reports import OPEN_STATES, REGISTERED_STATES, Report, ReportCounter, ReportState, Source
+from models.reports import AT_WORK, REGISTERED_STATES, Report, ReportCounter, ReportState, Source
 from models.search import search_text
 from models.workdays import KYIV
 from tests.postgres_fixtures import new_database
@@ -237,7 +237,7 @@ def stirred(town, monkeypatch):
 def wants(wanted, report):
     """The same as the filters, one report at a time."""
     day = report.created_at.astimezone(KYIV).date()
-    due = report.due_at if report.state in OPEN_STATES else None
+    due = report.due_at if report.state in AT_WORK else None
     return all(
         (
             report.number is not None if wanted.state is None else report.state == wanted.state,

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import MetaData, insert, inspect, select, text
+from sqlalchemy import MetaData, insert, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble, prepare_database
-from models.base import Base, db
+from models.base import Base, db, transaction
 from models.deadlines import Deadline
 from models.executions import Execution
-from models.reports import Report
+from models.reports import HistoryRow, Report
 
 
 @pytest.mark.parametrize("database", ["settings", "postgres_settings"])
@@ -92,10 +93,74 @@ def test_reports_of_before_get_their_executors_part_and_their_deadlines(request,
         (1, "inform_head"): ("2026-11-23T16:00:00+00:00", False),
         (1, "accept"): ("2026-11-24T16:00:00+00:00", False),
         (2, "work"): ("2026-12-01T16:00:00+00:00", True),
-        (2, "reasons"): ("2026-12-21T16:00:00+00:00", True),
+        (2, "reasons"): ("2026-12-21T16:00:00+00:00", False),
         (2, "inform_head"): ("2026-11-23T16:00:00+00:00", True),
         (2, "accept"): ("2026-11-24T16:00:00+00:00", True),
     }
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_words_of_before_are_known_by_the_record_that_they_are_from(request, database, tmp_path):
+    """Also of a call that was added and taken back; not a call of another moment. The history stays locked."""
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    common = {
+        "source": "telephone", "revision": 0, "text": "Яма", "building": "", "flat": "", "landmark": "",
+        "emergency": False, "applicant_name": "", "other_phone": "", "search_text": "", "street_typed": "",
+        "created_at": datetime(2026, 11, 20),
+    }  # fmt: skip
+    with app.app_context():
+        prepare_database(app, "0013")
+        with db.engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            add = lambda table, **values: connection.execute(insert(before.tables[table]).values(values))  # noqa: E731
+            add("reports", id=1, number="2026-0001", state="new", **common)
+            nowhere = {"from_state": "", "to_state": ""}
+            for draft, state, event in ((2, "attached", "called"), (3, "draft", "told_again")):
+                add("reports", id=draft, state=state, **common)
+                at = datetime(2026, 11, 20, 9, draft)
+                add("report_history", report_id=draft, event="attached", note="2026-0001", at=at, **nowhere)
+                at = at.replace(microsecond=700)
+                add("report_history", report_id=1, event=f"applicant_{event}", note="Та сама яма", at=at, **nowhere)
+            at = datetime(2026, 11, 20, 9, 30)
+            add("report_history", report_id=1, event="applicant_called", note="Та сама яма", at=at, **nowhere)
+        prepare_database(app)
+        told = select(HistoryRow.told_by_id).where(HistoryRow.report_id == 1).order_by(HistoryRow.at)
+        found = db.session.scalars(told).all()
+        with pytest.raises(DBAPIError), transaction() as session:
+            session.execute(update(HistoryRow).values(note=""))
+        db.session.remove()
+        db.engine.dispose()
+    assert found == [2, 3, None]
+
+
+@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+def test_reasons_that_nobody_gave_were_not_needed(request, database, tmp_path):
+    """Figures counted them as given in time; one that was given stays met."""
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    prepare_database(app, "0014")
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    with app.app_context():
+        with db.engine.begin() as connection:
+            for number, event in ((1, "completed"), (2, "reasons_given")):
+                connection.execute(insert(Report).values(id=number))
+                connection.execute(insert(HistoryRow).values(report_id=number, event=event, at=at))
+                connection.execute(
+                    insert(Deadline).values(
+                        report_id=number, kind="reasons", clause="R 4.4", began_at=at, due_at=at, met_at=at
+                    )
+                )
+        prepare_database(app)
+        query = select(Deadline.met_at, Deadline.cancelled_at).order_by(Deadline.report_id)
+        assert [tuple(row) for row in db.session.execute(query)] == [(None, at), (at, None)]
+        db.session.remove()
+        db.engine.dispose()
 
 
 def refused(settings, words):

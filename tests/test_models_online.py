@@ -48,7 +48,7 @@ def test_what_is_sent_waits_for_the_desk_and_is_registered_like_a_call(town):
     draft = intake.report
     assert (draft.source, draft.state, draft.contact_number) == (Source.ONLINE, ReportState.DRAFT, "+380671234567")
     assert (online_drafts(town.session), count_online(town.session)) == ([draft], 1)
-    assert forsaken_drafts(town.session) == []
+    assert forsaken_drafts(town.session).rows == []
     pin = draft.pin
     register_draft(town.session, draft, town.alice)
     assert (draft.state, draft.pin) == (ReportState.NEW, pin)
@@ -75,6 +75,8 @@ def test_the_same_text_from_the_same_address_is_refused_for_a_day(town):
         send(town, key="b", at=START + timedelta(hours=23))
     assert before.value.at == START
     send(town, key="c", sender="another house")
+    send(town, key="e", other_phone="0679999999")  # a neighbour who writes the same
+    send(town, key="f", landmark="біля ринку")
     send(town, key="d", at=START + timedelta(hours=25))
 
 
@@ -170,7 +172,7 @@ def test_a_draft_without_a_call_ends_and_goes_to_nobody_when_its_owner_is_switch
     draft = make_draft_by_hand(town.session, town.alice, Source.VISIT)
     town.alice.active = False
     town.session.flush()
-    assert forsaken_drafts(town.session) == [draft]
+    assert forsaken_drafts(town.session).rows == [draft]
     end_draft(town.session, draft, town.bob, ReportEvent.CONSULTED)
     assert draft.state == ReportState.CONSULTATION
 

@@ -10,17 +10,19 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
 from jobs.database import prepare_database
+from jobs.office import end_terms
 from models.base import db, now, transaction
 from models.calls import Call
+from models.drafts import DataTakenOut, attach_draft, end_draft, make_draft_by_hand, reopen_draft, save_draft
 from models.erasure import StillOpen, erase_person, find_mentions
 from models.kept import KEPT, unlocked
 from models.people import AccessLog, Person, User
 from models.personal import Sought, exported, held_about, traces_of
-from models.reports import HistoryRow, Report, ReportState
+from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, Source, note_history
 from models.retention import RULES, Kind, RetentionDay, count_due, run_retention, years_before
 from models.saved_filters import SavedFilter, save_filter
 from models.shifts import ShiftSheet
-from tests.desk_fixtures import fill_desks, inside, user_id
+from tests.desk_fixtures import Exchange, fill_desks, inside, user_id
 from tests.helpers import AREA_CODE, close_database, record_call
 from tests.privacy_fixtures import NAME, counts, fill_olena, look, make_old, texts_of
 from tests.web_fixtures import register
@@ -48,6 +50,16 @@ def erase(sought: Sought, *, texts: bool = False, reason: str = "Заява ві
 def retain(at: datetime | None = None, limit: int = 100) -> dict[Kind, int]:
     with transaction() as session:
         return run_retention(session, at or now(), limit)
+
+
+def test_after_a_jump_of_the_clock_nothing_is_erased_by_itself(town: Flask):
+    """What is erased cannot be brought back: a person looks at the clock and runs it by hand."""
+    register(town, "Яма")
+    assert end_terms(town, now()) == ""
+    jumped = now() + timedelta(days=10 * 366)
+    assert "the clock is wrong" in end_terms(town, jumped)
+    assert db.session.scalar(select(func.count()).where(Call.number.is_not(None))) == 1
+    assert end_terms(town, now() + timedelta(days=90)) == ""
 
 
 @pytest.mark.parametrize("table", [AccessLog, HistoryRow])
@@ -92,6 +104,21 @@ def test_everything_of_a_person_is_found(town: Flask):
         assert word in text
     assert [len(data[part]) for part in ("reports", "calls", "persons")] == [3, 3, 1]
     assert "Цапкова" not in text
+
+
+def test_what_a_neighbour_told_of_the_same_is_not_given_to_the_applicant(town: Flask):
+    report = register(town, "Немає світла", number="0671234567")
+    call, draft = Exchange(town).call("0501112233", "53273")
+    with inside(town), transaction() as session:
+        user = session.get_one(User, user_id("tsapkova"))
+        neighbour = session.get_one(Report, draft)
+        save_draft(session, neighbour, user, {"text": "Сусід Коваль хворіє"}, neighbour.revision, AREA_CODE)
+        attach_draft(session, neighbour, user, session.get_one(Report, report))
+        note_history(session, session.get_one(Report, report), HistoryEvent.NOTE, user, "Скаржиться щодня", at=now())
+    told = json.dumps(exported(db.session(), held_about(db.session(), OLENA)), ensure_ascii=False, default=str)
+    assert "Немає світла" in told
+    assert "хворіє" not in told
+    assert "щодня" not in told
 
 
 def test_a_family_has_one_telephone(town: Flask):
@@ -238,6 +265,45 @@ def test_a_report_touched_lately_keeps_its_applicant(town: Flask):
         session.add(HistoryRow(report_id=ids["closed"], event="applicant_called", at=now() - timedelta(days=30)))
     assert retain()[Kind.REPORTS] == 1  # the added call alone
     assert db.session.get_one(Report, ids["closed"]).applicant_name == NAME
+
+
+@pytest.mark.parametrize("by_call", [True, False])
+@pytest.mark.parametrize("reopened", [True, False])
+def test_words_that_were_added_to_anothers_report_go_with_the_person(town: Flask, by_call: bool, reopened: bool):
+    """They came by a call or otherwise; and were taken back meanwhile, when it was about something else."""
+    neighbours = register(town, "Немає води", number="0939998877", category=2)
+    with transaction() as session:
+        me = session.get_one(User, user_id("tsapkova"))
+        draft = record_call(session, "0671234567")[1] if by_call else make_draft_by_hand(session, me, Source.VISIT)
+        values = {"text": "Я з дванадцятої квартири", "other_phone": "0671234567"}
+        save_draft(session, draft, me, values, draft.revision, AREA_CODE)
+        attach_draft(session, draft, me, session.get_one(Report, neighbours))
+        if reopened:
+            reopen_draft(session, draft, me)
+            save_draft(session, draft, me, {"text": "Про інше"}, draft.revision, AREA_CODE)
+            end_draft(session, draft, me, ReportEvent.CONSULTED)
+    erase(OLENA, texts=True)
+    assert [place for place, text in texts_of(db.session()) if "дванадцятої" in text] == []
+
+
+def test_drafts_that_nobody_finished_have_their_term(town: Flask):
+    """What was missed and settled by a later talk stands in no list for ever; its data end a year later."""
+    exchange = Exchange(town)
+    draft_id = exchange.missed("0671234567")[1]
+    talk, answered = exchange.call("0671234567")
+    exchange.answer(talk, 1)
+    exchange.hang_up(talk)
+    make_old(town, 1.1)
+    with transaction() as session:  # touched since
+        note_history(session, session.get_one(Report, answered), HistoryEvent.IDENTIFIED, None)
+    assert count_due(db.session(), now())[Kind.DRAFTS] == retain()[Kind.DRAFTS] == 1
+    forgotten = db.session.get_one(Report, draft_id)
+    assert (forgotten.state, forgotten.contact_number, forgotten.call.number) == (ReportState.DROPPED, None, None)
+    assert [row.event for row in forgotten.history][-2:] == [ReportEvent.FORGOTTEN, HistoryEvent.ANONYMISED]
+    assert db.session.get_one(Report, answered).contact_number == "+380671234567"
+    with pytest.raises(DataTakenOut), transaction() as session:
+        reopen_draft(session, session.get_one(Report, draft_id), session.get_one(User, user_id("tsapkova")))
+    assert db.session.get_one(Report, draft_id).state == ReportState.DROPPED
 
 
 def test_sheets_that_wait_are_not_deleted(town: Flask):

@@ -97,6 +97,23 @@ def test_it_is_prepared_once_however_often_and_late_the_job_runs(town):
     assert steps == [("prepared", None, "prepared")] * 4
 
 
+def test_who_controls_organisations_only_later_gets_a_report_too(town):
+    """R 4.6: each member of the control body; the reports that are there stay as they are."""
+    assert prepare_due(town, FIRST) == 2
+    with transaction() as session:
+        late = User(login="kontrol2", name="Нова Н. Н.", password_hash="x", role=Role.CONTROL_BODY)
+        late.controls = [session.get_one(Organisation, 2)]
+        session.add(late)
+    assert [prepare_due(town, FIRST + timedelta(days=3)) for _ in range(2)] == [1, 0]
+    found = reports_on(town, QUARTER)
+    logins = [report.control_body.login if report.control_body else None for report in found]
+    assert logins == [None, "kontrol", "kontrol2"]
+    assert (
+        found[2].figures.total.counts["received"]
+        == counts(found[0].figures, found[2].figures.organisations[0].name)["received"]
+    )
+
+
 def test_two_who_prepare_at_the_same_moment_make_it_once(town):
     """The unique index decides, for the report on all organisations too, which has no control body."""
     figures = count_figures(town, QUARTER, None, FIRST).as_data()

@@ -28,7 +28,9 @@ def test_drafts_that_nobody_works_on_are_those_that_no_other_list_shows(exchange
     with transaction():
         session.get_one(User, user_id("sorokina")).active = False
     assert taken.owner is me
-    assert [draft.id for draft in forsaken_drafts(session)] == [answered, settled, left.id]
+    assert [draft.id for draft in forsaken_drafts(session).rows] == [answered, settled, left.id]
+    some = forsaken_drafts(session, 2)
+    assert ([draft.id for draft in some.rows], some.count) == ([answered, settled], 3)
 
 
 def test_missed_calls_are_one_row_a_number_with_how_often(exchange, session):

@@ -8,17 +8,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from models import work
+from models import monitoring, work
 from models.acts import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.attachments import AttachmentKind, StoredFile
-from models.base import transaction
+from models.base import now, transaction
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
 from models.drafts import register_draft, save_draft
 from models.executions import execution_of, executions_of
+from models.looks import who_has_not_looked
 from models.machine import IllegalMove
+from models.monitoring import organisation_day, to_decide
 from models.people import Organisation, Role, User
 from models.places import Category
+from models.pressing import count_new, to_warn, unaccepted_emergencies
 from models.reports import REPORT_TABLE, HistoryEvent, HistoryRow, ReportEvent, ReportState
+from models.shifts import figures_now
 from models.workdays import KYIV
 from tests.helpers import AREA_CODE, record_call
 
@@ -133,22 +137,22 @@ ADMINISTRATORS = NOTES | {Act.REASSIGN, Act.ADD_EXECUTOR}
 # who can do what, by the state of a report whose executor is «Міськсвітло»
 MAY = {
     ReportState.NEW: {
-        "alice": ADMINISTRATORS | {Act.WARN},
-        "chief": ADMINISTRATORS | {Act.WARN},
+        "alice": ADMINISTRATORS,
+        "chief": ADMINISTRATORS,
         "nina": NOTES,
         "olha": NOTES | {Act.INFORM_HEAD, Act.ACCEPT},
         "luzan": {Act.NOTE},
     },
     ReportState.IN_PROGRESS: {
-        "alice": ADMINISTRATORS | {Act.WARN},  # the head is not informed yet
-        "chief": ADMINISTRATORS | {Act.WARN},
+        "alice": ADMINISTRATORS,
+        "chief": ADMINISTRATORS,
         "nina": NOTES,
         "olha": NOTES | {Act.INFORM_HEAD, Act.COMPLETE, Act.GIVE_REASONS},
         "luzan": {Act.NOTE},
     },
     ReportState.REASONS_GIVEN: {
-        "alice": NOTES | {Act.WARN},
-        "chief": NOTES | {Act.WARN},
+        "alice": NOTES,
+        "chief": NOTES,
         "nina": NOTES,
         "olha": NOTES | {Act.INFORM_HEAD},
         "luzan": {Act.NOTE, Act.CLOSE_UNSOLVED, Act.RETURN},
@@ -214,7 +218,7 @@ def test_each_act_meets_its_deadlines(town):
     assert (found["inform_head"].met_at, found["accept"].met_at) == (later, later)
     work.complete(town.session, report, town.olha, "Замінено лампу", later)
     found = town.deadlines(report)
-    assert (found["work"].met_at, found["reasons"].met_at) == (later, later)
+    assert (found["work"].met_at, found["reasons"].met_at, found["reasons"].cancelled_at) == (later, None, later)
     assert not any(row.late(later) for row in found.values())
 
 
@@ -254,7 +258,8 @@ def test_a_report_is_done_when_all_its_executors_are(town):
     """W15"""
     report = town.registered()
     work.add_executor(town.session, report, town.alice, town.water)
-    work.add_executor(town.session, report, town.alice, town.water)  # twice is once
+    with pytest.raises(work.ExecutorAlready):
+        work.add_executor(town.session, report, town.alice, town.water)
     assert [part.organisation for part in executions_of(town.session, report)] == [town.light, town.water]
     work.accept(town.session, report, town.petro)
     work.accept(town.session, report, town.olha)
@@ -277,20 +282,66 @@ def test_another_executor_gets_a_new_report_and_the_former_none(town):
 
 
 def test_a_warning_is_kept_with_its_deadline(town):
-    """R 4.3, W4"""
+    """R 4.3, W4: of what was missed, once it was."""
     report = town.registered()
-    work.warn(town.session, report, town.alice, "телефоном")
-    step = town.session.scalars(select(DeadlineStep).order_by(DeadlineStep.id)).first()
-    assert (step.kind, step.user, step.note) == (StepKind.WARNED, town.alice, "телефоном")
-    assert town.events(report)[-1] == HistoryEvent.WARNED
+    found = town.deadlines(report)
+    inform, accept = found[DeadlineKind.INFORM_HEAD], found[DeadlineKind.ACCEPT]
+    with pytest.raises(IllegalMove):
+        work.warn(town.session, report, town.alice, "зарано", inform.due_at)
+    for at, warned in (
+        (inform.due_at + timedelta(minutes=1), [inform]),
+        (accept.due_at + timedelta(minutes=1), [inform, accept]),
+    ):
+        assert Act.WARN in possible_acts(town.session, report, town.alice, at)
+        work.warn(town.session, report, town.alice, "телефоном", at)
+        steps = town.session.scalars(select(DeadlineStep).where(DeadlineStep.at == at).order_by(DeadlineStep.id)).all()
+        assert [(step.deadline, step.kind, step.user, step.note) for step in steps] == [
+            (deadline, StepKind.WARNED, town.alice, "телефоном") for deadline in warned
+        ]
+        assert town.events(report)[-1] == HistoryEvent.WARNED
+
+
+def test_who_is_at_work_goes_on_when_another_leads(town):
+    """W15: the report stays in progress, and the new leading executor has its own terms."""
+    report, third = town.registered(), Organisation(name="КП «Комунальник»")
+    town.session.add(third)
+    town.session.flush()
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.petro)
+    work.reassign(town.session, report, town.alice, third, "Не їхнє")
+    assert (report.state, report.executor_id) == (ReportState.IN_PROGRESS, third.id)
+    waiting = town.session.scalars(
+        select(Deadline).where(Deadline.kind == DeadlineKind.ACCEPT, Deadline.organisation_id == third.id)
+    ).one()
+    assert waiting.open
+    assert {Act.COMPLETE, Act.GIVE_REASONS} <= set(possible_acts(town.session, report, town.petro))
+    work.complete(town.session, report, town.petro, "Яму засипано")
+    assert report.state == ReportState.IN_PROGRESS
+
+
+def test_what_the_control_body_closed_as_not_solvable_stays_closed(town):
+    """R 4.4: nobody of the centre opens it again; what was closed as done later can be."""
+    report = town.in_state(ReportState.REASONS_GIVEN)
+    work.close_unsolved(town.session, report, town.luzan, "Обґрунтовано")
+    for user in (town.alice, town.nina, town.chief):
+        assert possible_acts(town.session, report, user) == []
+        with pytest.raises(IllegalMove):
+            work.refute(town.session, report, user, "Не згоден")
+    assert report.state == ReportState.CLOSED
+    returned = town.in_state(ReportState.REASONS_GIVEN)
+    work.return_to_work(town.session, returned, town.luzan, "Виконати", MONDAY + timedelta(days=30))
+    work.complete(town.session, returned, town.olha, "Зроблено")
+    work.confirm(town.session, returned, town.nina)
+    assert possible_acts(town.session, returned, town.nina) == [Act.REFUTE]
 
 
 def test_another_executor_begins_anew_and_the_journal_finds_it_there(town):
-    """W15, W11: also one that had its part in the report, or that leads it already."""
+    """W15, W11: also one that had its part in the report; the one that leads it already keeps its terms."""
     report = town.registered()
     work.accept(town.session, report, town.olha)
-    work.reassign(town.session, report, town.alice, town.light, "Ще раз")
-    assert possible_acts(town.session, report, town.olha)[:2] == [Act.INFORM_HEAD, Act.ACCEPT]
+    with pytest.raises(work.ExecutorAlready):
+        work.reassign(town.session, report, town.alice, town.light, "Ще раз")
+    assert Act.COMPLETE in possible_acts(town.session, report, town.olha)
     work.add_executor(town.session, report, town.alice, town.water)
     work.accept(town.session, report, town.petro)
     work.reassign(town.session, report, town.alice, town.water, "Не їхнє")
@@ -315,6 +366,65 @@ def test_the_one_whose_executor_gave_the_reasons_decides(town):
     assert [row for row in town.deadlines(report).values() if row.open] == []
 
 
+def test_an_emergency_waits_for_one_executor_while_the_reasons_of_another_are_weighed(town):
+    """I8, A6, R 4.1: the list on every desk, the hand-over sheet and who has to look say the same."""
+    report = town.registered()
+    report.emergency = True
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.olha)
+    work.give_reasons(town.session, report, town.olha, "Немає коштів")
+    town.session.flush()
+    waiting = unaccepted_emergencies(town.session)
+    assert [(part.report, part.organisation) for part in waiting.rows] == [(report, town.water)]
+    sheet = figures_now(town.session, now())["emergencies"]
+    assert [(row["number"], row["executor"]) for row in sheet["rows"]] == [(report.number, town.water.name)]
+    assert sheet["rows"][0]["place"] == report.spot
+    day = now().astimezone(KYIV).date()
+    assert who_has_not_looked(town.session, day) == [town.water]
+    work.accept(town.session, report, town.petro)
+    assert unaccepted_emergencies(town.session).count == figures_now(town.session, now())["emergencies"]["count"] == 0
+
+
+def test_lists_of_what_presses_are_cut_off_and_say_how_many_more(town):
+    """I8, W4"""
+    reports = [town.registered() for _ in range(3)]
+    for report in reports:
+        report.emergency = True
+    town.session.flush()
+    found = unaccepted_emergencies(town.session, 2)
+    assert ([part.report for part in found.rows], found.count, found.more) == (reports[:2], 3, 1)
+    late = to_warn(town.session, now() + timedelta(days=10), 2)
+    assert ([row.report for row in late.rows], late.more) == (reports[:2], 1)
+
+
+def test_what_waits_for_the_applicant_hides_nothing_new_from_an_organisation(town, monkeypatch):
+    """R 4.1: each list of the day is cut off by itself, and says how many more there are."""
+    monkeypatch.setattr(monitoring, "MOST", 2)
+    waiting = [town.in_state(ReportState.DONE) for _ in range(3)]
+    taken = [town.in_state(ReportState.IN_PROGRESS) for _ in range(2)]
+    new = [town.registered() for _ in range(3)]
+    new[2].emergency = True
+    town.session.flush()
+    day = organisation_day(town.session, town.light.id)
+    assert [task.report for task in day.new.rows] == [new[2], new[0]]
+    assert [task.report for task in day.at_work.rows] == taken
+    assert [task.report for task in day.completed.rows] == [waiting[2], waiting[1]]
+    assert (day.new.more, day.at_work.more, day.completed.count) == (1, 0, 3)
+
+
+def test_what_another_executor_cannot_solve_may_still_be_new_to_an_organisation(town):
+    """R 4.4, W15: the day shows what the count of new reports counts."""
+    report = town.registered()
+    work.add_executor(town.session, report, town.alice, town.water)
+    work.accept(town.session, report, town.olha)
+    work.give_reasons(town.session, report, town.olha, "Немає коштів")
+    town.session.flush()
+    assert [task.report for task in organisation_day(town.session, town.water.id).new.rows] == [report]
+    assert count_new(town.session, town.water.id) == 1
+    assert [task.report for task in organisation_day(town.session, town.light.id).reasons_given.rows] == [report]
+    assert to_decide(town.session, town.luzan).rows == [report]
+
+
 MOVING = set(ACTS) - {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.REASSIGN, Act.ADD_EXECUTOR}
 STEP = st.tuples(st.integers(0, 8), st.integers(0, len(ACTS) - 1), st.booleans(), st.integers(0, 9))
 
@@ -335,8 +445,9 @@ def test_whatever_people_try_every_move_is_in_the_table_and_leaves_a_row(town, s
         before, rows = report.state, len(town.events(report))
         try:
             do(town, act, report, user, to=town.light if light else town.water)
-        except (NotYours, IllegalMove):
-            assert any_act == 0
+        except (NotYours, IllegalMove) as refused:
+            chosen_twice = isinstance(refused, work.ExecutorAlready)
+            assert any_act == 0 or chosen_twice
             assert (report.state, len(town.events(report))) == (before, rows)
         can = {act for user in town.everybody for act in possible_acts(town.session, report, user)}
         assert report.state == ReportState.CLOSED or can & MOVING
@@ -356,5 +467,7 @@ def test_whatever_people_try_every_move_is_in_the_table_and_leaves_a_row(town, s
     open_kinds = [row.kind for row in deadlines if row.open]
     works = report.state in (ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN)
     assert open_kinds.count(DeadlineKind.WORK) == works
+    waiting = [part for part in executions_of(town.session, report) if part.accepted_at is None]
+    assert open_kinds.count(DeadlineKind.ACCEPT) == (len(waiting) if works else 0)
     if report.state in (ReportState.DONE, ReportState.CLOSED):
         assert open_kinds == []

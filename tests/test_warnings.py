@@ -85,7 +85,7 @@ def test_two_working_days_new_the_administrator_is_told_at_once_and_the_warning_
     assert [one["Subject"] for one in post.office.to("operator")][-1] == letter["Subject"]
     at = due + 4 * HOUR
     with post.app.app_context():
-        assert [row.report_id for row in to_warn(db.session(), at)] == [report]
+        assert [row.report_id for row in to_warn(db.session(), at).rows] == [report]
         assert count_pressing(db.session(), at).to_warn == 1
         db.session.remove()
     act(post, "tsapkova", report, work.warn, "телефоном", at=at)
@@ -110,11 +110,21 @@ def test_an_overdue_report_is_told_to_the_supervisor_and_the_head_in_one_summary
     assert len([one for one in post.office.to("kerivnyk") if "Строк виконання минув" in one.get_content()]) == 1
 
 
+def test_no_telephone_goes_out_in_a_letter(post):
+    """A3: an administrator may have typed one into the landmark, and letters are read on the way."""
+    post.registered(MONDAY, "Порив труби", emergency=True, street_id=None, landmark="дзвонити 067 123 98 76")
+    post.round(MONDAY + MINUTE)
+    assert len(post.office.got) == 2
+    for letter in post.office.got:
+        assert "дзвонити +380 67 ••• •• 76" in letter["Subject"]
+        assert "98 76" not in letter["Subject"] + letter.get_content()
+
+
 def test_an_emergency_is_told_to_operators_and_heads_at_once(post):
     """I8, S 3.2: and stands on top until it is accepted."""
     report = post.registered(MONDAY, "Порив труби", emergency=True)
     with post.app.app_context():
-        assert [part.report_id for part in unaccepted_emergencies(db.session())] == [report]
+        assert [part.report_id for part in unaccepted_emergencies(db.session()).rows] == [report]
         assert count_pressing(db.session(), MONDAY).emergencies == 1
         db.session.remove()
     post.round(MONDAY + MINUTE)
@@ -124,7 +134,7 @@ def test_an_emergency_is_told_to_operators_and_heads_at_once(post):
     assert deadline(post, report, DeadlineKind.INFORM_HEAD).met_at == MONDAY + MINUTE
     act(post, "operator", report, work.accept, at=MONDAY + 12 * MINUTE)
     with post.app.app_context():
-        assert list(unaccepted_emergencies(db.session())) == []
+        assert unaccepted_emergencies(db.session()).count == 0
         db.session.remove()
 
 

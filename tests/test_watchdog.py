@@ -22,6 +22,7 @@ from jobs.watchdog import (
     Watch,
     keep_watch,
     probe_agi,
+    probe_asterisk,
     probe_heartbeat,
     probe_redis,
     run,
@@ -40,6 +41,28 @@ def silent_port():
 def test_a_silent_server_is_silent(silent_port: int) -> None:
     with pytest.raises(Silent):
         probe_agi(silent_port, 0.05)
+
+
+def test_an_exchange_is_silent_when_neither_door_answers(silent_port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
+        sip.bind(("127.0.0.1", 0))
+        with pytest.raises(Silent):
+            probe_asterisk(silent_port, sip.getsockname(), 0.05)
+        assert sip.recv(2000).startswith(b"OPTIONS sip:")
+
+
+def test_an_exchange_that_answers_at_one_door_is_not_silent(silent_port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip:
+        sip.bind(("127.0.0.1", 0))
+
+        def answer() -> None:
+            _, peer = sip.recvfrom(2000)
+            sip.sendto(b"SIP/2.0 401 Unauthorized\r\n\r\n", peer)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        probe_asterisk(silent_port, sip.getsockname(), 5.0)
+        answering.join()
 
 
 def test_an_absent_server_is_not_silent(tmp_path: Path) -> None:

@@ -113,3 +113,12 @@ def test_a_fault_shows_nothing_of_it(settings: Settings, error: Exception, statu
     assert ("Сталася помилка в системі" in answer.text) is (status == 500)
     assert SECRET not in answer.text
     close_database(web)
+
+
+def test_words_for_a_report_that_is_not_ours_any_more_are_shown_again(web: Flask) -> None:
+    """It was given to another enterprise while the operator wrote; whether there is such a report stays untold."""
+    browser = logged_in(web, "operator")
+    form = {"act": "complete", "words": "Замінили лампу й дріт", "revision": "1"}
+    answer = browser.post("/reports/999/act", form, page="/me", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "Замінили лампу й дріт" in answer.text

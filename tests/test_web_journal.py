@@ -378,5 +378,8 @@ def test_late_reports_say_by_how_much(web: Flask, browser: Browser) -> None:
     late = register(web, "Не горить ліхтар", due_in=timedelta(days=-2, minutes=-5))
     assert "прострочено на 2\u00a0дні" in browser.get("/journal").text
     assert "прострочено на 2\u00a0дні" in browser.get(f"/reports/{late}").text
-    closed = register(web, "Інше", due_in=timedelta(days=-3), events=CLOSED)
-    assert "прострочено" not in browser.get(f"/reports/{closed}").text
+    for events in (CLOSED, CLOSED[:2], (ReportEvent.ACCEPTED, ReportEvent.REASONS_GIVEN)):
+        other = register(web, "Інше", due_in=timedelta(days=-3), events=events)
+        assert "прострочено" not in browser.get(f"/reports/{other}").text
+    journal = browser.get("/journal").text.split("<table")[1]
+    assert journal.count("прострочено на 2\u00a0дні") == journal.count("прострочено") == 1

@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 
 from models.base import db, now, transaction
 from models.people import AccessLog, Role
-from models.reports import Report
+from models.reports import Report, ReportEvent
 from models.saved_filters import MOST_SAVED, SavedFilter
 from tests.test_web_journal import ACCEPTED, CLOSED, find, listed
 from tests.web_fixtures import Browser, logged_in, register, stored_user
@@ -64,11 +64,13 @@ def test_a_file_holds_what_the_filters_find_and_leaves_a_row(web: Flask, browser
 
 def test_repeated_overdue_and_urgent_are_columns(web: Flask, browser: Browser) -> None:
     first = register(web, "Не горить ліхтар", due_in=timedelta(days=-1), emergency=True)
+    register(web, "Зроблено вчасно", due_in=timedelta(days=-1), events=CLOSED[:2])
     second = register(web, "Не горить ліхтар", events=ACCEPTED)
     with web.app_context(), transaction() as session:
         session.get_one(Report, second).repeat_of_id = first
         session.get_one(Report, first).repeat_of_id = None
-    newest, oldest = rows_of(export(browser))
+    newest, done, oldest = rows_of(export(browser))
+    assert done["Прострочено"] == ""
     assert (newest["Повторне"], newest["Прострочено"], newest["Терміново"]) == ("так", "", "")
     assert (oldest["Повторне"], oldest["Прострочено"], oldest["Терміново"]) == ("", "так", "так")
 
@@ -246,10 +248,11 @@ def test_nobody_keeps_more_than_the_page_can_show(web: Flask, browser: Browser) 
 
 
 def test_new_filters_find_what_they_say(web: Flask, browser: Browser) -> None:
-    """W11: executor, source, repeated, overdue, urgent; what is done already is not overdue once it is closed."""
+    """W11: executor, source, repeated, overdue, urgent; what is done, or waits for a decision, is not overdue."""
     late = register(web, "Не горить ліхтар", due_in=timedelta(days=-1), emergency=True)
     water = register(web, "Немає води", category=2, number="0501112233")
-    register(web, "Інше", due_in=timedelta(days=-1), events=CLOSED, number="0501112234")
+    for number, events in enumerate((CLOSED, CLOSED[:2], (ReportEvent.ACCEPTED, ReportEvent.REASONS_GIVEN))):
+        register(web, "Інше", due_in=timedelta(days=-1), events=events, number=f"050111223{number + 4}")
     with web.app_context(), transaction() as session:
         session.get_one(Report, water).source = "online"
         session.get_one(Report, water).repeat_of_id = late

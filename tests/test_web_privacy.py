@@ -186,6 +186,19 @@ def test_the_terms_with_what_is_due_and_when_it_last_ran(web: Flask):
     assert "5 років" in page.replace("\u00a0", " ")
 
 
+def test_a_record_whose_data_were_taken_out_is_no_draft_again(web: Flask):
+    """The button is not there, and who has an old page is told why."""
+    draft_id = Exchange(web).missed("0671234567")[1]
+    make_old(web, 2)
+    with web.app_context(), transaction() as session:
+        run_retention(session, now())
+    browser = logged_in(web, "tsapkova")
+    assert "Скасувати" not in browser.get(f"/drafts/{draft_id}").text
+    answer = browser.post(f"/drafts/{draft_id}/reopen", page="/me")
+    assert answer.status_code == 409
+    assert "чернеткою він більше не стане" in answer.text
+
+
 def test_an_operator_sees_no_number_of_others_who_called(web: Flask):
     """Item 1: no other citizen's number, not even masked; nor a way to their call."""
     report = register(web, "Не горить ліхтар")

@@ -180,6 +180,14 @@ def test_a_form_sent_twice_is_one_report_with_its_photos_once(web):
         assert len(db.session.scalars(select(Attachment)).all()) == 1
 
 
+def test_other_words_sent_from_the_same_page_are_another_report(web):
+    """Nothing that a citizen wrote is lost, whatever the browser makes of "back"."""
+    browser, page = Browser(web), seal(web, "a" * 32)
+    for text in ("Не горить ліхтар", "Немає води"):
+        assert send(web, browser, page=page, text=text).status_code == 303
+    assert [draft.text for draft in drafts(web)] == ["Не горить ліхтар", "Немає води"]
+
+
 def test_the_same_text_again_and_too_many_are_refused_in_words(web, monkeypatch):
     assert send(web).status_code == 303
     answer = send(web, page=seal(web, "b" * 32))

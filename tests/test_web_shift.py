@@ -2,6 +2,7 @@
 
 import re
 import threading
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from jobs.app import bare_app
 from jobs.database import prepare_database
+from models import shifts
 from models.base import db, now, transaction
 from models.people import User
 from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, hand_over, take_over
@@ -76,6 +78,17 @@ def test_the_second_who_hands_over_is_told_and_keeps_the_words(web: Flask):
     assert "Цапкова" in second.text
     with web.app_context():
         assert db.session.scalars(select(ShiftSheet.remarks)).all() == ["Перша"]
+
+
+def test_the_second_is_told_also_when_the_first_sheet_was_taken_over_meanwhile(web: Flask, monkeypatch):
+    """Nobody's sheet waits any more by the time the page is made."""
+    monkeypatch.setattr("webui.shift.hand_over", Mock(side_effect=WaitsAlready))
+    answer = logged_in(web, "sorokina").post("/shift", {"remarks": "Друга"}, page="/me")
+    assert answer.status_code == 409
+    assert "Друга" in answer.text
+    monkeypatch.setattr(shifts, "insert_new", lambda *_args, **_values: None)
+    with web.app_context(), pytest.raises(WaitsAlready), transaction() as session:
+        hand_over(session, session.get_one(User, user_id("sorokina")), "", now())
 
 
 def test_remarks_that_are_too_long_are_kept(web: Flask):

@@ -11,10 +11,12 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.base import db, now
+from models.outbox import Letter
 from models.people import User
 from models.periods import Quarter
 from models.quarterly import QuarterlyReport, prepare_due, reports_on
 from models.workdays import KYIV
+from tests.mail_fixtures import with_mail
 from tests.summary_fixtures import kyiv
 from tests.test_models_summary import fill
 from tests.web_fixtures import Browser, logged_in
@@ -169,6 +171,20 @@ def test_what_is_another_figure_today(town, prepared):
     assert "сьогодні всі показники такі самі" not in page  # the report of the last minute is overdue by now
     assert row(page, "compared", "Міськводоканал").startswith("КП «Міськводоканал»")
     assert "compared" not in logged_in(town, "kontrol").get("/quarterly?compare=1").text
+
+
+def test_whom_it_is_sent_to_is_told_by_letter(town, prepared):
+    """R 4.6. The one on all organisations goes to nobody alone; without a mail server nothing is written."""
+    browser = logged_in(town, "tsapkova")
+    town.config["SETTINGS"] = with_mail(town.config["SETTINGS"], 25)
+    for report in prepared.values():
+        for event in ("checked", "sent"):
+            assert move(browser, report, event, remark="").status_code == 302
+    with town.app_context():
+        (letter,) = db.session.scalars(select(Letter)).all()
+        assert letter.user.login == "kontrol"
+        assert letter.subject == "Звіт за 3-й квартал 2026 року"
+        assert f"/quarterly/{prepared['kontrol']}\n" in letter.body
 
 
 def test_who_sees_which(town, prepared):

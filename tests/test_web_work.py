@@ -195,6 +195,18 @@ def test_an_executor_that_is_not_on_the_list(web):
     assert logged_in(web, "operator").get(f"/reports/{report}").status_code == 404
 
 
+def test_an_executor_that_is_one_already(web):
+    """The page says so at the field, and nothing is changed."""
+    report = register(web, "Не горить ліхтар")
+    leads = stored(web, report).executor_id
+    for wanted, words in ((Act.ADD_EXECUTOR, ""), (Act.REASSIGN, "Не їхнє")):
+        answer = act(web, "tsapkova", report, wanted, words=words, organisation=str(leads))
+        assert answer.status_code == 422
+        assert "вже є виконавцем" in answer.text
+        assert words in answer.text
+    assert stored(web, report).revision == 2
+
+
 def test_the_first_look_of_a_day_is_kept_and_who_did_not_look_is_listed(web):
     """R 4.1, W2"""
     register(web, "Не горить ліхтар")

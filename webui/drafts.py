@@ -17,7 +17,9 @@ from models.base import db, transaction
 from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.drafts import (
     ENDINGS,
+    DataTakenOut,
     RegistrationRefused,
+    ReportIsClosed,
     SavedMeanwhile,
     TakenByAnother,
     attach_draft,
@@ -59,7 +61,10 @@ def new() -> ResponseReturnValue:
 @bp.post("/drafts/<int:draft_id>/claim")
 @allow(*DESK_ROLES)
 def claim(draft_id: int) -> ResponseReturnValue:
-    """Take the draft. Of two who take it at once one gets it; the other is told who (409)."""
+    """Take the draft. Of two who take it at once one gets it; the other is told who (409).
+
+    Of one that is finished there is nothing to take: what became of it is shown, unless a form came with it (409).
+    """
 
     def take(session: Session, draft: Report, user: User) -> None:
         if draft.state == ReportState.DRAFT:
@@ -102,9 +107,14 @@ def save(draft_id: int) -> ResponseReturnValue:
                 answer["phone_note"] = phone_note(str(body["fields"]["other_phone"] or ""), area_code())
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
         return _conflict(draft_id, trouble)
-    if number := e164(str(body["fields"].get("other_phone") or "")):  # whose it is, and what they repeat, is shown
-        log_telephone_search(len(number) - 1, "another telephone in a draft")
+    _log_telephone(body["fields"].get("other_phone"))
     return answer
+
+
+def _log_telephone(typed: object) -> None:
+    """Whose the telephone is, and what they repeat, is shown: that is a search (A3)."""
+    if number := e164(str(typed or "")):
+        log_telephone_search(len(number) - 1, "another telephone in a draft")
 
 
 @bp.post("/drafts/<int:draft_id>/register")
@@ -126,7 +136,7 @@ def end(draft_id: int) -> ResponseReturnValue:
 @bp.post("/drafts/<int:draft_id>/attach")
 @allow(*DESK_ROLES)
 def attach(draft_id: int) -> ResponseReturnValue:
-    """The call was about a report that is there already: ``attach_to`` is its number, ``2026-0412`` or ``412``."""
+    """The call was about an open report: ``attach_to`` is its number, ``2026-0412`` or ``412``."""
     typed = (request.form.get("attach_to") or request.form.get("attach_typed", "")).strip()
 
     def attach_it(session: Session, draft: Report, user: User) -> None:
@@ -139,8 +149,10 @@ def attach(draft_id: int) -> ResponseReturnValue:
         return act(draft_id, attach_it, with_form=True)
     except NoSuchReport:
         message = _("There is no report with the number «%(typed)s». Write it like 2026-0412, or 412.", typed=typed)
-        typed_form = typed_fields(request.form) | {"attach_typed": typed}
-        return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
+    except ReportIsClosed as closed:
+        message = _("Report № %(number)s is closed already: register a new one (F9).", number=closed)
+    typed_form = typed_fields(request.form) | {"attach_typed": typed}
+    return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
 
 
 @bp.post("/drafts/<int:draft_id>/reopen")
@@ -208,8 +220,10 @@ def act(
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
                 values, errors = read_fields(session, request.form, whole=True)
-                revision = _revision(request.form.get("revision"))
+                revision, before = _revision(request.form.get("revision")), draft.other_phone
                 save_draft(session, draft, _me(session), values, revision, area_code())
+            if values.get("other_phone") != before:
+                _log_telephone(values.get("other_phone"))
         if not errors:
             with transaction() as session:
                 draft = session.get(Report, draft_id) or abort(404)
@@ -221,7 +235,7 @@ def act(
         errors = {_FORM_FIELD.get(error.field, error.field): _(error.message) for error in refused.errors}
         if "street" in errors:
             errors["street"] = street_note(db.session(), request.form.get("street", ""))["note"] or errors["street"]
-    except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
+    except (TakenByAnother, SavedMeanwhile, IllegalMove, DataTakenOut) as trouble:
         draft = desk.find_draft(draft_id)
         typed = typed_fields(request.form) if with_form else {}
         return desk.show(draft, 409, typed=typed, notice=explain(trouble))
@@ -234,6 +248,8 @@ def explain(trouble: Exception) -> str:
         return _("%(name)s is working on this draft. What you typed is kept here.", name=str(trouble))
     if isinstance(trouble, SavedMeanwhile):
         return _("This draft was saved in another place meanwhile. Compare, and press the button again.")
+    if isinstance(trouble, DataTakenOut):
+        return _("The applicant’s data were taken out of this record: it cannot be a draft again.")
     return _("This draft is finished already. What you typed is kept here.")
 
 

@@ -75,7 +75,17 @@ def refused(error: HTTPException) -> ResponseReturnValue:
     if not wants_page():
         return jsonify(error=error.name.lower(), message=explanation(error.code)[0]), error.code
     title, advice = explanation(error.code)
-    return render_template("errors/error.html", code=error.code, title=title, advice=advice), error.code
+    kept = _written() if error.code in (403, 404) else []
+    if kept and error.code == 404:
+        title = _("It is not there, or not yours any more")
+        advice = _("Somebody may have given it to others meanwhile. Nothing was saved; what you wrote stands below.")
+    return render_template("errors/error.html", code=error.code, title=title, advice=advice, kept=kept), error.code
+
+
+def _written() -> list[str]:
+    """The words of a form that was refused, to be copied; no passwords, and nothing that was only chosen."""
+    sent = [] if _SECRET & request.form.keys() else request.form.items(multi=True)
+    return [text for _name, text in sent if " " in text.strip()]
 
 
 def page_is_old(error: CSRFError) -> ResponseReturnValue:

@@ -7,7 +7,8 @@ that event is not kept any more the state comes alone. Only ids and states trave
 fetches what it shows.
 
     event: state  {"user", "calls": [call, …], "missed", "drafts", "online", "emergencies", "to_warn"}
-                                                                       on connect, and after Redis was away
+                                        on connect, after events were lost, and when the database has something else
+                                        than the browser knows from its events, which is looked at every five seconds
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
                    "line", "missed", "drafts", "online"}; the counts alone when a draft without a call changed
     event: report {"report", "emergencies", "to_warn"}
@@ -23,14 +24,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.notify import RESYNC, events_since, newest_event_id, read_events
+from jobs.notify import LOST, RESYNC, events_since, newest_event_id, read_events
 from models.base import database_is_away, db, now
+from models.calls import LIVE_STATES
 from models.pressing import Pressing, count_pressing
 from models.waiting import count_missed, count_online
 from webui.access import DESK_ROLES, EVERYBODY, allow
@@ -41,7 +43,6 @@ BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
-_RETRY_SECONDS = 10  # for who found no place
 TOLD_AGAIN = 500  # events that are told again to who was away; after more, the state alone
 _QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
 
@@ -65,6 +66,7 @@ class News:
     online: int = 0  # reports of the web form that wait
     pressing: Pressing = Pressing()  # with a report and with the present state
     whole: bool = False  # ``calls`` are all live calls
+    compared: bool = False  # a present state for those alone who know another one
 
 
 class TooManyStreams(Exception):
@@ -122,10 +124,11 @@ class Hub:
     def newest(self) -> str:
         return newest_event_id(self._url)
 
-    def whole(self, id: str) -> News:
+    def whole(self, id: str, *, compared: bool = False) -> News:
         """The present state, from the database. Needs an application context."""
         session = db.session()
-        return News(id, load_news(session), pressing=count_pressing(session, now()), whole=True, **_counts())
+        pressing = count_pressing(session, now())
+        return News(id, load_news(session), pressing=pressing, whole=True, compared=compared, **_counts())
 
     def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``, each call and report once. Needs an application context."""
@@ -141,7 +144,7 @@ class Hub:
             if kind == "report"
             else News(id, (calls[row],) if kind == "call" else (), **counts)
             for (kind, row), id in latest.items()
-            if kind != "user" and (kind != "call" or row in calls)
+            if kind not in ("user", LOST[0]) and (kind != "call" or row in calls)
         ]
 
     def _read(self, start: str) -> None:
@@ -159,7 +162,7 @@ class Hub:
         while not self.stop.wait(_PAUSE):
             try:
                 start = self.newest()
-                self._tell(self._load(start, *RESYNC))
+                self._tell(self._load(start, *LOST))
                 return start or "$"
             except Exception as error:
                 _log_failure(error)
@@ -167,8 +170,8 @@ class Hub:
 
     def _load(self, id: str, kind: str, row_id: int) -> News:
         with self._app.app_context():  # its end gives the database session back
-            if (kind, row_id) == RESYNC:
-                return self.whole(id)
+            if (kind, row_id) in (RESYNC, LOST):
+                return self.whole(id, compared=(kind, row_id) == RESYNC)
             if kind == "report":
                 return News(id, report=row_id, pressing=count_pressing(db.session(), now()))
             if kind == "user":
@@ -220,7 +223,7 @@ def events() -> Response:
     try:
         client = hub.subscribe(session_id)
     except TooManyStreams:
-        return Response(status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
+        return Response(status=503)
     last = request.headers.get("Last-Event-ID") or request.args.get("after", "")
     answer = Response(_stream(app, hub, client, session_id, last), mimetype="text/event-stream")
     answer.call_on_close(lambda: hub.unsubscribe(client))  # also when the stream never began
@@ -237,7 +240,7 @@ def alive() -> Response:
 
 
 def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id: str, last: str) -> Iterator[str]:
-    told = ""  # the last state told, while nothing else was told since
+    known = Known()
     try:
         with app.app_context():
             viewer, checked = _viewer(session_id), time.monotonic()
@@ -246,13 +249,12 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
             again = hub.told_again(last) if last else []
             news: News | None = hub.whole(newest)
         if viewer is not None:
-            yield from (_event(one, _data(one, viewer)) for one in again)
+            yield from (_event(one, known.learn(one, viewer)) for one in again)
         spoke = time.monotonic()
         while viewer is not None and hub.knows(client):
-            text = _data(news, viewer) if news is not None else told
-            if news is not None and not (news.whole and text == told):
-                yield _event(news, text)
-                told, spoke = text if news.whole else "", time.monotonic()
+            if news is not None and not (news.compared and known.has(news, viewer)):
+                yield _event(news, known.learn(news, viewer))
+                spoke = time.monotonic()
             elif time.monotonic() - spoke >= BEAT_SECONDS:
                 yield "event: beat\ndata: {}\n\n"
                 spoke = time.monotonic()
@@ -270,20 +272,45 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
 
 
-def _event(news: News, data: str) -> str:
+def _event(news: News, data: dict[str, object]) -> str:
     kind = "state" if news.whole else "report" if news.report else "call"
-    return (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {data}\n\n"
+    return (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
-def _data(news: News, viewer: Viewer) -> str:
-    pressing = asdict(news.pressing)
-    if news.report is not None:
-        return json.dumps({"report": news.report} | pressing)
+@dataclass
+class Known:
+    """What one browser knows by all that it was told: the live calls as its user sees them, and the counts."""
+
+    calls: dict[int, dict[str, object]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def has(self, state: News, viewer: Viewer) -> bool:
+        """Whether this present state tells nothing new."""
+        return (self.calls, self.counts) == (_calls(state, viewer), _counts_of(state, viewer))
+
+    def learn(self, news: News, viewer: Viewer) -> dict[str, object]:
+        """What the browser is told of ``news``, and knows from now on."""
+        calls, counts = _calls(news, viewer), _counts_of(news, viewer)
+        self.counts = self.counts | counts
+        if news.whole:
+            self.calls = calls
+            return {"user": viewer.user, "calls": list(calls.values()), **counts}
+        changed = self.calls | calls
+        self.calls = {id: call for id, call in changed.items() if call["state"] in LIVE_STATES}
+        told = {"report": news.report} if news.report is not None else next(iter(calls.values()), {})
+        return told | counts
+
+
+def _calls(news: News, viewer: Viewer) -> dict[int, dict[str, object]]:
+    return {call.call: describe(call, viewer) for call in news.calls}
+
+
+def _counts_of(news: News, viewer: Viewer) -> dict[str, int]:
+    """The counts that these news bring."""
     counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0), "online": news.online}
-    calls = [describe(call, viewer) for call in news.calls]
     if news.whole:
-        return json.dumps({"user": viewer.user, "calls": calls, **counts, **pressing})
-    return json.dumps((calls[0] if calls else {}) | counts)
+        return counts | asdict(news.pressing)
+    return counts if news.report is None else asdict(news.pressing)
 
 
 def _viewer(session_id: str) -> Viewer | None:

@@ -56,7 +56,7 @@ def read_fields(session: Session, typed: Mapping[str, object], whole: bool = Fal
             wanted = str(typed[name] or "")
             if not wanted:
                 values[name] = None
-            elif (chosen := row_id(wanted)) is not None and session.get(table, chosen):
+            elif (chosen := row_id(wanted)) is not None and (row := session.get(table, chosen)) and row.active:
                 values[name] = chosen
             else:
                 errors[name] = _("Choose one from the list.")

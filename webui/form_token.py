@@ -1,6 +1,8 @@
 """The seal of a web form's page: which page it is and when it was opened, so that neither can be made up."""
 
+import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +19,10 @@ class FormPage:
 
     key: str
     opened: datetime
+
+    def key_of(self, values: Mapping[str, object]) -> str:
+        """The same for the same words of this page alone: what else is sent from it is another report."""
+        return hashlib.blake2b(f"{self.key} {sorted(values.items())}".encode(), digest_size=16).hexdigest()
 
     def seal(self) -> str:
         return _sealer().dumps([self.key, int(self.opened.timestamp())])

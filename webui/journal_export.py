@@ -99,7 +99,7 @@ def _columns(personal: bool) -> list[tuple[str, int, Callable[[JournalRow], Cell
         ("№", 11, lambda row: row.report.number),
         (_("Registered"), 16, lambda row: row.report.registered_at or row.report.created_at),
         (_("Type"), 24, lambda row: row.report.category.name if row.report.category else None),
-        (_("Place"), 32, lambda row: row.report.place if personal else shown(row.report.place_without_flat)),
+        (_("Place"), 32, lambda row: row.report.place if personal else shown(row.report.spot)),
         (_("Text"), 60, lambda row: shown(row.report.text)),
         (_("Executor"), 28, lambda row: row.report.executor.name if row.report.executor else None),
         (_("Line"), 10, lambda row: row.report.line.number if row.report.line else None),

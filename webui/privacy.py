@@ -6,7 +6,7 @@ The pages about one person are in `personal`.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,10 +17,9 @@ from sqlalchemy import select
 from jobs.celfile import KEPT as CEL_KEPT
 from models.accesses import LogFilter, Subject, find_looks
 from models.base import db, now
-from models.marks import Mark
 from models.people import AccessLog, Role, User
 from models.reports import find_report
-from models.retention import RAN, RULES, Fate, Kind, count_due, last_days
+from models.retention import RULES, Fate, Kind, count_due, last_days, last_run
 from webui.access import allow, log_looks_with_answer
 from webui.text import row_id
 
@@ -76,6 +75,7 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
 }
 KIND_WORDS = {
     Kind.NO_MATTER: lazy_gettext("Wrong numbers, nuisance and dropped calls"),
+    Kind.DRAFTS: lazy_gettext("Drafts that nobody finished"),
     Kind.CONSULTATIONS: lazy_gettext("Consultations and other bodies’ matters"),
     Kind.REPORTS: lazy_gettext("Closed reports: the applicant’s data"),
     Kind.CALLS: lazy_gettext("Calls: numbers and names"),
@@ -137,13 +137,12 @@ def access_log() -> ResponseReturnValue:
 def retention() -> str:
     """How long each kind is held and what is due now: the dry run; what was ended lately, and when it last ran."""
     session = db.session()
-    ran = session.get(Mark, RAN)
     return render_template(
         "privacy/retention.html",
         rules=RULES,
         due=count_due(session, now()),
         days=last_days(session),
-        ran=datetime.fromisoformat(ran.value).astimezone(UTC) if ran else None,
+        ran=last_run(session),
         kind_words=KIND_WORDS,
         fate_words=FATE_WORDS,
         source=source_words,

@@ -55,7 +55,7 @@ def send() -> ResponseReturnValue:
     at, typed = now(), request.form
     page = unseal(typed.get("page", ""))
     if notice := why_suspicious(page, typed):
-        return form_page(page or open_page(at), typed, notice=notice), 422
+        return form_page(page if page and page.opened <= at else open_page(at), typed, notice=notice), 422
     values, errors = read_form(typed)
     read, wrong_file = read_files(request.files.getlist("files"))
     if wrong_file:
@@ -66,7 +66,9 @@ def send() -> ResponseReturnValue:
         return form_page(page, typed, errors=errors), 422
     try:
         with transaction() as db_session:
-            row = receive_online(db_session, values, form_key=page.key, sender=sender(), area_code=area_code(), at=at)
+            row = receive_online(
+                db_session, values, form_key=page.key_of(values), sender=sender(), area_code=area_code(), at=at
+            )
             intake_id = row.id
             if row.at == at:  # not a form that was sent twice
                 keep_files(db_session, row.report, None, described(read), AttachmentKind.BEFORE, at)

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
+from jobs.letters import compose_quarterly
 from jobs.paper import MIME_TYPES, Paper
+from jobs.settings import Settings
 from models import quarterly
 from models.acts import KEEPERS
 from models.base import db, now, transaction
 from models.machine import IllegalMove
+from models.outbox import write_letter
 from models.people import Role, User
 from models.periods import Quarter, quarter_of
 from models.quarterly import QuarterlyEvent, QuarterlyReport, QuarterlyState, QuarterlyStep
@@ -100,7 +103,10 @@ def move(report_id: int) -> ResponseReturnValue:
         else:
             act = DO.get(wanted) or abort(400)
             with transaction() as session:
-                act(session, _as_seen(session, report_id, wanted), _me(session), remark)
+                seen = _as_seen(session, report_id, wanted)
+                act(session, seen, _me(session), remark)
+                if seen.state == QuarterlyState.SENT:
+                    _write_of(session, seen)
     except IllegalMove:
         notice = _("This quarterly report was changed meanwhile; see what happened to it. Your remark is kept.")
         return _page(_report(report_id), typed=remark, notice=notice), 409
@@ -158,6 +164,14 @@ def _renew(report: QuarterlyReport) -> None:
     with transaction() as session:
         seen = _as_seen(session, report_id, QuarterlyEvent.RENEWED)
         quarterly.renew(session, seen, _me(session), figures, at)
+
+
+def _write_of(session: Session, report: QuarterlyReport) -> None:
+    """Tell the member of the control body by letter that their report is there, where letters go out at all."""
+    settings: Settings = current_app.config["SETTINGS"]
+    if report.control_body_id is not None and settings.mail_server is not None:
+        subject, body = compose_quarterly(report, settings)
+        write_letter(session, f"quarterly:{report.id}", subject, body, now(), user_id=report.control_body_id)
 
 
 def _as_seen(session: Session, report_id: int, wanted: QuarterlyEvent) -> QuarterlyReport:

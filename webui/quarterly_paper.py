@@ -85,8 +85,9 @@ def _paragraphs(figures: Figures) -> list[str]:
             **{count: counts[count] for count in COUNTS[1:7]},
         ),
         _(
-            "The applicants confirmed that the work was done: %(confirmed)s; they said that it was not, and it was "
-            "done again: %(refuted)s; closed without the applicant's answer: %(closed)s.",
+            "The applicants confirmed that the work was done: %(confirmed)s; said at least once that it was not: "
+            "%(refuted)s; closed without the applicant's answer: %(closed)s. A report of which more than one is true "
+            "is counted in each.",
             **{
                 str(event): outcomes[event]
                 for event in (ReportEvent.CONFIRMED, ReportEvent.REFUTED, ReportEvent.CLOSED)

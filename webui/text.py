@@ -17,7 +17,7 @@ from models.calls import ERASED, CallState
 from models.deadlines import DeadlineKind
 from models.outbox import LetterState
 from models.people import Role
-from models.reports import OPEN_STATES, HistoryEvent, Report, ReportEvent, ReportState, Source
+from models.reports import HistoryEvent, Report, ReportEvent, ReportState, Source
 from models.workdays import KYIV
 
 NBSP = "\u00a0"
@@ -97,12 +97,14 @@ EVENT_WORDS = {
     ReportEvent.CLOSED_UNSOLVED: lazy_gettext("closed by the control body as not solvable"),
     ReportEvent.RETURNED: lazy_gettext("returned to work by the control body"),
     ReportEvent.REASSIGNED: lazy_gettext("given to another executor"),
+    ReportEvent.LEAD_CHANGED: lazy_gettext("given to another executor"),
     ReportEvent.CONSULTED: lazy_gettext("consultation given"),
     ReportEvent.ATTACHED: lazy_gettext("added to a report"),
     ReportEvent.REDIRECTED: lazy_gettext("another body's matter"),
     ReportEvent.WRONG_NUMBER: lazy_gettext("wrong number"),
     ReportEvent.NUISANCE: lazy_gettext("nuisance call"),
     ReportEvent.DROPPED: lazy_gettext("the call dropped"),
+    ReportEvent.FORGOTTEN: lazy_gettext("never finished; its term ended"),
     ReportEvent.REOPENED: lazy_gettext("the ending undone"),
     HistoryEvent.TAKEN: lazy_gettext("began to work on the draft"),
     HistoryEvent.HANDED_OVER: lazy_gettext("handed over"),
@@ -162,7 +164,6 @@ def add_filters(app: Flask) -> None:
         deadline_words=DEADLINE_WORDS,
         attachment_words=ATTACHMENT_WORDS,
         clause_word=clause_word,
-        open_states=OPEN_STATES,
         erased=ERASED,
         now=now,
     )

@@ -53,6 +53,10 @@ TROUBLES = {
     "The mail server does not take letters from the address in CC_MAIL_FROM.": _(
         "The mail server does not take letters from the address in CC_MAIL_FROM."
     ),
+    "Terms of personal data were not ended for a quarter, or the clock is wrong: nothing is erased.": _(
+        "Terms of personal data were not ended for a quarter, or the clock is wrong, so nothing is erased: look at the "
+        "clock, then run “contact-center personal-data retention”."
+    ),
     "nobody asks": _("It does not ask all parts any more."),
 }
 

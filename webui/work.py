@@ -96,13 +96,8 @@ def day() -> str:
             note_look(session, session.get_one(User, user_id), at)
     session = db.session()
     today = organisation_day(session, organisation.id)
-    log_list(
-        "our reports",
-        [
-            task.report
-            for task in (*today.sent_back, *today.new, *today.at_work, *today.reasons_given, *today.completed)
-        ],
-    )
+    lists = (today.sent_back, today.new, today.at_work, today.reasons_given, today.completed)
+    log_list("our reports", [task.report for listed in lists for task in listed.rows])
     return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
 
 
@@ -113,11 +108,11 @@ def decisions() -> str:
     session = db.session()
     controlled = {organisation.id for organisation in current_user.controls}
     waiting = to_decide(session, current_user)
-    log_list("to decide", waiting)
+    log_list("to decide", waiting.rows)
     return render_template(
         "work/decisions.html",
         waiting=waiting,
-        reasons=last_moves(session, [report.id for report in waiting]),
+        reasons=last_moves(session, [report.id for report in waiting.rows]),
         monitoring=_monitoring(session, controlled) if controlled else None,
         by_report=by_report,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
@@ -140,7 +135,7 @@ def monitoring() -> str:
         works_today=works_today,
         emergencies=unaccepted_emergencies(session),
         to_warn=late,
-        people=people_of(session, {row.organisation_id or row.report.executor_id for row in late}),
+        people=people_of(session, {row.organisation_id or row.report.executor_id for row in late.rows}),
         may_warn=current_user.role in KEEPERS,
         letters_seen=current_user.role in letters.READERS,
     )
@@ -194,6 +189,8 @@ def act(report_id: int) -> ResponseReturnValue:
         errors = {"words": str(FORMS[wanted].missing)}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
+    except work.ExecutorAlready:
+        errors = {"organisation": _("This organisation works on the report already. Choose another one.")}
     except NotYours:
         abort(403)
     except (IllegalMove, ChangedMeanwhile):

@@ -144,6 +144,30 @@ def test_after_a_sleep_the_page_catches_up_at_once(site, network, page):
     expect(form_of(page, draft)).to_be_visible(timeout=6_000)
 
 
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_hidden_tab_whose_clock_is_slowed_keeps_its_stream(site, new_browser, hidden):
+    """Where tabs share no worker. The clock of one that somebody looks at jumps only when the machine slept."""
+    context = new_browser()
+    context.add_init_script(
+        """delete self.SharedWorker;
+        self.streams = 0;
+        self.EventSource = class extends EventSource {
+          constructor(url) {
+            super(url);
+            self.streams += 1;
+          }
+        };"""
+    )
+    page = context.new_page()
+    page.clock.install()
+    log_in(page, "tsapkova")
+    page.evaluate("hidden => Object.defineProperty(document, 'hidden', { get: () => hidden })", hidden)
+    assert page.evaluate("streams") == 1
+    page.clock.run_for(2_000)
+    page.clock.fast_forward(8_000)
+    assert page.evaluate("streams") == (1 if hidden else 2)
+
+
 def test_answered_elsewhere_and_ended_during_a_break_closes_the_form_and_says_who(site, network, page):
     """The state after the break knows nothing of that call any more: it is told by the last event's id."""
     call, draft = ring(site)

@@ -127,6 +127,108 @@ def test_two_browsers_type_into_one_field_and_the_person_chooses(site, desk, new
     assert (site.draft(draft).text, site.draft(draft).building) == ("вдома", "7")
 
 
+def test_who_calls_said_in_one_tab_stands_in_the_other(site, desk):
+    """I4: the button's answer goes to all tabs, and so no tab sends an empty name afterwards."""
+    earlier = site.exchange.call()[1]
+    site.draft(earlier, state="consultation", applicant_name="Олена Коваль")
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    expect(form_of(desk, draft)).to_be_visible()
+    other.keyboard.press("Alt+1")
+    expect(other.locator("#applicant_name")).to_have_value("Олена Коваль")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    other.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#text")).to_have_value("Яма на дорозі")
+    desk.bring_to_front()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    ended = site.draft(draft)
+    assert (ended.applicant_name, ended.text) == ("Олена Коваль", "Яма на дорозі")
+
+
+def test_a_tab_that_did_not_hear_of_every_save_asks_what_is_stored(site, desk, new_browser):
+    """Saved at home, then in a second tab here: the first tab hears only of the second save, and has both."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    home = new_browser().new_page()
+    log_in(home, "tsapkova")
+    home.goto(f"/drafts/{draft}")
+    home.fill("#applicant_name", "Олена Коваль")
+    saved(home)
+    other.fill("#text", "Яма на дорозі")
+    expect(desk.locator("#text")).to_have_value("Яма на дорозі")
+    expect(desk.locator("#applicant_name")).to_have_value("Олена Коваль")
+    desk.bring_to_front()
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+    ended = site.draft(draft)
+    assert (ended.applicant_name, ended.text) == ("Олена Коваль", "Яма на дорозі")
+
+
+def test_a_conflict_that_is_settled_in_the_other_tab_is_none_any_more(site, desk):
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    eventually(lambda: site.draft(draft).owner_id is not None, "the draft is mine")
+    expect(form_of(desk, draft)).to_be_visible()
+    other = desk.context.new_page()
+    other.goto(f"/drafts/{draft}")
+    hears_events(other)
+    desk.route("**/save", lambda route: route.abort())
+    desk.fill("#text", "вдома")
+    desk.fill("#building", "7")
+    other.fill("#text", "за столом")
+    expect(desk.locator(".conflict")).to_contain_text("за столом")
+    desk.unroute("**/save")
+    other.fill("#text", "вдома")
+    expect(desk.locator(".conflict")).to_have_count(0)
+    saved(desk)
+    assert (site.draft(draft).text, site.draft(draft).building) == ("вдома", "7")
+
+
+def test_an_answer_that_is_not_our_servers_counts_as_none(site, desk):
+    """A proxy's own page: what was typed is kept and sent again, and nothing that is shown is replaced."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.route("**/save", lambda route: route.fulfill(content_type="text/html", body="<h1>Proxy</h1>"), times=1)
+    with desk.expect_response("**/save"):
+        desk.fill("#text", "Яма на дорозі")
+    saved(desk)
+    assert site.draft(draft).text == "Яма на дорозі"
+    page = lambda route: route.fulfill(content_type="text/html", body="<h1>Proxy</h1>")  # noqa: E731
+    desk.route(f"**/drafts/{draft}", page)
+    with desk.expect_response(f"**/drafts/{draft}"), site.app.app_context():
+        site.app.extensions["publisher"].publish("report", draft)
+    desk.keyboard.press("F4")
+    expect(desk.locator("[data-finished]")).to_be_visible()
+
+
+def test_of_those_who_ask_for_a_part_while_it_is_fetched_the_last_is_heard(desk):
+    asked = desk.evaluate(
+        """async () => {
+          const desk = document.querySelector('script[src$="desk.js"]').src;
+          const { refresh } = await import(desk.replace("desk.js", "parts.js"));
+          const loaded = [];
+          let answer;
+          const first = refresh("part", () => new Promise((later) => (answer = later)));
+          for (const name of ["second", "third"]) refresh("part", async () => loaded.push(name));
+          answer();
+          await first;
+          return loaded;
+        }"""
+    )
+    assert asked == ["third"]
+
+
 @pytest.mark.parametrize("opens_another", [True, False])
 def test_a_late_answer_of_a_closed_form_touches_nothing(site, desk, opens_another):
     """It neither writes into the draft that is open now, nor fails where there is none."""

@@ -4,9 +4,11 @@ import os
 import signal
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import delete, select
 
@@ -75,6 +77,16 @@ def test_calls_ring_again_after_the_supervisor_was_killed(town: Town) -> None:
     assert ring(town, phones, "+380670000001")
     eventually(lambda: not town.unwell(), town.unwell, 60)
     eventually(lambda: drafts(town, "+380670000001"), "its draft", 60)
+
+
+def test_calls_ring_again_after_the_exchange_hung(town: Town) -> None:
+    """It answers neither its manager port nor SIP: it is ended, and started again."""
+    phones = town.start_phones(ring_ms=300, talk_ms=100)
+    hung = town.pid("asterisk")
+    eventually(lambda: time.time() - psutil.Process(hung).create_time() > 30, "it is no exchange that starts", 40)
+    os.kill(hung, signal.SIGSTOP)
+    eventually(lambda: town.pid("asterisk") not in (0, hung), "another Asterisk", 60)
+    assert ring(town, phones, "+380670000007")
 
 
 def make_database_newer(town: Town) -> Callable[[], None]:

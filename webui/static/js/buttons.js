@@ -1,6 +1,6 @@
 // The buttons of the open draft and of the bars: what each sends, and what its answer does.
 import { refreshLive } from "./live.js";
-import { htmlOf, post } from "./net.js";
+import { htmlOf, jsonOf, post } from "./net.js";
 import * as pane from "./pane.js";
 
 export let acting = false; // a button was pressed and the answer is not there yet
@@ -48,8 +48,7 @@ async function pressed(button) {
     const answer = await post(button.getAttribute("formaction") ?? open.form.action, body);
     const act = button.dataset.act;
     if (act === "person" && answer.ok) {
-      const { fields, revision } = await answer.json();
-      open.meet(fields, revision);
+      open.answered(await jsonOf(answer));
       pane.refreshSide();
     } else if (act === "hand_over" && answer.ok) {
       handed(button, open === pane.form);

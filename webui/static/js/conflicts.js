@@ -15,6 +15,11 @@ export class Conflicts {
     this.theirs.set(name, theirs);
   }
 
+  // Both have the same by now.
+  forget(name) {
+    this.theirs.delete(name);
+  }
+
   show() {
     const boxes = [...this.theirs].map(([name, theirs]) => this.box(name, theirs));
     this.fields.form.querySelector("#conflicts").replaceChildren(...boxes);

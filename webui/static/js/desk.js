@@ -64,7 +64,7 @@ listen((kind, ...news) => {
     pane.form?.flush();
     sendUnsent(pane.openId()).then(showUnsent);
   }
-  if (kind === "state") { // after a break too long for each news to be told
+  if (kind === "state") { // not told by events: the connection was broken for too long, or some were lost
     refreshLists();
     if (!acting) pane.refreshDraft();
     pane.refreshSide();

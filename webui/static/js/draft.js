@@ -4,7 +4,8 @@ import { Conflicts } from "./conflicts.js";
 import { Executor } from "./executor.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
-import { Away, LoggedOut, OtherUser, post } from "./net.js";
+import { Away, LoggedOut, OtherUser, html, jsonOf, post } from "./net.js";
+import { parse, refresh } from "./parts.js";
 import { GONE, discard, keepUnsent, unsent } from "./unsent.js";
 
 const PAUSE = 600;
@@ -116,26 +117,53 @@ export class DraftForm {
 
   // ---- what the server has
 
+  // Another tab tells what it saved. What came between that and the own revision is not in it: then all is asked for.
   heard({ user: whose, draft, fields, revision }) {
-    if (whose === user && draft === this.id) this.meet(fields, revision);
+    if (whose !== user || draft !== this.id || revision <= this.fields.revision) return;
+    const whole = this.fields.names.every((name) => name in fields);
+    if (whole || revision === this.fields.revision + 1) this.meet(fields, revision);
+    else this.catchUp();
+  }
+
+  catchUp() {
+    return refresh("stored", async () => {
+      const stored = parse(await html(`/drafts/${this.id}`)).getElementById("draft-form");
+      if (!stored || this.closed) return;
+      const fields = new Fields(stored);
+      this.meet(fields.read(), fields.revision);
+    });
+  }
+
+  // A button's answer has all fields.
+  answered({ fields, revision }) {
+    this.meet(fields, revision);
+    this.tell(fields, revision);
+  }
+
+  tell(fields, revision) {
+    channel?.postMessage({ user, draft: this.id, revision, fields });
   }
 
   // The server has `fields` at `revision`: take what was not changed here; where both changed, the person chooses.
   meet(fields, revision) {
     if (revision < this.fields.revision) return;
     const ours = this.fields.read();
-    for (const name of this.fields.names) {
-      if (!(name in fields) || fields[name] === this.base[name]) continue;
-      if (ours[name] === this.base[name]) this.fields.write(name, fields[name]);
-      else if (ours[name] !== fields[name]) this.conflicts.add(name, fields[name]);
-      this.base[name] = fields[name];
+    const chose = this.conflicts.size > 0;
+    for (const name of this.fields.names.filter((one) => one in fields)) {
+      const [theirs, before] = [fields[name], this.base[name]];
+      this.base[name] = theirs;
+      if (ours[name] === theirs || ours[name] === before) {
+        this.fields.write(name, theirs);
+        this.conflicts.forget(name);
+      } else if (theirs !== before) this.conflicts.add(name, theirs);
     }
     this.fields.revision = revision;
     this.executor.settle();
     this.remember();
     this.conflicts.show();
     if (this.conflicts.size) this.show("compare");
-    if (!this.dirty) this.show("saved");
+    else if (!this.dirty) this.show("saved");
+    else if (chose) this.flush(); // nothing is left to choose: the rest is sent
   }
 
   // The person chose one of two texts.
@@ -171,7 +199,7 @@ export class DraftForm {
     this.show("saving");
     try {
       const answer = await post(`/drafts/${this.id}/save`, { revision: this.fields.revision, fields });
-      const body = await answer.json();
+      const body = await jsonOf(answer);
       if (answer.ok) return this.sent(fields, body);
       if (body.error === "saved_meanwhile") {
         this.meet(body.fields, body.revision);
@@ -189,7 +217,7 @@ export class DraftForm {
     this.fields.revision = revision;
     const wrong = Object.values(errors);
     if (wrong.length) this.say(wrong.join(" "));
-    channel?.postMessage({ user, draft: this.id, revision, fields });
+    this.tell(fields, revision);
     this.remember();
     this.saved(fields);
     if (!this.closed) {
@@ -218,7 +246,7 @@ export class DraftForm {
       this.say(words.other_user);
     } else if (error instanceof Away || error instanceof LoggedOut) {
       if (!this.closed) this.timer = setTimeout(() => this.flush(), AGAIN);
-    } else throw error;
+    } else reportError(error); // a fault of ours: told in the console, and nobody who waits for the save breaks off
   }
 
   show(state) {

@@ -1,6 +1,6 @@
 // Holds the one stream of this browser and passes it to all tabs of one user. The tab looked at last is the lead:
 // it rings and opens the form, so that a call opens once and not in every tab.
-import { Stream } from "./stream.js";
+import { COUNTS, Stream } from "./stream.js";
 
 const tabs = new Set();
 let lead = null;
@@ -11,9 +11,9 @@ let present = null; // the last state, kept up to date, for a tab that opens lat
 
 function keep({ name, data }) {
   if (name === "state") present = { ...data, calls: new Map(data.calls.map((call) => [call.call, call])) };
-  if (name !== "call" || !present) return;
-  present.missed = data.missed;
-  present.drafts = data.drafts;
+  if (name === "state" || !present) return;
+  for (const count of COUNTS) present[count] = data[count] ?? present[count];
+  if (name !== "call" || !data.call) return;
   if (data.state === "ringing" || data.state === "talking") present.calls.set(data.call, data);
   else present.calls.delete(data.call);
 }

@@ -1,7 +1,7 @@
 // On every page: the lines and counts in the top bar, the sound, the title, and the link's state.
 // `listen` gives the desk what happens: ("call", now, before, lead), ("report", data), ("link", state).
 import { ask } from "./net.js";
-import { Stream } from "./stream.js";
+import { COUNTS, Stream } from "./stream.js";
 import { refreshCall, showStrip, tellsOfCall } from "./strip.js";
 
 const user = document.body.dataset.user;
@@ -9,7 +9,7 @@ const title = document.title;
 const listeners = [];
 export const calls = new Map();
 let frame = { words: {}, sound: false };
-let shown = { missed: null, drafts: null, online: null, emergencies: null, to_warn: null };
+let shown = Object.fromEntries(COUNTS.map((name) => [name, null]));
 let port = null;
 let audio = null;
 let mute = false; // a call rings, and the browser plays nothing yet
@@ -45,11 +45,9 @@ function showLines() {
   }
 }
 
-// Each news has some of the counts.
 function showCounts(told) {
   const before = shown;
-  shown = { ...before };
-  for (const name of Object.keys(shown)) shown[name] = told[name] ?? shown[name];
+  shown = Object.fromEntries(COUNTS.map((name) => [name, told[name] ?? before[name]]));
   const listed = ["missed", "drafts", "online"]; // on the desk
   const changed = before.missed !== null && listed.some((name) => shown[name] !== before[name]);
   for (const [name, value] of Object.entries(shown)) {

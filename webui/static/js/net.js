@@ -2,7 +2,7 @@
 const token = document.querySelector('meta[name="csrf-token"]');
 const user = document.body.dataset.user ?? "";
 
-export class Away extends Error {} // nobody answers
+export class Away extends Error {} // nobody answers, or not our server
 export class LoggedOut extends Error {}
 export class OtherUser extends Error {} // somebody else is logged in in this browser now
 export class Refused extends Error {} // `message`: the server's words for it, or ""
@@ -28,6 +28,14 @@ export async function htmlOf(answer) {
   if (shows && answer.headers.get("Content-Type")?.startsWith("text/html")) return answer.text();
   const { message } = await answer.json().catch(() => ({}));
   throw new Refused(message ?? "");
+}
+
+export async function jsonOf(answer) {
+  try {
+    return await answer.json();
+  } catch {
+    throw new Away(); // broken off, or somebody between us and the server has answered
+  }
 }
 
 export async function html(url) {

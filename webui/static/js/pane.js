@@ -126,7 +126,8 @@ export function refreshSide() {
     const id = openId(); // here: when this runs once more, another draft may be open
     if (!id) return;
     const fresh = parse(`<div id="side" class="side">${await html(`/desk/side/${id}`)}</div>`);
-    if (id === openId()) swap(document.getElementById("side"), fresh.firstElementChild);
+    const side = document.getElementById("side");
+    if (id === openId() && side) swap(side, fresh.firstElementChild);
   });
 }
 
@@ -138,19 +139,20 @@ export function refreshDraft() {
     const content = await html(`/drafts/${id}`);
     if (id !== openId()) return;
     const fresh = parse(content);
-    const now = fresh.getElementById("draft");
-    const mayWriteNow = now.dataset.writable === "true" && section().dataset.writable !== "true";
-    if (now.dataset.state !== section().dataset.state) {
+    const stored = fresh.getElementById("draft");
+    if (!stored) return; // another page than was asked for
+    const mayWriteNow = stored.dataset.writable === "true" && section().dataset.writable !== "true";
+    if (stored.dataset.state !== section().dataset.state) {
       if (form?.dirty) notice(words.finished_elsewhere);
       else replacePane(content);
       return;
     }
     if (mayWriteNow && !form?.dirty) return replacePane(content);
     for (const part of ["draft-head", "acts-when"]) {
-      const now = fresh.getElementById(part);
-      if (now) document.getElementById(part).replaceWith(now);
+      const renewed = fresh.getElementById(part);
+      if (renewed) document.getElementById(part)?.replaceWith(renewed);
     }
-    for (const name of ["owned", "writable"]) section().dataset[name] = now.dataset[name];
-    if (now.dataset.writable !== "true") form?.becomesAnothers();
+    for (const name of ["owned", "writable"]) section().dataset[name] = stored.dataset[name];
+    if (stored.dataset.writable !== "true") form?.becomesAnothers();
   });
 }

@@ -1,15 +1,15 @@
 // Parts of the page that are fetched again when something happened.
 import { Away, LoggedOut, Refused } from "./net.js";
 
-const fetching = new Map();
+const fetching = new Map(); // part → how it is fetched once more, if somebody asked meanwhile
 
 // At most one request for a part at a time, and one more if something happened meanwhile.
 export async function refresh(name, load) {
   if (fetching.has(name)) {
-    fetching.set(name, true);
+    fetching.set(name, load);
     return;
   }
-  fetching.set(name, false);
+  fetching.set(name, null);
   try {
     await load();
   } catch (error) {
@@ -17,7 +17,7 @@ export async function refresh(name, load) {
   } finally {
     const again = fetching.get(name);
     fetching.delete(name);
-    if (again) refresh(name, load);
+    if (again) refresh(name, again);
   }
 }
 
