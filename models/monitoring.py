@@ -14,7 +14,7 @@ from models.executions import Execution
 from models.free_days import load_calendar
 from models.journal_filters import STREAMS, index_of
 from models.lists import Listed, first_of
-from models.moves import last_moves
+from models.moves import last_event, last_moves
 from models.people import Organisation, User
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
 from models.workdays import KYIV
@@ -22,6 +22,7 @@ from models.workdays import KYIV
 MOST = 200  # rows of one list of a day
 SHOWN = 20  # of one list of the daily monitoring
 SOON = 2  # working days
+SENT_BACK = (ReportEvent.REFUTED, ReportEvent.RETURNED)
 _RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline.paused_at.is_(None))
 
 
@@ -70,27 +71,25 @@ def organisation_day(session: Session, organisation_id: int) -> Day:
     """The open reports in which the organisation has a part, the nearest deadline first (R 4.1)."""
     rows = session.execute(
         select(
-            *(Execution.id, Execution.report_id, Execution.assigned_at, Execution.accepted_at, Execution.completed_at),
-            *(Report.state, Report.emergency, Report.due_at),
+            *(Execution.id, Execution.assigned_at, Execution.accepted_at, Execution.completed_at),
+            *(Report.state, Report.emergency, Report.due_at, last_event().label("came_by")),
         )
         .join(Execution.report)
         .where(Report.state.in_(OPEN_STATES), Execution.organisation_id == organisation_id)
         .order_by(Execution.id)
     ).all()
-    moves = last_moves(session, [row.report_id for row in rows if row.state == ReportState.IN_PROGRESS])
-    sent_back = {id: move for id, move in moves.items() if move.event in (ReportEvent.REFUTED, ReportEvent.RETURNED)}
     lists: dict[str, list[Row]] = {name: [] for name in _FIRST}
     for row in rows:
-        lists[_list_of(row, row.report_id in sent_back)].append(row)
+        lists[_list_of(row)].append(row)
     shown = {name: sorted(lists[name], key=first)[:MOST] for name, first in _FIRST.items()}
-    tasks = _tasks(session, organisation_id, [row.id for some in shown.values() for row in some], sent_back)
+    tasks = _tasks(session, organisation_id, [row.id for some in shown.values() for row in some])
     day = {name: [tasks[row.id] for row in some] for name, some in shown.items()}
     for name in ("sent_back", "new", "at_work"):
         day[name].sort(key=lambda task: (not task.report.emergency, task.next_due or task.report.created_at))
     return Day(**{name: Listed(day[name], len(lists[name])) for name in day})
 
 
-def _list_of(row: Row, sent_back: bool) -> str:
+def _list_of(row: Row) -> str:
     """In which list of the day the part stands; while another executor's reasons are weighed, this one may begin."""
     if row.accepted_at is None:
         return "new"
@@ -98,12 +97,10 @@ def _list_of(row: Row, sent_back: bool) -> str:
         return "reasons_given"
     if row.completed_at is not None:
         return "completed"
-    return "sent_back" if sent_back else "at_work"
+    return "sent_back" if row.came_by in SENT_BACK else "at_work"
 
 
-def _tasks(
-    session: Session, organisation_id: int, parts: Sequence[int], sent_back: Mapping[int, HistoryRow]
-) -> dict[int, Task]:
+def _tasks(session: Session, organisation_id: int, parts: Sequence[int]) -> dict[int, Task]:
     """These parts with their reports and the deadlines that run."""
     found = session.scalars(
         select(Execution)
@@ -111,8 +108,10 @@ def _tasks(
         .options(joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)))
     ).all()
     running = _running(session, [part.report_id for part in found], organisation_id)
+    moves = last_moves(session, [part.report_id for part in found])
+    came_back = {report: move for report, move in moves.items() if move.event in SENT_BACK}
     return {
-        part.id: Task(part.report, running.get(part.report_id, []), part, sent_back.get(part.report_id))
+        part.id: Task(part.report, running.get(part.report_id, []), part, came_back.get(part.report_id))
         for part in found
     }
 

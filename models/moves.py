@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from models.reports import HistoryRow
+from models.reports import HistoryRow, Report
 
 
 def last_moves(session: Session, report_ids: Collection[int]) -> dict[int, HistoryRow]:
@@ -17,3 +17,11 @@ def last_moves(session: Session, report_ids: Collection[int]) -> dict[int, Histo
     )
     rows = session.scalars(select(HistoryRow).where(HistoryRow.id.in_(last)).options(joinedload(HistoryRow.user)))
     return {row.report_id: row for row in rows}
+
+
+def last_event() -> ScalarSelect[str]:
+    """The event of that move, for a query of reports."""
+    moves = select(HistoryRow.event).where(
+        HistoryRow.report_id == Report.id, HistoryRow.from_state != HistoryRow.to_state
+    )
+    return moves.order_by(HistoryRow.id.desc()).limit(1).correlate(Report).scalar_subquery()

@@ -96,6 +96,7 @@ FOUND: dict[str, dict[str, frozenset[str]]] = {
 OTHERWISE: dict[tuple[str, str], dict[Role, str]] = {
     ("auth.logout", ""): dict.fromkeys(Role, TO_LOGIN),
     ("work.act", "own"): {H: FORBIDDEN},  # a head reads; the act asked for is a note
+    ("work.act", "draft"): dict.fromkeys(CENTRE, TOO_LATE),  # what was written for a report is shown again
     ("reports.show_pin", "draft"): dict.fromkeys(CENTRE, NOT_THERE),  # a draft has none
     ("saved_filters.delete", "shared by another"): dict.fromkeys(CENTRE, NOT_THERE),
     **{

@@ -135,7 +135,7 @@ def page(
         "parts": executions_of(session, report),
         "deadlines": present,
         "former_deadlines": former,
-        "work_term": next((row for row in present if row.kind == DeadlineKind.WORK and row.open), None),
+        "term_moved": any(row.kind == DeadlineKind.WORK and row.moved for row in present),
         "brought": brought if brought and brought.event in SAID_WITH else None,
         "acts": _acts(session, report),
         "organisations": active_organisations(session),
