@@ -95,10 +95,11 @@ def forsaken_drafts(session: Session, most: int = 30) -> Listed[Report]:
     return first_of(session, rows.order_by(Report.id.desc()), ids, most)
 
 
-def online_drafts(session: Session, limit: int = 30) -> list[Report]:
+def online_drafts(session: Session, most: int = 30) -> Listed[Report]:
     """What came by the web form and waits for somebody to register it, the oldest first (I9)."""
     shown = (joinedload(part) for part in (Report.category, Report.street, Report.owner))
-    return list(session.scalars(select(Report).where(*_WAITS_ONLINE).options(*shown).order_by(Report.id).limit(limit)))
+    rows = select(Report).where(*_WAITS_ONLINE).options(*shown).order_by(Report.id)
+    return first_of(session, rows, select(Report.id).where(*_WAITS_ONLINE), most)
 
 
 def count_online(session: Session) -> int:

@@ -273,6 +273,18 @@ def test_the_top_bar_counts_for_me(exchange, mine, colleague):
     ]
 
 
+def test_a_long_list_of_drafts_says_how_many_more_there_are(exchange, mine, monkeypatch):
+    monkeypatch.setattr("webui.desk.SHOWN", 2)
+    for n in range(3):
+        draft = exchange.call(f"067000000{n}")[1]
+        mine.save(draft, 0, text=f"Яма {n}")
+    lists = mine.fetch("/desk/lists").text.split('id="drafts"')[1].split("</section>")[0]
+    assert 'class="tally">3<' in lists
+    assert "і ще 1" in lists
+    assert "Яма 2" in lists
+    assert "Яма 0" not in lists
+
+
 def test_lists_show_my_drafts_and_missed_calls_masked(exchange, mine):
     draft = exchange.missed("0501112233", timedelta(minutes=9))[1]
     exchange.missed("0501112233")

@@ -47,7 +47,7 @@ def test_what_is_sent_waits_for_the_desk_and_is_registered_like_a_call(town):
     intake = send(town)
     draft = intake.report
     assert (draft.source, draft.state, draft.contact_number) == (Source.ONLINE, ReportState.DRAFT, "+380671234567")
-    assert (online_drafts(town.session), count_online(town.session)) == ([draft], 1)
+    assert (online_drafts(town.session).rows, count_online(town.session)) == ([draft], 1)
     assert forsaken_drafts(town.session).rows == []
     pin = draft.pin
     register_draft(town.session, draft, town.alice)
@@ -160,7 +160,7 @@ def test_what_was_added_to_another_report_tells_that_ones_state_and_not_its_answ
 def test_a_draft_without_a_call_becomes_a_report(town, source):
     """I9: telephone, online, video surveillance, visit."""
     draft = make_draft_by_hand(town.session, town.alice, source)
-    assert (draft.owner_id, draft.call_id, online_drafts(town.session)) == (town.alice.id, None, [])
+    assert (draft.owner_id, draft.call_id, online_drafts(town.session).rows) == (town.alice.id, None, [])
     save_draft(town.session, draft, town.alice, town.values(other_phone="0671234567"), 0, AREA_CODE)
     assert draft.contact_number == "+380671234567"
     register_draft(town.session, draft, town.alice)

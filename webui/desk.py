@@ -18,6 +18,7 @@ from models.calls import LIVE_STATES, Call, CallState
 from models.confirming import count_to_confirm
 from models.drafts import find_repeated, handings_over
 from models.lines import Line
+from models.lists import first_of
 from models.people import Organisation, Phone, people_of
 from models.places import Category, Street
 from models.pressing import count_pressing, unaccepted_emergencies
@@ -36,6 +37,7 @@ from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
 
+SHOWN = 30  # drafts of one's own
 ENDING_KEYS = {ReportState.REDIRECTED: 5, ReportState.WRONG_NUMBER: 6, ReportState.NUISANCE: 7, ReportState.DROPPED: 8}
 
 
@@ -138,19 +140,18 @@ def render_desk(**parts: object) -> str:
 
 def list_parts() -> dict[str, object]:
     session = db.session()
-    drafts = session.scalars(
-        select(Report)
-        .where(*_my_drafts())
-        .options(joinedload(Report.call), joinedload(Report.category), joinedload(Report.street))
-        .order_by(Report.id.desc())
-        .limit(30)
-    ).all()
+    shown = (joinedload(part) for part in (Report.call, Report.category, Report.street))
+    drafts = first_of(
+        session,
+        select(Report).where(*_my_drafts()).options(*shown).order_by(Report.id.desc()),
+        select(Report.id).where(*_my_drafts()),
+        SHOWN,
+    )
     return {
         "my_drafts": drafts,
-        "handed": handings_over(session, drafts),
+        "handed": handings_over(session, drafts.rows),
         "missed": missed_calls(session),
         "online": online_drafts(session),
-        "online_count": count_online(session),
         "forsaken": forsaken_drafts(session),
         "waiting_sheet": waiting_sheet(session),
         "to_confirm": count_to_confirm(session),
