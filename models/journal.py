@@ -28,10 +28,13 @@ from models.reports import Report, ReportCounter, read_number
 from models.search import search_words, telephone_beginning
 from models.workdays import KYIV
 
+MOST_COUNTED = 1000  # reports; more are "over" so many
+
 _LATE = 2000  # reports; calls recovered after a trouble get ids so far from their times
 _FEW = 1000  # hits that are looked up one by one
 _NEAR, _READ = 10_000, 3000  # reports; to look for words in one costs more than to look at its entry in an index
 _PROBED = 2000  # reports
+_COUNTED = 3000  # reports of a stream that are looked through to count
 _BEYOND = 2**31 - 1  # above every id
 _WORDS = table("report_words", column("rowid"))
 
@@ -72,6 +75,21 @@ def find_reports(
     return JournalPage(rows, older=oldest if more else None, newer=None if before is None else newest)
 
 
+def count_found(session: Session, wanted: JournalFilter) -> int | None:
+    """How many reports the filters find; one more than `MOST_COUNTED` stands for any number above it.
+
+    None where that is not cheap to tell: with words, or when much has to be walked for few reports.
+    """
+    if wanted.text.strip():
+        return None
+    walk = _walk(session, wanted, None, None, _COUNTED)
+    near = _near(walk, _sparsest(walk, wanted), wanted, _COUNTED)
+    found = select(near.c.id).where(*conditions(wanted, near.c)).limit(MOST_COUNTED + 1).subquery()
+    count = session.scalar(select(func.count()).select_from(found))
+    whole = count > MOST_COUNTED or session.scalar(select(func.count()).select_from(near)) < _COUNTED
+    return count if whole else None
+
+
 @dataclass(frozen=True)
 class _Walk:
     """In which order ids are walked, from where to where, which are passed over, and how many are wanted."""
@@ -103,16 +121,7 @@ class _Walk:
 
 def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int | None, count: int) -> list[int]:
     """The first ``count`` ids of the page, in the order in which they are walked."""
-    lowest = [after + 1] if after is not None else []
-    highest = [before - 1] if before is not None else []
-    misplaced = []
-    if wanted.date_from is not None:
-        low, early = _period_start(session, wanted.date_from)
-        lowest, misplaced = [*lowest, low], [*misplaced, *early]
-    if wanted.date_to is not None:
-        high, late = _period_end(session, wanted.date_to)
-        highest, misplaced = [*highest, high], [*misplaced, *late]
-    walk = _Walk(session, after is None, max(lowest, default=None), min(highest, default=None), misplaced, count)
+    walk = _walk(session, wanted, before, after, count)
     name = _sparsest(walk, wanted)
     first = _first_sqlite if session.get_bind().dialect.name == "sqlite" else _first_postgresql
     typed = wanted.text.strip()
@@ -127,6 +136,25 @@ def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int
     if words:
         found.update(first(walk, name, wanted, words))
     return sorted(found, reverse=walk.newest_first)[:count]
+
+
+def _walk(session: Session, wanted: JournalFilter, before: int | None, after: int | None, count: int) -> _Walk:
+    lowest = [after + 1] if after is not None else []
+    highest = [before - 1] if before is not None else []
+    misplaced = []
+    if wanted.date_from is not None:
+        low, early = _period_start(session, wanted.date_from)
+        lowest, misplaced = [*lowest, low], [*misplaced, *early]
+    if wanted.date_to is not None:
+        high, late = _period_end(session, wanted.date_to)
+        highest, misplaced = [*highest, high], [*misplaced, *late]
+    return _Walk(session, after is None, max(lowest, default=None), min(highest, default=None), misplaced, count)
+
+
+def _near(walk: _Walk, name: str, wanted: JournalFilter, limit: int) -> Subquery:
+    """The stream's first reports, with what the filters ask for."""
+    read = [getattr(Report, column) for column in (*STREAMS[name].before, *STREAMS[name].after)]
+    return walk.ordered(walk.stream(name, wanted, *read)).limit(limit).subquery()
 
 
 def _sparsest(walk: _Walk, wanted: JournalFilter) -> str:
@@ -162,8 +190,7 @@ def _first_postgresql(walk: _Walk, name: str, wanted: JournalFilter, words: list
     all of it is fetched: with memory for it, for otherwise whole pages of the table are read again, and by a plan made
     for all, for one made for the first would rather walk the whole table.
     """
-    read = [getattr(Report, column) for column in (*STREAMS[name].before, *STREAMS[name].after)]
-    near = walk.ordered(walk.stream(name, wanted, *read)).limit(_READ if words else _NEAR).subquery()
+    near = _near(walk, name, wanted, _READ if words else _NEAR)
     other = aliased(Report)
     text = select(other.search_text).where(other.id == near.c.id).scalar_subquery()  # after the filters, row by row
     ids = walk.first(select(near.c.id).where(*conditions(wanted, near.c), *(_has_word(text, word) for word in words)))

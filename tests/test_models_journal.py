@@ -14,7 +14,7 @@ from jobs.demo_town import fill_demo_town
 from jobs.settings import load_settings
 from models import journal
 from models.base import db, transaction
-from models.journal import find_reports
+from models.journal import count_found, find_reports
 from models.journal_filters import STREAMS, JournalFilter, index_of
 from models.reports import AT_WORK, REGISTERED_STATES, Report, ReportCounter, ReportState, Source
 from models.search import search_text
@@ -221,7 +221,7 @@ IDS = st.none() | st.integers(1, 8)
 @pytest.fixture
 def stirred(town, monkeypatch):
     """The town with all kinds of reports, and bounds so small that every way of finding them is taken."""
-    for name, bound in (("_PROBED", 5), ("_NEAR", 20), ("_READ", 20), ("_FEW", 4)):
+    for name, bound in (("_PROBED", 5), ("_NEAR", 20), ("_READ", 20), ("_FEW", 4), ("_COUNTED", 20)):
         monkeypatch.setattr(journal, name, bound)
     sources = list(Source)
     with transaction() as session:
@@ -287,9 +287,23 @@ def test_any_filters_together_find_what_is_found_one_report_at_a_time(town, stir
             break
         page = find_reports(town, wanted, before=page.older, limit=3)
     assert found == expected
+    assert count_found(town, wanted) in ((None,) if wanted.text else (None, len(expected)))
     if expected:
         nearest = find_reports(town, wanted, after=expected[-1], limit=3)
         assert [report.id for report in nearest.rows] == expected[-4:-1]
+
+
+def test_what_is_not_cheap_to_count_is_not_counted(town, stirred, monkeypatch):
+    monkeypatch.setattr(journal, "_COUNTED", 10_000)
+    closed = JournalFilter(state=ReportState.CLOSED)
+    online = JournalFilter(state=ReportState.CLOSED, source=Source.ONLINE)
+    many, few = count_found(town, closed), count_found(town, online)
+    assert 1 < few < many
+    monkeypatch.setattr(journal, "MOST_COUNTED", few)
+    assert count_found(town, closed) == few + 1  # more than so many
+    assert count_found(town, online) == few
+    monkeypatch.setattr(journal, "_COUNTED", 2)
+    assert count_found(town, online) is None  # many more would have to be walked
 
 
 def test_each_filter_finds_something_in_the_stirred_town(town, stirred):

@@ -69,6 +69,8 @@ def test_filters_alone_and_together(web: Flask, browser: Browser) -> None:
     assert find(browser, line="2")[1] == [both, water]
     assert find(browser, state="in_progress", line="2", category="1")[1] == [both]
     assert find(browser, state="closed")[1] == []
+    assert "Знайдено: 2\u00a0повідомлення" in browser.get("/journal?line=2").text
+    assert "Знайдено" not in browser.get("/journal").text
 
 
 def test_a_street_is_found_by_its_former_name(web: Flask, browser: Browser) -> None:

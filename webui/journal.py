@@ -19,7 +19,7 @@ from flask_babel import format_decimal
 from flask_login import current_user
 
 from models.base import db, now
-from models.journal import JournalPage, find_reports
+from models.journal import MOST_COUNTED, JournalPage, count_found, find_reports
 from models.journal_rows import MOST_ROWS
 from models.people import User
 from models.reports import REGISTERED_STATES
@@ -61,7 +61,7 @@ def page(
 ) -> ResponseReturnValue:
     """The journal's page. ``errors`` and what was ``typed`` are of its smaller forms: to keep the filters, to save a
     file; ``notice`` says why neither was done."""
-    found = None
+    found = count = None
     if not asked.errors:
         found = find_reports(
             db.session(),
@@ -71,10 +71,13 @@ def page(
             limit=PAGE,
         )
         _trace(asked.text, found)
+        count = count_found(db.session(), asked.wanted) if asked.narrowed and found.rows else None
     answer = render_template(
         "journal/list.html",
         asked=asked,
         page=found,
+        count=count,
+        most_counted=MOST_COUNTED,
         choices=load_choices(),
         pairs=lambda rows, word: [(row.id, getattr(row, word)) for row in rows],
         due_words=DUE_WORDS,
