@@ -185,4 +185,5 @@ function start() {
   fillFrame();
 }
 
-if (user && document.getElementById("lines")) start();
+// Once the page's other modules are there and listen: what came before is not told again.
+if (user && document.getElementById("lines")) document.addEventListener("DOMContentLoaded", start);
