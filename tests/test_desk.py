@@ -542,6 +542,16 @@ def test_the_callers_number_stays_and_another_telephone_stands_in_for_a_withheld
     assert (found.state, found.contact_number, found.other_phone) == ("new", contact, other_phone)
 
 
+def test_what_was_switched_off_meanwhile_cannot_be_chosen(app, exchange, mine):
+    draft = exchange.call()[1]
+    with app.app_context(), transaction() as session:
+        session.get_one(Organisation, 3).active = False
+    answer = mine.submit(f"/drafts/{draft}/register", {**FORM, "executor_id": "3", "revision": "0"})
+    assert answer.status_code == 422
+    assert "Виберіть зі списку" in answer.text
+    assert stored(app, draft).state == "draft"
+
+
 def test_a_look_up_of_another_telephone_leaves_a_trace(app, exchange, mine):
     """A3: whose it is, and which report they repeat, is told; who tries many is seen."""
     _call, draft = exchange.call("anonymous")
