@@ -238,6 +238,24 @@ def test_an_open_draft_that_nobody_types_into_gives_way_to_the_next_call(site, d
     assert site.draft(draft).text == "Яма"
 
 
+def test_who_types_while_the_form_is_opened_anew_goes_on(site, desk):
+    """The receiver is lifted, the network is slow, and the first words are typed already."""
+    first, draft = ring(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    held = []
+    desk.route("**/claim", lambda route: held.append(route))
+    with desk.expect_request("**/claim"):
+        site.exchange.answer(first, 1)
+    field = desk.locator("#text")
+    field.press_sequentially("Не горить ")
+    with desk.expect_response("**/claim"):
+        held[0].continue_()
+    saved(desk)
+    expect(desk.locator("#draft")).to_have_attribute("data-owned", "true")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("Не горить ")
+
+
 def test_a_half_written_draft_keeps_the_screen_while_its_own_call_goes_on(site, desk):
     """However long the pen rests: the words that come next belong to the same citizen. A second call that was answered
     on the same telephone is said, and its draft opens when it is asked for."""

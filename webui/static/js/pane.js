@@ -80,13 +80,13 @@ export function beingFilled() {
 // False when nobody answered.
 export function openDraft(id, { claim = false, focus = false, push = true } = {}) {
   const load = async () => (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
-  return open(load, { focus, push });
+  return open(load, { id, focus, push });
 }
 
 // A draft without a call; its first field gets the focus.
 export const openNew = (url, body) => open(async () => htmlOf(await post(url, body)), { focus: true, push: true });
 
-async function open(load, { focus, push }) {
+async function open(load, { id: wanted, focus, push }) {
   const ours = ++turn;
   form?.flush(); // goes on by itself; what is not sent is in this browser's storage
   let content;
@@ -101,6 +101,10 @@ async function open(load, { focus, push }) {
     opening -= 1;
   }
   if (ours !== turn) return true;
+  if (wanted && wanted === openId() && beingFilled()) { // somebody began to type into it meanwhile
+    refreshDraft();
+    return true;
+  }
   replacePane(content, focus ? "#category_id, [data-close]" : "");
   const id = openId();
   if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
