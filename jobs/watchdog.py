@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -61,33 +62,29 @@ def probe_agi(port: int, seconds: float) -> None:
 
 
 def probe_asterisk(ami_port: int, where: tuple[str, int], seconds: float) -> None:
-    """Raise `Silent` when the exchange says nothing at its manager port nor to a SIP OPTIONS, `Absent` when nobody
-    listens. One of the two is enough: to end the exchange ends every talk."""
-    try:
-        with socket.create_connection(("127.0.0.1", ami_port), seconds) as connection:
-            connection.settimeout(seconds)
-            if connection.recv(16):
-                return
-    except TimeoutError:
-        pass
-    except OSError as error:
-        raise Absent(error.strerror) from None
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+    """Raise `Silent` when the exchange takes a SIP OPTIONS and answers nothing, nor greets at its manager port.
+
+    To end the exchange ends every talk. So one answer is enough, and where nobody listens it is left alone: it may ring
+    although its manager port is taken, or be long in starting.
+    """
+    with suppress(OSError), socket.create_connection(("127.0.0.1", ami_port), seconds) as connection:
+        connection.settimeout(seconds)
+        if connection.recv(16):
+            return
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.settimeout(seconds)
+        phone.connect(where)
+        here = "{}:{}".format(*phone.getsockname())
+        word = secrets.token_hex(8)
+        phone.send(
+            f"OPTIONS sip:watchdog@{where[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{word}\r\n"
+            f"From: <sip:watchdog@{here}>;tag={word}\r\nTo: <sip:watchdog@{where[0]}>\r\nCall-ID: {word}\r\n"
+            "CSeq: 1 OPTIONS\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n".encode()
+        )
         try:
-            phone.connect(where)
-            here = "{}:{}".format(*phone.getsockname())
-            word = secrets.token_hex(8)
-            phone.send(
-                f"OPTIONS sip:watchdog@{where[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{word}\r\n"
-                f"From: <sip:watchdog@{here}>;tag={word}\r\nTo: <sip:watchdog@{where[0]}>\r\nCall-ID: {word}\r\n"
-                "CSeq: 1 OPTIONS\r\nMax-Forwards: 1\r\nContent-Length: 0\r\n\r\n".encode()
-            )
             phone.recv(16)
         except TimeoutError:
             raise Silent(f"no answer for {seconds} s") from None
-        except OSError as error:
-            raise Absent(error.strerror) from None
 
 
 def probe_redis(path: Path, seconds: float) -> None:

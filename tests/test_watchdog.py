@@ -65,6 +65,14 @@ def test_an_exchange_that_answers_at_one_door_is_not_silent(silent_port: int) ->
         answering.join()
 
 
+def test_an_exchange_whose_manager_port_is_taken_or_closed_is_left_alone() -> None:
+    """It rings all the same, or it is still starting: who would end it would end every talk, again and again."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        nobody = closed.getsockname()
+    probe_asterisk(free_port(), nobody, 5.0)
+
+
 def test_an_absent_server_is_not_silent(tmp_path: Path) -> None:
     """Starting it is supervisord's work; there is nothing to kill."""
     with pytest.raises(Absent):
