@@ -5,6 +5,7 @@ import resource
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import psutil
@@ -304,7 +305,10 @@ def test_it_beats_while_it_gets_on_and_not_while_requests_wait_for_ever(full):
 
 
 def test_a_crowd_that_reads_no_answers_does_not_make_it_look_dead(site):
-    """Hundreds of connections with four requests each: what waits is bounded, and the watchdog sees it work."""
+    """Hundreds of connections with four requests each: each has a page or is told to wait, the watchdog sees it work.
+
+    How many have to wait is a matter of the machine: a fast one may answer all.
+    """
     crowd = [connect(site) for _one in range(850)]
     for peer in crowd:
         peer.sendall(b"GET /login HTTP/1.1\r\nHost: x\r\n\r\n" * QUEUED)
@@ -318,17 +322,25 @@ def test_a_crowd_that_reads_no_answers_does_not_make_it_look_dead(site):
             return False
         return True
 
+    def answers() -> Counter[str]:
+        return Counter(beginning(peer, len("HTTP/1.1 200")) for peer in crowd)
+
     eventually(works_again, "there is a page again")
-    assert sum(begins_with(peer, b"HTTP/1.1 503") for peer in crowd) > 0
+    eventually(lambda: not answers()["not answered"], "nobody waits without an answer")
+    assert answers()["HTTP/1.1 200"] > 0
+    assert set(answers()) <= {"HTTP/1.1 200", "HTTP/1.1 503", "closed"}
     for peer in crowd:
         peer.close()
 
 
-def begins_with(peer: socket.socket, line: bytes) -> bool:
+def beginning(peer: socket.socket, length: int) -> str:
+    """What has come by now on a connection that does not wait."""
     try:
-        return peer.recv(len(line)) == line
-    except OSError:
-        return False
+        return peer.recv(length, socket.MSG_PEEK).decode() or "closed"
+    except BlockingIOError:
+        return "not answered"
+    except ConnectionError:
+        return "closed"
 
 
 def test_it_stops_soon_when_it_is_told_to(site):
