@@ -1,15 +1,11 @@
-"""``python -m jobs.reconcile [--once]``: finds in the CEL file what nobody wrote down, and writes it down (I1).
+"""Finds in the CEL file what nobody wrote down, and writes it down (I1). One of the periodic jobs of `jobs.rounds`.
 
-Asterisk writes the file by itself, so it knows every call, whatever was dead meanwhile. Every 30 s the new lines are
+Asterisk writes the file by itself, so it knows every call, whatever was dead meanwhile. Its new lines are
 turned into the same facts as the listener's; the place up to which the file was read is kept in the database and
 moves in the same transaction as the facts.
 """
 
-import argparse
 import logging
-import signal
-import sys
-import threading
 import time
 from datetime import datetime, timedelta
 
@@ -17,21 +13,16 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from jobs.app import bare_app
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Rang, apply
 from jobs.callmemory import Legs
 from jobs.celfacts import facts_in, suspect
 from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
-from jobs.heartbeat import Heart
-from jobs.logs import write_log
-from jobs.settings import Settings, SettingsError
+from jobs.settings import Settings
 from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
 from models.intake import Began
 from models.marks import Mark
 
-EVERY = 30.0  # seconds
-SOON = 3.0  # seconds until the next try when the database was away
 ALIKE = timedelta(seconds=1)  # by which the sources differ when they tell the same moment
 SILENT = 60.0  # seconds by which the file may be older than the newest call
 
@@ -85,12 +76,28 @@ class Reconciler:
     call that was transferred before the start and goes on after it, the later lines are told by their ``linkedid``.
     """
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask) -> None:
+        settings: Settings = app.config["SETTINGS"]
         self._app, self._settings = app, settings
         self._area_code = settings.profile.area_code
         self._mark = mark_name(settings)
         self._since = now()
         self._legs = Legs()
+
+    def catch_up(self) -> str:
+        """Read on to the file's end and tidy up. Returns the trouble in one sentence, "" when all is well.
+
+        When the database is away its error is raised, and the next call reads on where this one stopped.
+        """
+        try:
+            while self.read_on():
+                pass
+        except OSError as error:
+            detail = f"The CEL file cannot be read ({error.strerror}): see who owns it."
+        else:
+            untidy = self.tidy()
+            detail = self.trouble() or untidy
+        return detail
 
     def read_on(self) -> bool:
         """Take the next piece of the file in; returns whether there was one.
@@ -186,65 +193,3 @@ class Reconciler:
             if database_is_away(error):
                 raise
             log.error("a fact was left out: %s from %s", type(error).__name__, type(fact).__name__)
-
-
-def run(reconciler: Reconciler, settings: Settings, stop: threading.Event) -> None:
-    """Read on and tidy up every 30 s until ``stop`` is set, and say every second that we live."""
-    heart = Heart(settings.run_dir, "reconcile")
-    due, detail = time.monotonic(), ""
-    while not stop.is_set():
-        if time.monotonic() >= due:
-            try:
-                more = reconciler.read_on()
-                due = time.monotonic() if more else time.monotonic() + EVERY
-                untidy = "" if more else reconciler.tidy()
-                detail = "" if more else reconciler.trouble() or untidy
-            except OSError as error:
-                due, detail = (
-                    time.monotonic() + SOON,
-                    f"The CEL file cannot be read ({error.strerror}): see who owns it.",
-                )
-            except Exception as error:
-                if not database_is_away(error):
-                    raise  # the supervisor starts it anew; the mark has not moved
-                due, detail = time.monotonic() + SOON, "The database does not answer: lines of the CEL file wait."
-            if detail:
-                log.warning(detail)
-        heart.beat(not detail, detail)
-        stop.wait(max(0.0, min(1.0, due - time.monotonic())))
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m jobs.reconcile", description=__doc__.splitlines()[0])
-    parser.add_argument("--once", action="store_true", help="read on to the file's end, then leave")
-    wanted = parser.parse_args()
-    write_log()
-    try:
-        app = bare_app(lock_seconds=2.0)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    settings = app.config["SETTINGS"]
-    reconciler = Reconciler(app, settings)
-    if wanted.once:
-        try:
-            while reconciler.read_on():
-                pass
-        except Exception as error:
-            if not (isinstance(error, OSError) or database_is_away(error)):
-                raise
-            print(
-                f"Not finished ({type(error).__name__}): see whether the database answers, then run it again.",
-                file=sys.stderr,
-            )
-            return 1
-        return 0
-    stop = threading.Event()
-    for signalled in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signalled, lambda *_: stop.set())
-    run(reconciler, settings, stop)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,8 @@
 """``python -m jobs.rounds [--once]``: what is to be done again and again, as `JOBS` names it.
 
 Each job converges: it looks in the database for what is due and not done, so that a break of any length is made up for,
-and it may be broken off, or run by two processes at once, at any moment.
+and it may be broken off, or run by two processes at once, at any moment. What the calls need runs beside the rest,
+so that a slow mail server delays no draft.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from flask import Flask
 
@@ -21,10 +23,13 @@ from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.mail import send_letters
 from jobs.office import clear_store, end_terms, prepare_quarterly_reports
+from jobs.reconcile import Reconciler
 from jobs.settings import SettingsError
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
 from models.base import database_is_away, now
 
+RECONCILE_SECONDS = 30.0
+SOON = 3.0  # seconds until the next try when the database was away
 LONGEST = 300.0  # seconds: a job that takes longer hangs, and the watchdog ends us
 _STOPPING = 5.0  # seconds that the job under way gets to finish
 
@@ -54,6 +59,10 @@ JOBS = (
 )
 
 
+def reconciling(reconciler: Reconciler) -> Job:
+    return Job("reconcile", RECONCILE_SECONDS, lambda _app, _at: reconciler.catch_up(), part="reconcile")
+
+
 class Rounds:
     """Does each job when it is due, one after the other."""
 
@@ -68,9 +77,9 @@ class Rounds:
         for job in self._jobs:
             if time.monotonic() >= self._due[job.name]:
                 self._begun = time.monotonic()
-                self._troubles[job.name] = self._run(job)
+                self._troubles[job.name], wait = self._run(job)
                 self._begun = None
-                self._due[job.name] = time.monotonic() + job.every
+                self._due[job.name] = time.monotonic() + wait
 
     def hangs(self) -> bool:
         """Whether the job under way takes longer than any should."""
@@ -85,35 +94,41 @@ class Rounds:
     def parts(self) -> list[str]:
         return list(dict.fromkeys(job.part for job in self._jobs))
 
-    def _run(self, job: Job) -> str:
+    def _run(self, job: Job) -> tuple[str, float]:
+        """Do the job: its trouble, and the seconds until it is due again."""
+        wait = job.every
         try:
             detail = job.run(self._app, now())
         except Exception as error:
-            if database_is_away(error):
-                detail = "The database does not answer: warnings and letters wait."
-            else:
+            if not database_is_away(error):
                 log.exception("the job %s broke off", job.name)
-                return f"A periodic job breaks off, see the log of rounds ({job.name})."
+                return f"A periodic job breaks off, see the log of rounds ({job.name}).", wait
+            wait = min(wait, SOON)
+            detail = "The database does not answer: this work waits for it."
         if detail:
             log.warning("%s: %s", job.name, detail)
-        return detail
+        return detail, wait
 
 
-def run(rounds: Rounds, hearts: dict[str, Heart], stop: threading.Event) -> bool:
-    """Go on until ``stop`` is set, and say every second that we live; whether that was the reason to end."""
+def run(side_by_side: Sequence[Rounds], run_dir: Path, stop: threading.Event) -> bool:
+    """Go on until ``stop`` is set, and say every second which parts live; whether that was the reason to end."""
+    hearts = {part: Heart(run_dir, part) for rounds in side_by_side for part in rounds.parts}
 
-    def work() -> None:
+    def work(rounds: Rounds) -> None:
         while not stop.is_set():
             rounds.run_due()
             stop.wait(1.0)
 
-    worker = threading.Thread(target=work, name="rounds", daemon=True)
-    worker.start()
-    while worker.is_alive() and not stop.wait(1.0):
-        if not rounds.hangs():
-            for part, heart in hearts.items():
-                heart.beat(not rounds.trouble(part), rounds.trouble(part))
-    worker.join(_STOPPING)
+    workers = [threading.Thread(target=work, args=(rounds,), daemon=True) for rounds in side_by_side]
+    for worker in workers:
+        worker.start()
+    while all(worker.is_alive() for worker in workers) and not stop.wait(1.0):
+        for rounds in side_by_side:
+            if not rounds.hangs():
+                for part in rounds.parts:
+                    hearts[part].beat(not rounds.trouble(part), rounds.trouble(part))
+    for worker in workers:
+        worker.join(_STOPPING)
     return stop.is_set()
 
 
@@ -133,11 +148,11 @@ def main() -> int:
         troubles = [trouble for part in rounds.parts if (trouble := rounds.trouble(part))]
         print("\n".join(troubles) or "Done.", file=sys.stderr if troubles else sys.stdout)
         return 1 if troubles else 0
-    run_dir = app.config["SETTINGS"].run_dir
     stop = threading.Event()
     for signalled in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signalled, lambda *_: stop.set())
-    return 0 if run(rounds, {part: Heart(run_dir, part) for part in rounds.parts}, stop) else 1
+    beside = Rounds(app, (reconciling(Reconciler(app)),))
+    return 0 if run((rounds, beside), app.config["SETTINGS"].run_dir, stop) else 1
 
 
 if __name__ == "__main__":

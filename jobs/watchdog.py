@@ -110,6 +110,12 @@ def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
         raise Silent(f"no heartbeat for {beat.age:.0f} s", beat.pid)
 
 
+def probe_rounds(run_dir: Path, seconds: float) -> None:
+    """Like `probe_heartbeat`, of both that `jobs.rounds` does side by side."""
+    for part in ("rounds", "reconcile"):
+        probe_heartbeat(run_dir, part, seconds)
+
+
 @dataclass(frozen=True)
 class Watch:
     """One part to look after: asked every ``every`` seconds, killed after ``misses`` silences in a row."""
@@ -130,8 +136,7 @@ def watches(settings: Settings) -> list[Watch]:
         # by its heartbeat, for an answer comes late from one that has much to do
         Watch("web", lambda: probe_heartbeat(run, "web", 15.0), every=1.0, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
-        Watch("reconcile", lambda: probe_heartbeat(run, "reconcile", 90.0), every=5.0, grace=90.0),
-        Watch("rounds", lambda: probe_heartbeat(run, "rounds", 90.0), every=5.0, grace=90.0),
+        Watch("rounds", lambda: probe_rounds(run, 90.0), every=5.0, grace=90.0),
     ]
     sip = ("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.sip_port)
     exchange = Watch("asterisk", lambda: probe_asterisk(settings.ami_port, sip, 3.0), every=3.0, misses=3, grace=30.0)

@@ -17,7 +17,7 @@ from tests.pbx.screen import Screen
 from tests.pbx.town import Town, invites, percentile, running_town
 
 LINES = ("53273", "53275", "54286")
-PARTS = ("agi", "listener", "reconcile", "web", "watchdog", "redis")
+PARTS = ("agi", "listener", "rounds", "web", "watchdog", "redis")
 _first = 0
 
 

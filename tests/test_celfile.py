@@ -214,7 +214,7 @@ def test_whatever_comes_between_each_line_is_read_once_in_order(seed, cel, excha
 
 @pytest.mark.parametrize("moment", ["before it is opened", "after it was opened"])
 def test_another_process_may_put_the_file_aside_while_it_is_read(moment, cel, exchange, reader, always, monkeypatch):
-    """``--once`` beside the part that runs."""
+    """One that starts while the former has not ended yet."""
     exchange.write(line(1))
     reader.read_all()
     exchange.write(line(2))

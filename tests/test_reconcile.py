@@ -3,8 +3,6 @@
 import errno
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from jobs.ami import Event, Message
@@ -21,8 +20,9 @@ from jobs.app import bare_app
 from jobs.callfacts import apply
 from jobs.callmemory import Legs, Teller
 from jobs.heartbeat import read_beat
-from jobs.reconcile import Reconciler, mark_name, run
-from jobs.settings import PROFILES, Settings
+from jobs.reconcile import Reconciler, mark_name
+from jobs.rounds import Rounds, reconciling, run
+from jobs.settings import PROFILES
 from models.base import db, now, transaction
 from models.calls import Call, close_lost_calls
 from models.intake import Began
@@ -43,7 +43,7 @@ def cel(app, settings):
 
 @pytest.fixture
 def reconciler(app, settings):
-    return Reconciler(app, settings)
+    return Reconciler(app)
 
 
 def logged(name: str, call: str) -> bytes:
@@ -64,10 +64,11 @@ def read_all(reconciler: Reconciler) -> int:
 
 
 @contextmanager
-def running(reconciler: Reconciler, settings: Settings) -> Iterator[None]:
-    """The part runs, and ends when it is told to."""
+def running(app: Flask, reconciler: Reconciler) -> Iterator[None]:
+    """The job runs, and ends when it is told to."""
     stop = threading.Event()
-    thread = threading.Thread(target=run, args=(reconciler, settings, stop), daemon=True)
+    rounds = Rounds(app, [reconciling(reconciler)])
+    thread = threading.Thread(target=run, args=([rounds], app.config["SETTINGS"].run_dir, stop), daemon=True)
     thread.start()
     yield
     stop.set()
@@ -132,7 +133,7 @@ def test_reading_twice_changes_nothing(app, settings, cel, reconciler):
     before = {scenario: everything(scenario) for scenario in EXPECTED}
     with transaction() as session:
         session.delete(session.get_one(Mark, mark_name(settings)))
-    read_all(Reconciler(app, settings))
+    read_all(Reconciler(app))
     assert {scenario: everything(scenario) for scenario in EXPECTED} == before
     assert counts() == (len(EXPECTED), len(EXPECTED))
 
@@ -306,7 +307,7 @@ def test_while_the_database_is_locked_the_mark_does_not_move(settings, cel):
     locker = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     append(cel, logged("answered", "cel"))
-    with running(Reconciler(app, settings), settings):
+    with running(app, Reconciler(app)):
         beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "the complaint")
         assert "database" in beat.detail
         eventually(lambda: read_beat(settings.run_dir, "reconcile").at > beat.at + 1, "beats that go on")
@@ -359,11 +360,11 @@ def test_times_that_were_guessed_are_put_right(app, cel, reconciler):
     assert everything("cel") == right
 
 
-def test_each_site_has_a_place_of_its_own(app, settings, cel, reconciler):
+def test_each_site_has_a_place_of_its_own(app, settings, cel, reconciler, monkeypatch):
     append(cel, logged("answered", "cel"))
     read_all(reconciler)
-    other = replace(settings, profile=PROFILES["slavutych"])
-    assert read_all(Reconciler(app, other)) == 1
+    monkeypatch.setitem(app.config, "SETTINGS", replace(settings, profile=PROFILES["slavutych"]))
+    assert read_all(Reconciler(app)) == 1
     assert {mark.name for mark in db.session.scalars(select(Mark))} == {"cel:romny", "cel:slavutych"}
 
 
@@ -392,23 +393,23 @@ def test_a_file_that_is_written_no_more_is_noticed(app, cel, reconciler):
 def test_a_dead_file_is_told_by_the_heart(app, settings, reconciler):
     with transaction() as session:
         apply(session, [Began("romny-1", "53273", "", "", now())], AREA_CODE)
-    with running(reconciler, settings):
+    with running(app, reconciler):
         beat = eventually(lambda: read_beat(settings.run_dir, "reconcile"), "a beat")
         assert (beat.ok, "CEL file" in beat.detail) == (False, True)
 
 
 def test_yesterdays_file_is_put_aside_and_deleted_a_month_later(app, settings, cel, reconciler, monkeypatch):
     """Also when the part ended in between. Its calls are not forgotten, and those of the next file are read."""
-    monkeypatch.setattr("jobs.reconcile.EVERY", 0.1)
+    monkeypatch.setattr("jobs.rounds.RECONCILE_SECONDS", 0.1)
     append(cel, logged("answered", "first"))
     aside = cel.with_name("cel.csv.1")
-    with running(reconciler, settings):
+    with running(app, reconciler):
         eventually(aside.exists, "the file put aside")
     append(cel, logged("abandoned", "second"))
     os.utime(aside, (0, 0))
-    with running(Reconciler(app, settings), settings):
+    with running(app, Reconciler(app)):
         eventually(lambda: not aside.exists(), "the old file deleted")
-    assert read_beat(settings.run_dir, "reconcile").ok
+        eventually(lambda: (beat := read_beat(settings.run_dir, "reconcile")) and beat.ok, "a beat that is well")
     assert (outcome("first"), outcome("second")) == (expected("answered"), expected("abandoned"))
     assert counts() == (2, 2)
 
@@ -428,10 +429,10 @@ def test_a_file_that_cannot_be_put_aside_is_told_and_read_all_the_same(
     def refused(path, *_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr("jobs.reconcile.EVERY", 0.1)
+    monkeypatch.setattr("jobs.rounds.RECONCILE_SECONDS", 0.1)
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(f"pathlib.Path.{step}", refused)
-        with running(reconciler, settings):
+        with running(app, reconciler):
             beat = eventually(lambda: (b := read_beat(settings.run_dir, "reconcile")) and not b.ok and b, "a complaint")
             assert "see who owns its folder" in beat.detail
             append(cel, logged("abandoned", "third"))
@@ -444,17 +445,6 @@ def test_a_long_file_is_read_in_pieces(cel, reconciler):
     append(cel, b"".join(logged("abandoned", f"many{number}") for number in range(200)))
     assert read_all(reconciler) > 2
     assert counts() == (200, 200)
-
-
-def test_once_reads_to_the_end_and_leaves(app, settings, cel):
-    """It puts nothing aside: beside the part that does, both would choose the same number."""
-    append(cel, logged("answered", "cel"))
-    environ = {"CC_VAR": str(settings.var), "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "jobs.reconcile", "--once"]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert outcome("cel") == expected("answered")
-    assert cel.exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import threading
 
 from sqlalchemy.exc import OperationalError
 
-from jobs.heartbeat import Heart, read_beat
+from jobs.heartbeat import read_beat
 from jobs.rounds import JOBS, LONGEST, Job, Rounds, run
 from jobs.supervise import parts
 from jobs.watchdog import watches
@@ -33,7 +33,7 @@ def test_a_job_that_breaks_hinders_no_other_and_is_told(app):
         rounds.run_due()
     assert len(done) == 2
     assert rounds.trouble("rounds") == "A periodic job breaks off, see the log of rounds (broken)."
-    assert rounds.trouble("mail") == "The database does not answer: warnings and letters wait."
+    assert rounds.trouble("mail") == "The database does not answer: this work waits for it."
 
 
 def test_a_job_waits_for_its_turn(app):
@@ -49,8 +49,7 @@ def test_a_job_waits_for_its_turn(app):
 def test_the_hearts_beat_while_a_job_works_and_stop_when_it_hangs(app, settings, monkeypatch):
     release = threading.Event()
     rounds, stop = Rounds(app, [job("slow", lambda: release.wait(60) and "")]), threading.Event()
-    hearts = {part: Heart(settings.run_dir, part) for part in rounds.parts}
-    thread = threading.Thread(target=run, args=(rounds, hearts, stop), daemon=True)
+    thread = threading.Thread(target=run, args=([rounds], settings.run_dir, stop), daemon=True)
     thread.start()
     eventually(lambda: read_beat(settings.run_dir, "rounds"), "a beat while it works")
     assert not rounds.hangs()

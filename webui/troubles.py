@@ -24,9 +24,6 @@ TROUBLES = {
         "The database cannot be written: calls wait to be written down."
     ),
     "Asterisk's manager interface is away: see whether Asterisk runs.": _("The exchange does not answer it."),
-    "The database does not answer: lines of the CEL file wait.": _(
-        "The database does not answer: what the exchange wrote waits."
-    ),
     "The CEL file cannot be read: see who owns it.": _(
         "The exchange's file of calls (CEL) cannot be read: see who owns it."
     ),
@@ -39,9 +36,7 @@ TROUBLES = {
     "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on.": _(
         "The exchange writes no more into its file of calls (CEL): see whether the disk is full."
     ),
-    "The database does not answer: warnings and letters wait.": _(
-        "The database does not answer: warnings and letters wait."
-    ),
+    "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
     "A periodic job breaks off, see the log of rounds.": _("A periodic job breaks off: see its log (rounds)."),
     "The mail server does not answer.": _("The mail server does not answer."),
     "The mail server breaks the connection off.": _("The mail server breaks the connection off."),

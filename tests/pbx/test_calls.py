@@ -131,7 +131,7 @@ def test_no_call_is_lost_while_its_file_is_put_aside(town: Town, monkeypatch: py
     """I1: nobody but the CEL file hears of these calls, and it is renamed as often as can be while they are written."""
     monkeypatch.setattr("jobs.celfile.LARGE", 1)
     town.start_phones(ring_ms=100, talk_ms=200)
-    for part in ("agi", "listener", "reconcile"):
+    for part in ("agi", "listener", "rounds"):
         town.stop_part(part)
     cel = town.settings.cel_file
     known = town.value("SELECT max(id) FROM calls") or 0
@@ -141,7 +141,7 @@ def test_no_call_is_lost_while_its_file_is_put_aside(town: Town, monkeypatch: py
     assert citizens.returncode == 0, "a citizen's call failed"
     eventually(lambda: town.channels() == 0, "channels gone", 20)
     assert len(earlier_files(cel)) > len(callers)
-    for part in ("agi", "listener", "reconcile"):
+    for part in ("agi", "listener", "rounds"):
         town.start_part(part)
     eventually(
         lambda: (
