@@ -11,6 +11,7 @@ from models.people import Organisation
 from models.reports import Report
 
 _UNACCEPTED = sql("accepted_at IS NULL")
+_AT_WORK = sql("completed_at IS NULL AND reasons_at IS NULL")
 
 
 class Execution(Base):
@@ -20,6 +21,12 @@ class Execution(Base):
     __table_args__ = (
         UniqueConstraint("report_id", "organisation_id"),
         Index("ix_executions_unaccepted", "organisation_id", sqlite_where=_UNACCEPTED, postgresql_where=_UNACCEPTED),
+        Index(
+            "ix_executions_at_work",
+            *("report_id", "organisation_id", "assigned_at"),
+            sqlite_where=_AT_WORK,
+            postgresql_where=_AT_WORK,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

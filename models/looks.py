@@ -56,6 +56,7 @@ def who_has_not_looked(session: Session, day: date) -> list[Organisation]:
             Execution.reasons_at.is_(None),  # what is asked of the control body is not theirs to do
             Execution.assigned_at <= datetime.combine(day, time.max, KYIV),
         )
+        .distinct()
     )
     looked = select(DailyLook.organisation_id).where(DailyLook.day == day)
     return list(
