@@ -29,6 +29,8 @@ FONTS = Path("/usr/share/fonts/truetype/liberation")
 _FACES = {"": "LiberationSerif-Regular.ttf", "B": "LiberationSerif-Bold.ttf", "I": "LiberationSerif-Italic.ttf"}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 10, 20, 20  # the margins of an official paper, in millimetres
 _WIDE, _HIGH = 297, 210  # A4 on its side
+_SIGNATURE = 25  # its height with the space above it, in millimetres
+_SHORT = 8  # rows of a table that is not parted
 _NUMBERS, _WIDEST = 23, 136  # of columns, in millimetres; the first takes what the numbers leave
 
 
@@ -48,9 +50,11 @@ def as_docx(paper: Paper) -> bytes:
     for table in paper.tables:
         _docx_line(document, table.title, bold=True, before=8, after=3).paragraph_format.keep_with_next = True
         _docx_table(document, table)
-    for note in paper.notes:
-        _docx_line(document, note, before=3).runs[0].font.size = Pt(9.5)
     heading, remark = paper.remark
+    for note in paper.notes:
+        line = _docx_line(document, note, before=3)
+        line.runs[0].font.size = Pt(9.5)
+        line.paragraph_format.keep_with_next = not remark  # a signature does not stand alone on a page
     if remark:
         _docx_line(document, heading, bold=True, before=8)
         for text in remark.splitlines():
@@ -104,6 +108,10 @@ def _docx_table(document: DocxDocument, table: Table) -> None:
         _docx_row(made, row)
     if table.total:
         _docx_row(made, table.total, bold=True)
+    together = made.rows[:-1] if len(made.rows) <= _SHORT else [*made.rows[:2], made.rows[-2]]
+    for row in together:  # LibreOffice loses the rows of a table whose heading is alone at a page's end
+        for cell in row.cells:
+            cell.paragraphs[0].paragraph_format.keep_with_next = True
 
 
 def _docx_row(made: DocxTable, cells: tuple[Cell, ...], *, bold: bool = False, heading: bool = False) -> None:
@@ -223,15 +231,17 @@ def as_pdf(paper: Paper) -> bytes:
         pdf.line_of(text, after=2)
     for table in paper.tables:
         _pdf_table(pdf, table)
+    heading, remark = paper.remark
     pdf.ln(2)
+    if not remark and pdf.will_page_break(5 * len(paper.notes) + _SIGNATURE):
+        pdf.add_page()  # a signature does not stand alone on a page
     for note in paper.notes:
         pdf.line_of(note, 10)
-    heading, remark = paper.remark
     if remark:
         pdf.ln(4)
         pdf.line_of(heading, 12, "B", after=1)
         pdf.line_of(remark)
-    if pdf.will_page_break(25):
+    if pdf.will_page_break(_SIGNATURE):
         pdf.add_page()
     pdf.ln(12)
     role, name = paper.signature

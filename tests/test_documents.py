@@ -109,6 +109,27 @@ def test_a_long_list_of_organisations_keeps_its_heading_on_each_page(web, figure
         assert f"сторінка {place}" in page.extract_text()
 
 
+@pytest.mark.parametrize("organisations", range(6, 30, 2))
+def test_the_signature_is_never_alone_on_a_page(organisations, web, figures):
+    some = [Line(place, f"КП «Підприємство {place}»", dict.fromkeys(COUNTS, place)) for place in range(organisations)]
+    long = Figures(**{**figures.__dict__, "organisations": some})
+    with web.test_request_context(), force_locale("uk"):
+        paper = quarterly_paper(long, QUARTER)
+    last = PdfReader(BytesIO(as_pdf(paper))).pages[-1].extract_text()
+    assert words(paper.notes[0]) in words(last)
+    assert paper.signature[0] in words(last)
+
+
+def test_no_tables_heading_stands_alone_in_the_document_of_word(paper):
+    """LibreOffice loses the rows of one whose heading is alone at a page's end; and a short table is whole."""
+    for table in Document(BytesIO(as_docx(paper))).tables:
+        kept = [all(cell.paragraphs[0].paragraph_format.keep_with_next for cell in row.cells) for row in table.rows]
+        assert kept[0]
+        assert kept[1]
+        assert not kept[-1]
+        assert all(kept[:-1]) == (len(kept) <= 8)
+
+
 def test_an_empty_quarter_is_a_paper_too(web):
     with web.test_request_context(), force_locale("uk"):
         nothing = quarterly_paper(count_figures(db.session(), Quarter(2020, 1), None, AT), Quarter(2020, 1))
