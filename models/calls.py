@@ -9,8 +9,9 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, select, update
 from sqlalchemy import text as sql
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from models.base import Base, UTCDateTime, announce, insert_new
@@ -71,12 +72,24 @@ class Call(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cause: Mapped[int | None]  # Q.850 hangup cause
     recovered: Mapped[bool] = mapped_column(default=False)  # first heard of from the CEL file
-    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))  # the later contact (C1)
+    # the later contact, in or out (C1)
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))
+    settled_by_attempt_id: Mapped[int | None] = mapped_column(ForeignKey("call_attempts.id"))
 
     line: Mapped[Line | None] = relationship()
     answered_by: Mapped[Phone | None] = relationship(foreign_keys=[answered_by_id])
     talking_to: Mapped[Phone | None] = relationship(foreign_keys=[talking_to_id])
     legs: Mapped[list["CallLeg"]] = relationship(back_populates="call")
+
+    @hybrid_property
+    def settled(self) -> bool:
+        """Whether there was a later contact with the number (C1)."""
+        return self.settled_by_id is not None or self.settled_by_attempt_id is not None
+
+    @settled.inplace.expression
+    @classmethod
+    def _settled(cls) -> ColumnElement[bool]:
+        return cls.settled_by_id.is_not(None) | cls.settled_by_attempt_id.is_not(None)
 
 
 class CallLeg(Base):
@@ -203,7 +216,7 @@ def settle_missed(session: Session, call: Call) -> None:
         .where(
             Call.number == call.number,
             Call.state == CallState.MISSED,
-            Call.settled_by_id.is_(None),
+            ~Call.settled,
             Call.started_at <= call.started_at,
             Call.id != call.id,
         )

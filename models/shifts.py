@@ -122,7 +122,7 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
 
 def _begun(query: Select) -> Select:
     """The drafts but those of calls that wait for a call-back: these are among the missed."""
-    waits = and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
+    waits = and_(Call.state == CallState.MISSED, ~Call.settled)
     query = query.select_from(Report).outerjoin(Call, Call.id == Report.call_id)
     return query.where(Report.state == ReportState.DRAFT, or_(Call.id.is_(None), ~waits))
 

@@ -2,7 +2,9 @@
 
 from models import (  # noqa: F401
     attachments,
+    attempts,
     calls,
+    calltasks,
     journal_filters,
     kept,
     lines,

@@ -78,9 +78,7 @@ def forsaken_drafts(session: Session, most: int = 30) -> Listed[Report]:
     a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`, what came by the
     web form in `online_drafts`.
     """
-    rings_or_missed = or_(
-        Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, Call.settled_by_id.is_(None))
-    )
+    rings_or_missed = or_(Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, ~Call.settled))
     forsaken = (
         Report.state == ReportState.DRAFT,
         Report.nobodys,
@@ -110,5 +108,5 @@ def count_online(session: Session) -> int:
 def only_missed(query: Select) -> Select:
     """Of the calls in ``query`` those that wait for a call-back, with their drafts (C1)."""
     return query.join(Report, Report.call_id == Call.id).where(
-        Call.state == CallState.MISSED, Call.settled_by_id.is_(None), Report.state == ReportState.DRAFT
+        Call.state == CallState.MISSED, ~Call.settled, Report.state == ReportState.DRAFT
     )

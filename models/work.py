@@ -18,6 +18,10 @@ from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, Report
 from models.search import make_findable
 
 SENT_TWICE = timedelta(minutes=1)  # the same note within it is one
+# the applicant's word, given by a key to a machine that asked; in the language of the records
+BY_KEY = "Заявник підтвердив клавішею телефону."
+NOT_DONE_BY_KEY = "Заявник натиснув клавішу «не виконано»."
+PARTLY_BY_KEY = "Заявник натиснув клавішу «виконано частково»."
 
 
 class ExecutorAlready(IllegalMove):
@@ -117,6 +121,18 @@ def refute(session: Session, report: Report, user: User, words: str, at: datetim
     for part in executions_of(session, report):
         part.completed_at = None
     _move(session, report, ReportEvent.REFUTED, user, words, at or now())
+
+
+def confirmed_by_telephone(session: Session, report: Report, at: datetime) -> None:
+    """The applicant has said by a key of the telephone that it is done (S 3.2). Raises `IllegalMove`."""
+    _move(session, report, ReportEvent.CONFIRMED, None, BY_KEY, at)
+
+
+def refuted_by_telephone(session: Session, report: Report, *, partly: bool, at: datetime) -> None:
+    """The applicant has said by a key that it is not done, or only ``partly``: back to work. Raises `IllegalMove`."""
+    for part in executions_of(session, report):
+        part.completed_at = None
+    _move(session, report, ReportEvent.REFUTED, None, PARTLY_BY_KEY if partly else NOT_DONE_BY_KEY, at)
 
 
 def close(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
@@ -239,7 +255,7 @@ def _move(
     session: Session,
     report: Report,
     event: ReportEvent,
-    user: User,
+    user: User | None,
     note: str,
     at: datetime,
     organisation_id: int | None = None,

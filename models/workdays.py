@@ -27,6 +27,10 @@ class WorkCalendar:
             return self.exceptions[day]
         return day.weekday() < 5 and (self._martial_law(day) or day not in _free_days(day.year))
 
+    def is_holiday(self, day: date) -> bool:
+        """Whether the day is a holiday by name, or a free day of the city's own: nobody is rung up, worked or not."""
+        return self.exceptions.get(day) is False or day in _holidays(day.year)
+
     def end_of_working_days(self, start: datetime, days: int) -> datetime:
         """18:00 in Kyiv of the ``days``-th working day after the day of ``start`` (S 2.3)."""
         day = start.astimezone(KYIV).date()
@@ -55,17 +59,20 @@ class WorkCalendar:
 
 
 @cache
-def _free_days(year: int) -> frozenset[date]:
-    """The year's holidays, and the days off for those that fall on a week-end (Labour Code, article 67).
-
-    Since 2022 the library counts holidays as days of work, for martial law has no end in it.
-    """
+def _holidays(year: int) -> frozenset[date]:
+    """The year's holidays by name. Since 2022 the library counts them as days of work: martial law has no end in it."""
     import holidays  # only now: 7 MB in each part, and most never count days
 
     category = "public" if year < MARTIAL_LAW_BEGAN.year else "workday"
-    named = sorted(holidays.country_holidays("UA", years=year, categories=(category,), observed=False))
+    return frozenset(holidays.country_holidays("UA", years=year, categories=(category,), observed=False))
+
+
+@cache
+def _free_days(year: int) -> frozenset[date]:
+    """The year's holidays, and the days off for those that fall on a week-end (Labour Code, article 67)."""
+    named = _holidays(year)
     free = set(named)
-    for day in named:
+    for day in sorted(named):
         if day.weekday() >= 5:
             while day.weekday() >= 5 or day in free:
                 day += timedelta(days=1)

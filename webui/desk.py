@@ -167,9 +167,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
     parts |= {"fields": stored | typed, "may_write": found.open_to(current_user), "longest": LONGEST}
     # a page that could not save shows what is stored beside what was typed
     parts["stored"] = {name: stored[name] for name in typed if notice and typed[name] != stored.get(name)}
-    parts["unsettled"] = (
-        found.call is not None and found.call.state == CallState.MISSED and not found.call.settled_by_id
-    )
+    parts["unsettled"] = found.call is not None and found.call.state == CallState.MISSED and not found.call.settled
     parts["missing"] = not any(parts["fields"].get(name) for name in errors)
     if found.state == ReportState.DRAFT:
         parts |= {

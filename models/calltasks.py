@@ -1,0 +1,210 @@
+"""Calls that are to be made to citizens: tasks with a purpose and a deadline, and a row for every move (C1-C5)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from models.base import Base, UTCDateTime, announce
+from models.calls import Call
+from models.machine import next_state
+from models.people import Organisation, User
+from models.reports import Report
+
+
+class Purpose(StrEnum):
+    STATUS_CHECK = "status_check"  # done: is it so? (S 3.2)
+    CALL_BACK = "call_back"  # we missed a call (C1)
+    CLARIFICATION = "clarification"  # the administrator asks the applicant (R 4.4)
+    HAND_OVER = "hand_over"  # an emergency, to the enterprise's duty number (I8)
+    WARN_OPERATOR = "warn_operator"  # new for too long (R 4.3)
+
+
+class TaskState(StrEnum):
+    WAITING = "waiting"  # for its moment, its line, its call
+    PERSON = "person"  # no machine calls any more: a person decides
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+
+
+OPEN_TASKS = (TaskState.WAITING, TaskState.PERSON)
+
+
+class TaskEvent(StrEnum):
+    CREATED = "created"
+    TRIED = "tried"  # a call ended without an answer, and there will be another
+    POSTPONED = "postponed"  # they named a time, or a person chose one
+    HANDED = "handed"  # to a person
+    SETTLED = "settled"
+    CANCELLED = "cancelled"  # there is no reason for the call any more
+
+
+class Why(StrEnum):
+    """Why a person decides, or why the task is over."""
+
+    NO_NUMBER = "no_number"  # none that may be dialled
+    TRIES_OVER = "tries_over"
+    BAD_NUMBER = "bad_number"
+    UNKNOWN = "unknown"  # whether it rang: it is not dialled again by itself
+    ASKED_FOR_PERSON = "asked_for_person"
+    OPTED_OUT = "opted_out"  # they do not want to be called by a machine
+    LEFT_WORDS = "left_words"
+    ANSWERED = "answered"
+    SPOKEN = "spoken"  # there was a talk with the number
+    REPORT_MOVED = "report_moved"  # its report is not in the state that asks for the call
+    ACCEPTED = "accepted"
+
+
+TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
+    (TaskState.WAITING, TaskEvent.TRIED): TaskState.WAITING,
+    (TaskState.WAITING, TaskEvent.POSTPONED): TaskState.WAITING,
+    (TaskState.WAITING, TaskEvent.HANDED): TaskState.PERSON,
+    (TaskState.WAITING, TaskEvent.SETTLED): TaskState.SETTLED,
+    (TaskState.WAITING, TaskEvent.CANCELLED): TaskState.CANCELLED,
+    (TaskState.PERSON, TaskEvent.TRIED): TaskState.PERSON,
+    (TaskState.PERSON, TaskEvent.POSTPONED): TaskState.PERSON,
+    (TaskState.PERSON, TaskEvent.HANDED): TaskState.PERSON,  # told once more, with another reason
+    (TaskState.PERSON, TaskEvent.SETTLED): TaskState.SETTLED,
+    (TaskState.PERSON, TaskEvent.CANCELLED): TaskState.CANCELLED,
+    # late: its call ended after it was settled otherwise
+    (TaskState.SETTLED, TaskEvent.TRIED): TaskState.SETTLED,
+    (TaskState.CANCELLED, TaskEvent.TRIED): TaskState.CANCELLED,
+}
+
+_OPEN = sql("settled_at IS NULL")
+
+
+class CallTask(Base):
+    """A call that is to be made, whoever makes it. ``due_at`` is when it may next be tried, ``deadline_at`` until when
+    it is to be settled: the one with the fewest hours left comes first."""
+
+    __tablename__ = "call_tasks"
+    __table_args__ = (
+        # of each report, call and organisation at most one open task of a purpose
+        Index(
+            "uq_call_tasks_report",
+            "purpose",
+            "report_id",
+            "organisation_id",
+            unique=True,
+            sqlite_where=sql("settled_at IS NULL AND report_id IS NOT NULL AND organisation_id IS NOT NULL"),
+            postgresql_where=sql("settled_at IS NULL AND report_id IS NOT NULL AND organisation_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_call_tasks_applicant",
+            "purpose",
+            "report_id",
+            unique=True,
+            sqlite_where=sql("settled_at IS NULL AND report_id IS NOT NULL AND organisation_id IS NULL"),
+            postgresql_where=sql("settled_at IS NULL AND report_id IS NOT NULL AND organisation_id IS NULL"),
+        ),
+        Index("uq_call_tasks_call", "call_id", unique=True),
+        Index("ix_call_tasks_due", "state", "deadline_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_call_tasks_number", "number", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_call_tasks_report_id", "report_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[Purpose] = mapped_column(String(16))
+    state: Mapped[TaskState] = mapped_column(String(16), default=TaskState.WAITING)
+    number: Mapped[str | None] = mapped_column(String(20))  # E.164
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
+    call_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))  # the missed one
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: a rule
+    words: Mapped[str] = mapped_column(Text, default="")  # what is to be asked, or said
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    deadline_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    why: Mapped[Why | None] = mapped_column(String(20))
+    held_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # whose screen it is on
+    held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    report: Mapped[Report | None] = relationship()
+    call: Mapped[Call | None] = relationship()
+    organisation: Mapped[Organisation | None] = relationship()
+    asked_by: Mapped[User | None] = relationship(foreign_keys=[asked_by_id])
+    held_by: Mapped[User | None] = relationship(foreign_keys=[held_by_id])
+    events: Mapped[list["CallTaskEvent"]] = relationship(back_populates="task", order_by="CallTaskEvent.id")
+
+    @property
+    def open(self) -> bool:
+        return self.settled_at is None
+
+
+class CallTaskEvent(Base):
+    """One event of a task: who, when, why, from which state to which. Rows are only ever added (`models.kept`)."""
+
+    __tablename__ = "call_task_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("call_tasks.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: the system
+    event: Mapped[TaskEvent] = mapped_column(String(16))
+    from_state: Mapped[str] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    why: Mapped[Why | None] = mapped_column(String(20))
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("call_attempts.id"))
+
+    task: Mapped[CallTask] = relationship(back_populates="events")
+    user: Mapped[User | None] = relationship()
+
+
+@dataclass(frozen=True)
+class Move:
+    """What moves a task: the event, with who, why, and which attempt it came of."""
+
+    event: TaskEvent
+    user: User | None = None
+    why: Why | None = None
+    attempt_id: int | None = None
+
+
+def add_task(session: Session, purpose: Purpose, at: datetime, deadline_at: datetime, **values: object) -> CallTask:
+    """A new task, due at once, with the first row of its history."""
+    task = CallTask(
+        **{"purpose": purpose, "created_at": at, "due_at": at, "deadline_at": deadline_at, "state": TaskState.WAITING}
+        | values
+    )
+    session.add(task)
+    session.flush()
+    _note(session, task, "", Move(TaskEvent.CREATED), at)
+    return task
+
+
+def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> None:
+    """Move the task by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
+    before = task.state
+    task.state = next_state("task", TASK_TABLE, TaskState(task.state), move.event)
+    task.why = move.why or task.why
+    if task.state in (TaskState.SETTLED, TaskState.CANCELLED):
+        task.settled_at = task.settled_at or at
+        task.held_by_id = task.held_until = None
+    _note(session, task, before, move, at)
+
+
+def move_all(session: Session, tasks: Collection[CallTask], move: Move, at: datetime) -> None:
+    for task in tasks:
+        move_task(session, task, move, at)
+
+
+def _note(session: Session, task: CallTask, before: str, move: Move, at: datetime) -> None:
+    session.add(
+        CallTaskEvent(
+            task_id=task.id,
+            at=at,
+            user_id=move.user.id if move.user else None,
+            event=move.event,
+            from_state=before,
+            to_state=task.state,
+            why=move.why,
+            attempt_id=move.attempt_id,
+        )
+    )
+    announce(session, "task", task.id)

@@ -1,0 +1,463 @@
+"""Which call is made, whether a line is free, and that each is dialled at most once (C3, C5, C6)."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from models.attempts import ATTEMPT_TABLE, AttemptEvent, AttemptState, End, LineSlot, switch_machine
+from models.base import now, transaction
+from models.calling import Outcome
+from models.calls import Call, CallState
+from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.dialling import LEASE, PROMPT, Refusal, Refused, free_lines, plan_own_call
+from models.machine import IllegalMove
+from models.people import Phone
+from models.reports import Report, ReportState
+from models.settling import Key, Sign, answer_by_key, lose, never_by_machine
+from tests.call_fixtures import Calls
+from tests.helpers import record_call
+
+
+def leased(calls: Calls) -> int:
+    return calls.session.scalar(select(func.count()).where(LineSlot.until > calls.at))
+
+
+def ring(calls: Calls, number: str, state: CallState = CallState.RINGING) -> int:
+    """A citizen calls one of the lines."""
+    with transaction() as session:
+        call = Call(uniqueid=f"romny-{number}-{now().timestamp()}", number=number, state=state, started_at=calls.at)
+        session.add(call)
+        session.flush()
+        return call.id
+
+
+# ---- tasks
+
+
+def test_a_report_that_is_done_has_one_task(calls):
+    calls.done()
+    assert calls.sync() == 1
+    assert calls.sync() == 0
+    (task,) = calls.tasks()
+    assert (task.state, task.number, task.report.number) == (TaskState.WAITING, "+380671234567", "2026-0001")
+    assert task.deadline_at == calls.dialler.calendar.end_of_working_days(calls.at, 2)
+    assert [row.event for row in task.events] == [TaskEvent.CREATED]
+
+
+@pytest.mark.parametrize("number", [None, "+380900123456", "+48601234567"])
+def test_a_number_that_is_never_dialled_is_a_persons_task(number, calls):
+    calls.done(number)
+    calls.sync()
+    (task,) = calls.tasks()
+    assert (task.state, task.why) == (TaskState.PERSON, Why.NO_NUMBER)
+    assert calls.plan() == []
+
+
+def test_a_task_ends_with_its_reason(calls):
+    report = calls.done()
+    calls.sync()
+    with transaction() as session:
+        session.get_one(Report, report.id).state = ReportState.CLOSED
+    calls.sync()
+    (task,) = calls.tasks()
+    assert (task.state, task.why, task.settled_at) == (TaskState.CANCELLED, Why.REPORT_MOVED, calls.at)
+    with transaction() as session:
+        session.get_one(Report, report.id).state = ReportState.DONE
+    calls.sync()
+    assert len(calls.tasks()) == 2  # done again, asked again
+
+
+def test_a_task_follows_the_applicants_number(calls):
+    report = calls.done()
+    calls.sync()
+    with transaction() as session:
+        session.get_one(Report, report.id).contact_number = "+380501112233"
+    calls.sync()
+    assert calls.tasks()[0].number == "+380501112233"
+
+
+def test_missed_calls_of_one_number_are_one_task_and_a_talk_ends_it(calls):
+    with transaction() as session:
+        for minutes in (30, 20):
+            call, _draft = record_call(session, "0671234567", at=calls.at - timedelta(minutes=minutes))
+            call.state = CallState.MISSED
+    calls.sync()
+    (task,) = calls.tasks(Purpose.CALL_BACK)
+    assert (task.number, task.state) == ("+380671234567", TaskState.WAITING)
+    assert calls.plan() == []  # a person calls back
+    with transaction() as session:
+        for call in session.scalars(select(Call)):
+            call.settled_by_id = call.id
+    calls.sync()
+    (task,) = calls.tasks(Purpose.CALL_BACK)
+    assert (task.state, task.why) == (TaskState.SETTLED, Why.SPOKEN)
+    assert calls.sync() == 0
+
+
+@pytest.mark.parametrize("state", sorted(TaskState))
+@pytest.mark.parametrize("event", sorted(set(TaskEvent) - {TaskEvent.CREATED}))
+def test_a_task_moves_by_its_table_alone_and_each_move_leaves_a_row(state, event, calls):
+    calls.done()
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        task.state = TaskState(state)
+        rows = session.scalar(select(func.count(CallTaskEvent.id)))
+        if (state, event) in TASK_TABLE:
+            move_task(session, task, Move(TaskEvent(event)), calls.at)
+            session.flush()
+            assert task.state == TASK_TABLE[(state, event)]
+            assert session.scalar(select(func.count(CallTaskEvent.id))) == rows + 1
+        else:
+            with pytest.raises(IllegalMove):
+                move_task(session, task, Move(TaskEvent(event)), calls.at)
+            assert task.state == state
+
+
+def test_every_state_and_event_of_an_attempt_is_decided():
+    for state in (AttemptState.DIALLING, AttemptState.TALKING, AttemptState.SETTLED, AttemptState.UNKNOWN):
+        for event in (AttemptEvent.ANSWERED, AttemptEvent.ENDED, AttemptEvent.LOST):
+            assert (state, event) in ATTEMPT_TABLE  # the exchange tells them early, late and twice
+
+
+# ---- planning
+
+
+def test_one_call_covers_all_reports_of_a_person(calls):
+    for _ in range(4):
+        calls.done()
+    calls.done("+380501112233")
+    calls.sync()
+    first, second = (calls.attempt(attempt_id) for attempt_id in calls.plan())
+    assert sorted(len(attempt.parts) for attempt in (first, second)) == [1, 4]
+    assert {first.number, second.number} == {"+380671234567", "+380501112233"}
+
+
+def test_the_fewest_hours_left_come_first(calls):
+    for number in ("+380671111111", "+380672222222", "+380673333333"):
+        calls.done(number)
+    calls.sync()
+    with transaction() as session:
+        session.get_one(CallTask, calls.tasks()[2].id).deadline_at = calls.at + timedelta(hours=1)
+    planned = [calls.attempt(attempt_id).number for attempt_id in calls.plan()]
+    assert planned == ["+380673333333", "+380671111111"]
+
+
+def test_a_line_stays_free_for_the_citizen_who_calls(calls):
+    for place in range(9):
+        calls.done(f"+38067000000{place}")
+    calls.sync()
+    assert len(calls.plan()) == 2
+    assert calls.plan() == []
+    assert leased(calls) == 2
+    assert free_lines(calls.session, calls.dialler.lines, calls.at) == 0
+
+
+def test_who_calls_takes_a_line_that_ours_do_not_get(calls):
+    ring(calls, "+380501112233")
+    for place in range(3):
+        calls.done(f"+38067000000{place}")
+    calls.sync()
+    assert len(calls.plan()) == 1
+
+
+def test_a_line_is_free_again_after_the_call_or_when_nobody_knows_of_it_any_more(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.GONE, 17)
+    assert leased(calls) == 0
+    calls.done("+380501112233")
+    calls.sync()
+    calls.dial()
+    calls.pass_by(seconds=LEASE.total_seconds() + 1)
+    assert leased(calls) == 0
+
+
+@pytest.mark.parametrize("hour", [8, 20, 23])
+def test_nobody_is_called_out_of_hours(hour, calls):
+    calls.done()
+    calls.sync()
+    calls.at = calls.at.replace(hour=hour)
+    assert calls.plan() == []
+
+
+def test_without_the_switch_nothing_is_planned_and_what_is_planned_is_not_dialled(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.plan()
+    with transaction() as session:
+        switch_machine(session, calls.supervisor, calls.at, on=False)
+    assert calls.claim(attempt) == Refusal.STOPPED
+    assert (calls.attempt(attempt).state, leased(calls)) == (AttemptState.CANCELLED, 0)
+    calls.done("+380501112233")
+    calls.sync()
+    assert calls.plan() == []
+
+
+def test_who_said_no_is_not_called_by_a_machine(calls):
+    calls.done()
+    calls.sync()
+    with transaction() as session:
+        never_by_machine(session, "+380671234567", calls.at)
+    assert calls.plan() == []
+    (task,) = calls.tasks()
+    assert (task.state, task.why) == (TaskState.PERSON, Why.OPTED_OUT)
+
+
+def test_a_number_is_called_twice_a_day_at_most(calls):
+    hours = []
+    for _ in range(14):
+        calls.done()
+        calls.sync()
+        with transaction() as session:
+            for task in session.scalars(select(CallTask)):
+                task.due_at = min(task.due_at, calls.at)
+        for attempt in calls.dial():
+            hours.append(calls.at.hour)
+            calls.hear(attempt, Sign.GONE, 17)
+        calls.pass_by(minutes=40)
+    assert hours == [10, 12]
+
+
+def test_who_calls_us_now_is_not_called(calls):
+    calls.done()
+    calls.sync()
+    ring(calls, "+380671234567")
+    assert calls.plan() == []
+
+
+def test_a_task_on_a_colleagues_screen_is_not_the_machines(calls):
+    calls.done()
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        task.held_by_id, task.held_until = calls.supervisor.id, calls.at + timedelta(minutes=5)
+    assert calls.plan() == []
+
+
+def test_a_trunk_in_trouble_is_left_alone_for_a_while(calls):
+    for place in range(8):
+        calls.done(f"+38067000000{place}")
+    calls.sync()
+    failed = 0
+    while dialled := calls.dial():
+        for attempt in dialled:
+            calls.hear(attempt, Sign.GONE, 38)
+            failed += 1
+        calls.pass_by(seconds=1)
+    assert failed in (5, 6)  # two lines at once
+    assert all(task.state == TaskState.WAITING for task in calls.tasks())
+    calls.pass_by(minutes=16)
+    assert calls.dial()
+
+
+# ---- dialling, once
+
+
+def test_an_attempt_is_dialled_once(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.plan()
+    assert [calls.claim(attempt) for _ in range(2)] == [None, Refusal.ALREADY]
+    assert calls.attempt(attempt).state == AttemptState.DIALLING
+
+
+CHANGES = {
+    Refusal.TASK_OVER: lambda session, _calls: setattr(session.scalars(select(Report)).one(), "state", "closed"),
+    Refusal.NUMBER_CHANGED: lambda session, _calls: setattr(
+        session.scalars(select(Report)).one(), "contact_number", "+380501112233"
+    ),
+    Refusal.OPTED_OUT: lambda session, calls: never_by_machine(session, "+380671234567", calls.at),
+    Refusal.STOPPED: lambda session, calls: switch_machine(session, calls.supervisor, calls.at, on=False),
+}
+
+
+@pytest.mark.parametrize("why", CHANGES)
+def test_what_changed_since_it_was_planned_is_not_dialled(why, calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.plan()
+    with transaction() as session:
+        CHANGES[why](session, calls)
+    assert calls.claim(attempt) == why
+    assert (calls.attempt(attempt).state, leased(calls)) == (AttemptState.CANCELLED, 0)
+    assert calls.claim(attempt) == Refusal.ALREADY
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1), PROMPT + timedelta(seconds=1)])
+def test_a_clock_that_is_wrong_dials_nothing(wrong, calls):
+    """Who plans and who dials go each by their own clock: both have to agree."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.plan()
+    assert calls.claim(attempt, clock=wrong) == Refusal.STALE
+
+
+# ---- how it ended
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome", "state", "later"),
+    [
+        (17, Outcome.BUSY, TaskState.WAITING, timedelta(minutes=10)),
+        (19, Outcome.NO_ANSWER, TaskState.WAITING, timedelta(hours=4, minutes=30)),
+        (21, Outcome.REJECTED, TaskState.WAITING, timedelta(days=1, hours=4, minutes=30)),
+        (1, Outcome.BAD_NUMBER, TaskState.PERSON, None),
+        (28, Outcome.BAD_NUMBER, TaskState.PERSON, None),
+    ],
+)
+def test_what_follows_from_a_cause(cause, outcome, state, later, calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.RINGS)
+    calls.hear(attempt, Sign.GONE, cause)
+    calls.hear(attempt, Sign.GONE, cause)  # told twice
+    (task,) = calls.tasks()
+    assert (calls.attempt(attempt).outcome, task.state) == (outcome, state)
+    if later is not None:
+        assert task.due_at == calls.at + later
+    assert [row.event for row in task.events].count(TaskEvent.TRIED) + (state == TaskState.PERSON) == 1
+
+
+def test_a_machine_that_answers_confirms_nothing(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    calls.hear(attempt, Sign.GONE, 16)
+    (task,) = calls.tasks()
+    assert (calls.attempt(attempt).outcome, task.state) == (Outcome.NO_INPUT, TaskState.WAITING)
+    assert task.report.state == ReportState.DONE
+
+
+def test_after_three_tries_a_person_decides(calls):
+    calls.done()
+    calls.sync()
+    for _ in range(3):
+        calls.at = max(calls.at, calls.tasks()[0].due_at)
+        (attempt,) = calls.dial()
+        calls.hear(attempt, Sign.GONE, 19)
+    (task,) = calls.tasks()
+    assert (task.state, task.why) == (TaskState.PERSON, Why.TRIES_OVER)
+    assert task.report.state == ReportState.DONE  # unreachable is never confirmed
+
+
+@pytest.mark.parametrize(
+    ("key", "report", "why"),
+    [
+        (Key.DONE, ReportState.CLOSED, Why.ANSWERED),
+        (Key.NOT_DONE, ReportState.IN_PROGRESS, Why.ANSWERED),
+        (Key.PARTLY, ReportState.IN_PROGRESS, Why.ANSWERED),
+        (Key.NEVER, ReportState.DONE, Why.OPTED_OUT),
+        (Key.PERSON, ReportState.DONE, Why.ASKED_FOR_PERSON),
+    ],
+)
+def test_what_a_key_means(key, report, why, calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    for _ in range(2):  # pressed twice
+        with transaction() as session:
+            answer_by_key(session, attempt, calls.tasks()[0].id, key, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    (task,) = calls.tasks()
+    assert (task.report.state, task.why) == (report, why)
+    assert (calls.attempt(attempt).outcome, calls.attempt(attempt).keys) == (Outcome.ANSWERED, key)
+    assert task.state == (TaskState.SETTLED if why == Why.ANSWERED else TaskState.PERSON)
+
+
+def test_the_second_question_of_a_call_may_stay_without_an_answer(calls):
+    calls.done()
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    first, second = calls.tasks()
+    calls.hear(attempt, Sign.UP)
+    with transaction() as session:
+        answer_by_key(session, attempt, first.id, Key.DONE, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    first, second = calls.tasks()
+    assert (first.report.state, second.report.state) == (ReportState.CLOSED, ReportState.DONE)
+    assert second.open
+
+
+def test_an_answer_to_a_report_that_was_closed_meanwhile_changes_nothing(calls):
+    report = calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    with transaction() as session:
+        session.get_one(Report, report.id).state = ReportState.CLOSED
+    with transaction() as session:
+        answer_by_key(session, attempt, calls.tasks()[0].id, Key.NOT_DONE, calls.at)
+    assert calls.tasks()[0].report.state == ReportState.CLOSED
+
+
+def test_a_call_that_got_lost_goes_to_a_person_and_is_never_dialled_again(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    with transaction() as session:
+        lose(session, attempt, calls.at)
+    (task,) = calls.tasks()
+    assert (calls.attempt(attempt).state, task.state, task.why) == (
+        AttemptState.UNKNOWN,
+        TaskState.PERSON,
+        Why.UNKNOWN,
+    )
+    assert leased(calls) == 0
+    calls.pass_by(days=1)
+    assert calls.plan() == []
+    calls.hear(attempt, Sign.GONE, 17)  # the truth comes late: the attempt has it, the task stays with its person
+    assert (calls.attempt(attempt).outcome, calls.tasks()[0].state) == (Outcome.BUSY, TaskState.PERSON)
+
+
+# ---- by a person
+
+
+def test_a_persons_call_settles_the_missed_calls_of_the_number(calls):
+    with transaction() as session:
+        call, _draft = record_call(session, "0671234567", at=calls.at - timedelta(minutes=30))
+        call.state = CallState.MISSED
+        session.add(Phone(name="desk1", extension="201", secret="x", user_id=calls.supervisor.id))
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        attempt = plan_own_call(session, calls.dialler, task, calls.supervisor, calls.at).id
+    calls.claim(attempt)
+    calls.hear(attempt, Sign.UP, end=End.OURS)
+    calls.hear(attempt, Sign.RINGS)
+    calls.hear(attempt, Sign.UP)
+    calls.sync()
+    (task,) = calls.tasks(Purpose.CALL_BACK)
+    assert (task.state, task.why) == (TaskState.SETTLED, Why.SPOKEN)
+    calls.hear(attempt, Sign.GONE, 16)
+    calls.hear(attempt, Sign.GONE, 16, end=End.OURS)
+    assert calls.attempt(attempt).outcome == Outcome.ANSWERED
+
+
+def test_our_own_phone_that_is_not_lifted_is_no_try(calls):
+    calls.done()
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        attempt = plan_own_call(session, calls.dialler, task, calls.supervisor, calls.at).id
+    calls.claim(attempt)
+    calls.hear(attempt, Sign.GONE, 19, end=End.OURS)
+    assert calls.attempt(attempt).outcome == Outcome.OUR_PHONE
+    assert calls.tasks()[0].state == TaskState.WAITING
+
+
+def test_a_person_may_call_at_any_hour_and_two_may_not_call_the_same_citizen(calls):
+    calls.done()
+    calls.sync()
+    calls.at = calls.at.replace(hour=21)
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        plan_own_call(session, calls.dialler, task, calls.supervisor, calls.at)
+    with pytest.raises(Refused) as refused, transaction() as session:
+        plan_own_call(session, calls.dialler, session.get_one(CallTask, task.id), calls.supervisor, calls.at)
+    assert refused.value.why == Refusal.ALREADY
