@@ -1,7 +1,7 @@
 """calls to citizens
 
-The tasks with the history of each, the attempts, which line each has, who is never called by a machine, who switched the
-machine on or off, and which missed call was settled by a call of ours.
+The tasks with the history of each, the attempts and the lines that they have, who is never called by a machine, who
+switched the machine on or off, and which missed call was settled by a call of ours.
 """
 
 import sqlalchemy as sa
