@@ -7,11 +7,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from jobs.ami import Event, Manager
+from jobs.attemptfacts import attempt_of, leg_facts
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang, StillLive, Told
 from jobs.callmemory import Legs, Teller
 from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.base import now
 from models.intake import Began
+from models.settling import AttemptLeg, Sign
 
 
 class Headers(dict[str, str]):
@@ -101,11 +103,25 @@ def facts_to_tell(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
         return []
     said = Headers.by(event)
     at = moment(said["Timestamp"])
+    ours = _of_attempt(event.name, said, at)
+    if ours is not None:
+        return ours
     began = _citizen(said, at)
     facts = teller.hear(began, tell=False) if began is not None else []
     for fact in EVENTS[event.name](said, at, legs):
         facts += teller.tell(fact)
     return facts
+
+
+def _of_attempt(name: str, said: Headers, at: datetime) -> list[AttemptLeg] | None:
+    """What the event tells of a call of ours; None when it is about another one."""
+    sign, cause = None, None
+    if name == "Newstate":
+        sign = {"Ringing": Sign.RINGS, "Up": Sign.UP}.get(said["ChannelStateDesc"])
+    elif name == "Hangup":
+        sign = Sign.GONE
+        cause = int(said["Cause"]) if said["Cause"].isdecimal() else None
+    return leg_facts(said["Channel"], said["Uniqueid"], said["Linkedid"], sign, at, cause)
 
 
 def _citizen(said: Headers, at: datetime) -> Began | None:
@@ -137,6 +153,8 @@ def read_present(manager: Manager, legs: Legs, teller: Teller, systemname: str) 
         if (began := _citizen(said, asked - _duration(said["Duration"]))) is not None:
             facts += teller.hear(began, tell=True)
     for said in channels:
+        if attempt_of(said["Uniqueid"], said["Linkedid"]) is not None:
+            continue
         leg, phone = said["Uniqueid"], phone_of(said["Channel"])
         call = bridges.get(said["BridgeId"]) or legs.call_of(leg, said["Linkedid"], asked)
         if phone and call != leg:

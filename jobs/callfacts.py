@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from models.calling import Rules
 from models.calls import (
     close_lost_calls,
     find_calls,
@@ -24,8 +25,10 @@ from models.calls import (
     note_ringing,
 )
 from models.drafts import give_to_speaker, open_draft
+from models.free_days import load_calendar
 from models.intake import Began, record_inbound
 from models.people import Phone
+from models.settling import AttemptLeg, note_leg
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class StillLive:
 
 
 Progress = Rang | Answered | LegEnded | CallEnded
-Fact = Began | Progress
+Fact = Began | Progress | AttemptLeg
 Told = Fact | StillLive
 
 
@@ -89,7 +92,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     talk among colleagues, and is left. Who answers becomes the draft's owner (`give_to_speaker`): the user of the
     phone at the time of writing, also of a call that is recovered later.
     """
-    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive)})
+    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | AttemptLeg)})
     phones = {}
     if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
         phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
@@ -97,6 +100,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
         for fact in facts:
             if isinstance(fact, StillLive):
                 close_lost_calls(session, fact.systemname, fact.channels, fact.at)
+            elif isinstance(fact, AttemptLeg):
+                note_leg(session, fact, Rules(), load_calendar(session))
             elif isinstance(fact, Began):
                 calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:

@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from jobs.attemptfacts import leg_facts
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang
 from jobs.callmemory import Legs
 from jobs.celfile import first_channels
 from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.intake import Began
+from models.settling import AttemptLeg, Sign
 
 Row = dict[str, str]
 
@@ -69,6 +71,9 @@ TYPES: dict[str, Callable[[Row, datetime, Legs], list[Progress]]] = {
 def facts_in(row: Row, legs: Legs) -> list[Fact]:
     """The facts in one line of the file; most hold none."""
     at = moment(row["time"])
+    ours = _of_attempt(row, at)
+    if ours is not None:
+        return ours
     began = citizen_began(
         channel=row["channel"],
         uniqueid=row["uniqueid"],
@@ -82,6 +87,14 @@ def facts_in(row: Row, legs: Legs) -> list[Fact]:
     facts: list[Fact] = [replace(began, recovered=True)] if began is not None else []
     tells = TYPES.get(row["type"])
     return [*facts, *tells(row, at, legs)] if tells else facts
+
+
+def _of_attempt(row: Row, at: datetime) -> list[AttemptLeg] | None:
+    """What the line tells of a call of ours; None when it is about another one."""
+    sign = {"ANSWER": Sign.UP, "HANGUP": Sign.GONE}.get(row["type"])
+    cause = _extra(row).get("hangupcause") if sign == Sign.GONE else None
+    number = cause if isinstance(cause, int) else None
+    return leg_facts(row["channel"], row["uniqueid"], row["linkedid"], sign, at, number)
 
 
 def suspect(garbled: list[bytes], whole: list[Row], systemname: str) -> list[Began]:

@@ -152,6 +152,7 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "ami_port": settings.ami_port,
         "agi_port": settings.agi_port,
         "trunk_host": settings.trunk_host,
+        "trunk_port": settings.trunk_port,
         "trunk_address": _address(settings.trunk_host),
         "ami_listen_secret": secrets["ami_listen"],
         "ami_dial_secret": secrets["ami_dial"],

@@ -22,6 +22,7 @@ from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
 from models.intake import Began
 from models.marks import Mark
+from models.settling import AttemptLeg, unsettled
 
 ALIKE = timedelta(seconds=1)  # by which the sources differ when they tell the same moment
 SILENT = 60.0  # seconds by which the file may be older than the newest call
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
     """The facts that the database does not hold yet, or holds with another time; two questions for any number."""
-    names = {fact.call for fact in facts}
+    names = {fact.call for fact in facts if not isinstance(fact, AttemptLeg)}
+    attempts = unsettled(session, {fact.attempt_id for fact in facts if isinstance(fact, AttemptLeg)})
     begun = {fact.call for fact in facts if isinstance(fact, Began)}
     calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
     legs = {
@@ -43,6 +45,8 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
         return known is None or fact.at < known - ALIKE
 
     def is_missing(fact: Fact) -> bool:
+        if isinstance(fact, AttemptLeg):
+            return fact.attempt_id in attempts
         call = calls.get(fact.call)
         if call is None:
             return fact.call in begun  # the others are talks among colleagues
@@ -82,6 +86,7 @@ class Reconciler:
         self._area_code = settings.profile.area_code
         self._mark = mark_name(settings)
         self._since = now()
+        self.read_at = 0.0  # seconds since the epoch: when the file was last read to its end
         self._legs = Legs()
 
     def catch_up(self) -> str:
@@ -89,12 +94,14 @@ class Reconciler:
 
         When the database is away its error is raised, and the next call reads on where this one stopped.
         """
+        began = time.time()
         try:
             while self.read_on():
                 pass
         except OSError as error:
             detail = f"The CEL file cannot be read ({error.strerror}): see who owns it."
         else:
+            self.read_at = began
             untidy = self.tidy()
             detail = self.trouble() or untidy
         return detail

@@ -19,6 +19,7 @@ from pathlib import Path
 from flask import Flask
 
 from jobs.app import bare_app
+from jobs.calling import Lost, make_tasks, plan_machine_calls
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.mail import send_letters
@@ -57,6 +58,16 @@ JOBS = (
     Job("terms", 6 * 3600.0, end_terms),
     Job("files", 3600.0, clear_store),
 )
+
+
+CALLS = (
+    Job("tasks", 3.0, make_tasks, part="calls"),
+    Job("machine calls", 1.0, plan_machine_calls, part="calls"),
+)
+
+
+def losing(lost: Lost) -> Job:
+    return Job("lost calls", 5.0, lambda _app, at: lost.find(at), part="reconcile")
 
 
 def reconciling(reconciler: Reconciler) -> Job:
@@ -151,8 +162,10 @@ def main() -> int:
     stop = threading.Event()
     for signalled in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signalled, lambda *_: stop.set())
-    beside = Rounds(app, (reconciling(Reconciler(app)),))
-    return 0 if run((rounds, beside), app.config["SETTINGS"].run_dir, stop) else 1
+    reconciler = Reconciler(app)
+    comparing = Rounds(app, (reconciling(reconciler), losing(Lost(app, reconciler))))
+    side_by_side = (rounds, Rounds(app, CALLS), comparing)
+    return 0 if run(side_by_side, app.config["SETTINGS"].run_dir, stop) else 1
 
 
 if __name__ == "__main__":

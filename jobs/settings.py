@@ -76,6 +76,9 @@ class Settings:
     trunk_host: str
     database_url: str
     redis_url: str
+    trunk_port: int = 5060  # where the gateway takes calls of ours
+    trunk_lines: int = 3
+    reserved_lines: int = 1  # of them, left free for citizens whatever we call
     mail_server: MailServer | None = None  # None: no letters are sent
     mail_from: str = ""  # the sender's address
     public_url: str = ""  # where people reach the pages, without a slash at its end
@@ -151,6 +154,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         trunk_host=environ.get("CC_TRUNK_HOST", "127.0.0.2"),
         database_url=environ.get("CC_DATABASE_URL") or f"sqlite:///{var / 'contact-center.sqlite3'}",
         redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
+        trunk_port=_port(environ, "CC_TRUNK_PORT", 5060),
+        trunk_lines=_count(environ, "CC_TRUNK_LINES", 3),
+        reserved_lines=_count(environ, "CC_RESERVED_LINES", 1),
         mail_server=_mail_server(environ),
         mail_from=_mail_from(environ),
         public_url=_public_url(environ),
@@ -234,6 +240,13 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name) or str(default)
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise SettingsError(f"{name} is {text!r}: write a port number between 1 and 65535.")
+    return int(text)
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) > 1000:
+        raise SettingsError(f"{name} is {text!r}: write how many, such as {default}.")
     return int(text)
 
 

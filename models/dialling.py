@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models.attempts import (
@@ -65,6 +65,8 @@ class Refusal(StrEnum):
     NUMBER_CHANGED = "number_changed"
     STALE = "stale"  # planned too long ago, or one of the two clocks is wrong
     HELD = "held"  # it is on a colleague's screen
+    EXCHANGE = "exchange"  # it is away
+    VOICE = "voice"  # there is none: nobody is rung up by a silent machine
 
 
 class Refused(Exception):
@@ -110,13 +112,18 @@ def plan_calls(session: Session, dialler: Dialler, at: datetime, most: int = 10)
     return planned
 
 
+def machine_calls_due(session: Session, at: datetime) -> bool:
+    """Whether the machine is on and has a task whose time has come. Only reads: it is asked every second."""
+    due = select(CallTask.id).where(*_due(at), CallTask.purpose.in_(BY_MACHINE))
+    return machine_is_on(session) and session.scalar(due.limit(1)) is not None
+
+
+def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return CallTask.settled_at.is_(None), CallTask.state == TaskState.WAITING, CallTask.due_at <= at
+
+
 def _plan_next(session: Session, dialler: Dialler, purposes: Sequence[Purpose], at: datetime) -> Attempt | None:
-    due = select(CallTask).where(
-        CallTask.settled_at.is_(None),
-        CallTask.state == TaskState.WAITING,
-        CallTask.purpose.in_(purposes),
-        CallTask.due_at <= at,
-    )
+    due = select(CallTask).where(*_due(at), CallTask.purpose.in_(purposes))
     for task in session.scalars(due.order_by(CallTask.deadline_at, CallTask.id).limit(_LOOKED_AT)):
         if task.held_until is not None and task.held_until > at:
             continue

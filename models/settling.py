@@ -1,6 +1,7 @@
 """How an attempt went and what follows from it: told by the exchange, in any order, doubled or late (C3, C5)."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -124,6 +125,12 @@ def outcomes_of(session: Session, task: CallTask) -> list[Outcome]:
 def tries_of(session: Session, task: CallTask) -> int:
     """How many of its tries are used up."""
     return sum(uses_try(outcome) for outcome in outcomes_of(session, task))
+
+
+def unsettled(session: Session, attempts: Collection[int]) -> set[int]:
+    """Of these attempts those of which it is not known how they ended."""
+    live = Attempt.state.in_((*LIVE_ATTEMPTS, AttemptState.UNKNOWN))
+    return set(session.scalars(select(Attempt.id).where(Attempt.id.in_(attempts), live))) if attempts else set()
 
 
 def lose(session: Session, attempt_id: int, at: datetime) -> None:
