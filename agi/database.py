@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
+from jobs.callfacts import Fact
 from jobs.factwriter import Trouble, Writer
+from jobs.settings import Settings
 from models.base import db, reason
-from models.intake import Began
 from models.lines import ring_order
 
 T = TypeVar("T")
@@ -121,9 +122,13 @@ class Work:
         self._orders[digits] = time.monotonic(), steps
         return steps
 
-    def write(self, began: Began) -> "Future[None]":
-        """Record the call with its draft soon, whether or not anybody waits for the future; see `Writer`."""
-        return self._writer.put([began])
+    def tell(self, fact: Fact) -> "Future[None]":
+        """Have the fact written down soon, whether or not anybody waits for the future; see `Writer`."""
+        return self._writer.put([fact])
+
+    @property
+    def settings(self) -> Settings:
+        return self._app.config["SETTINGS"]
 
     def finish(self, until: float) -> int:
         """Write what waits; how many calls are left unwritten at ``until``."""

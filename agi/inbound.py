@@ -38,7 +38,7 @@ def inbound(channel: Channel, work: Work) -> None:
     began = read_beginning(channel.env)
     steps = work.ring_order(began.dialled, channel.deadline - COMMAND_TIME)
     if began.call:
-        written = work.write(began)
+        written = work.tell(began)
         with suppress(TimeoutError):
             written.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
     if steps:

@@ -13,10 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from agi.channel import Channel, HungUp
 from agi.database import Work
 from agi.inbound import inbound, rehearse, try_database
+from agi.own_call import own_call
+from agi.status_check import status_check
 from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
@@ -26,7 +29,22 @@ DEADLINE = 0.4  # seconds from accepting a connection to its end
 CONNECTIONS = 250  # at once; further ones are closed at once, and the dialplan's defaults ring
 LOCK_SECONDS = 2.0  # one try of a write waits this long for SQLite's lock
 FINISH_SECONDS = 2.0  # what SIGTERM leaves to the calls and drafts in hand
-SCRIPTS: dict[str, Callable[[Channel, Work], None]] = {"inbound": inbound}
+TALK_SECONDS = 300.0  # that a citizen who was called may take for all questions
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is run for a name, and the seconds that it may take; None: as a call that waits to ring, `DEADLINE`."""
+
+    run: Callable[[Channel, Work], None]
+    seconds: float | None = None
+
+
+SCRIPTS = {
+    "inbound": Script(inbound),
+    "own_call": Script(own_call, 3.0),
+    "status_check": Script(status_check, TALK_SECONDS),
+}
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +96,10 @@ class AgiServer(socketserver.TCPServer):
             if name == "ping":
                 request.sendall(b"pong\n")
             elif name in SCRIPTS:
-                SCRIPTS[name](channel, self._work)
+                script = SCRIPTS[name]
+                if script.seconds is not None:
+                    channel.deadline = time.monotonic() + script.seconds
+                script.run(channel, self._work)
             elif name not in self._unknown and len(self._unknown) < 20:
                 self._unknown.add(name)
                 log.warning("There is no AGI script %.40r: the dialplan asks for one of another version.", name)

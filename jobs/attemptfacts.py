@@ -11,6 +11,8 @@ from jobs.channels import TRUNK, phone_of
 from models.attempts import End
 from models.settling import AttemptLeg, Sign
 
+KEY_EVENT = "CC_KEY"  # the type of the CEL line that tells which key was pressed
+
 _ID = re.compile(r"(?P<systemname>[a-z0-9]+)-att-(?P<attempt>[1-9]\d{0,9})")
 
 

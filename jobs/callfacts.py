@@ -28,7 +28,8 @@ from models.drafts import give_to_speaker, open_draft
 from models.free_days import load_calendar
 from models.intake import Began, record_inbound
 from models.people import Phone
-from models.settling import AttemptLeg, note_leg
+from models.settling import AttemptLeg, answer_by_key, note_leg
+from models.status_script import Key
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ class CallEnded:
 
 
 @dataclass(frozen=True)
+class KeyPressed:
+    """A citizen whom the machine called has answered the question of a task with this key (C3)."""
+
+    attempt_id: int
+    task_id: int
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class StillLive:
     """All the channels that the exchange called ``systemname`` knew at the time ``at``."""
 
@@ -81,7 +92,8 @@ class StillLive:
 
 
 Progress = Rang | Answered | LegEnded | CallEnded
-Fact = Began | Progress | AttemptLeg
+Ours = AttemptLeg | KeyPressed  # about a call of ours
+Fact = Began | Progress | Ours
 Told = Fact | StillLive
 
 
@@ -92,7 +104,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     talk among colleagues, and is left. Who answers becomes the draft's owner (`give_to_speaker`): the user of the
     phone at the time of writing, also of a call that is recovered later.
     """
-    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | AttemptLeg)})
+    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | Ours)})
     phones = {}
     if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
         phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
@@ -102,6 +114,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 close_lost_calls(session, fact.systemname, fact.channels, fact.at)
             elif isinstance(fact, AttemptLeg):
                 note_leg(session, fact, Rules(), load_calendar(session))
+            elif isinstance(fact, KeyPressed):
+                answer_by_key(session, fact.attempt_id, fact.task_id, Key(fact.key), fact.at)
             elif isinstance(fact, Began):
                 calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:

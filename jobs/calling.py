@@ -17,6 +17,7 @@ from jobs.listener import log_in
 from jobs.queues import enqueue_dial
 from jobs.reconcile import Reconciler
 from jobs.settings import Settings
+from jobs.voice import NoVoice, find_voice
 from models.attempts import AttemptState
 from models.base import db, transaction
 from models.dialling import Refusal, live_attempts, machine_calls_due, not_dialled_yet, plan_calls, withdraw
@@ -46,6 +47,11 @@ def plan_machine_calls(app: Flask, at: datetime) -> str:
             _withdraw_stale(at)
             if not machine_calls_due(db.session(), at):
                 return ""
+            try:
+                find_voice()
+            except NoVoice as error:
+                log.warning("%s", error)
+                return "There is no Ukrainian voice: machine calls wait."
             if not _exchange_listens(settings):
                 return "Asterisk's manager interface is away: calls to citizens wait."
             with transaction() as session:

@@ -1,20 +1,22 @@
 """What a line of the CEL file tells, as facts about calls; the line was read by `jobs.celfile`."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobs.attemptfacts import leg_facts
-from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang
+from jobs.attemptfacts import KEY_EVENT, attempt_of, leg_facts
+from jobs.callfacts import Answered, CallEnded, Fact, KeyPressed, LegEnded, Ours, Progress, Rang
 from jobs.callmemory import Legs
 from jobs.celfile import first_channels
 from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.intake import Began
-from models.settling import AttemptLeg, Sign
+from models.settling import Sign
 
 Row = dict[str, str]
+_KEY = re.compile(r"(\d{1,10}):([0-9*#])")
 
 
 def _rings(row: Row, at: datetime, legs: Legs) -> list[Progress]:
@@ -89,12 +91,20 @@ def facts_in(row: Row, legs: Legs) -> list[Fact]:
     return [*facts, *tells(row, at, legs)] if tells else facts
 
 
-def _of_attempt(row: Row, at: datetime) -> list[AttemptLeg] | None:
+def _of_attempt(row: Row, at: datetime) -> list[Ours] | None:
     """What the line tells of a call of ours; None when it is about another one."""
+    if row["type"] == KEY_EVENT:
+        return _keys(row, at)
     sign = {"ANSWER": Sign.UP, "HANGUP": Sign.GONE}.get(row["type"])
     cause = _extra(row).get("hangupcause") if sign == Sign.GONE else None
     number = cause if isinstance(cause, int) else None
     return leg_facts(row["channel"], row["uniqueid"], row["linkedid"], sign, at, number)
+
+
+def _keys(row: Row, at: datetime) -> list[KeyPressed]:
+    """``12:1``: the question of task 12 was answered with the key 1."""
+    attempt_id, found = attempt_of(row["uniqueid"]), _KEY.fullmatch(str(_extra(row).get("extra", "")))
+    return [KeyPressed(attempt_id, int(found[1]), found[2], at)] if attempt_id is not None and found else []
 
 
 def suspect(garbled: list[bytes], whole: list[Row], systemname: str) -> list[Began]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from jobs.ami import Manager, ManagerException
 from jobs.attemptfacts import channel_id
 from jobs.settings import Settings, load_secrets
+from jobs.voice import NoVoice, speak
 from models.attempts import Attempt, AttemptState, End, find_attempt
 from models.base import db, now, transaction
 from models.calling import Rules, as_dialled
@@ -21,6 +22,8 @@ from models.dialling import Dialler, Lines, Refusal, claim, withdraw
 from models.free_days import load_calendar
 from models.lines import Line
 from models.settling import AttemptLeg, Sign, note_leg
+from models.status_questions import prompts_of, questions_of
+from models.workdays import KYIV
 
 RING_MILLISECONDS = 30_000
 CONGESTION = 42  # Q.850: what the exchange refuses to begin is a trouble of the trunk
@@ -44,9 +47,28 @@ def dial(attempt_id: int) -> None:
             _withdraw(attempt_id, Refusal.EXCHANGE)
             return
         with closing(manager):
-            _dial(settings, manager, attempt_id)
+            if _can_speak(settings, attempt_id):
+                _dial(settings, manager, attempt_id)
     finally:
         db.session.remove()
+
+
+def _can_speak(settings: Settings, attempt_id: int) -> bool:
+    """Have all spoken that the call may have to say; a call that would be silent is withdrawn."""
+    session = db.session()
+    attempt = session.get(Attempt, attempt_id)
+    if attempt is None or not attempt.by_machine:
+        return True
+    questions = questions_of(session, attempt_id)
+    session.rollback()
+    try:
+        for prompt in prompts_of(questions, settings.profile.town, now().astimezone(KYIV).date()):
+            speak(settings, prompt)
+    except NoVoice as error:
+        log.warning("%s", error)
+        _withdraw(attempt_id, Refusal.VOICE)
+        return False
+    return True
 
 
 def _dial(settings: Settings, manager: Manager, attempt_id: int) -> None:
@@ -71,7 +93,7 @@ def _dial(settings: Settings, manager: Manager, attempt_id: int) -> None:
 
 def _originate(session: Session, settings: Settings, attempt: Attempt) -> dict[str, str]:
     """The action that begins the call: a fixed context, and the attempt's number as the channel's id."""
-    line = _line_of(session, attempt)
+    line = line_of(session, attempt)
     back = as_dialled(line.e164) if line is not None else ""
     if attempt.by_machine:
         channel, context, shown = f"PJSIP/trunk/{sip_address(settings, attempt.number)}", "status-check", back
@@ -90,7 +112,7 @@ def _originate(session: Session, settings: Settings, attempt: Attempt) -> dict[s
     }
 
 
-def _line_of(session: Session, attempt: Attempt) -> Line | None:
+def line_of(session: Session, attempt: Attempt) -> Line | None:
     """The line that the citizen calls back when they see who has called: the one they had called, else the first."""
     for task in attempt.tasks:
         if task.report is not None and task.report.line is not None:

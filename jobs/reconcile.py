@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Rang, apply
+from jobs.callfacts import Answered, CallEnded, Fact, KeyPressed, LegEnded, Ours, Rang, apply
 from jobs.callmemory import Legs
 from jobs.celfacts import facts_in, suspect
 from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
     """The facts that the database does not hold yet, or holds with another time; two questions for any number."""
-    names = {fact.call for fact in facts if not isinstance(fact, AttemptLeg)}
+    names = {fact.call for fact in facts if not isinstance(fact, Ours)}
     attempts = unsettled(session, {fact.attempt_id for fact in facts if isinstance(fact, AttemptLeg)})
     begun = {fact.call for fact in facts if isinstance(fact, Began)}
     calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
@@ -45,8 +45,8 @@ def missing(session: Session, facts: list[Fact]) -> list[Fact]:
         return known is None or fact.at < known - ALIKE
 
     def is_missing(fact: Fact) -> bool:
-        if isinstance(fact, AttemptLeg):
-            return fact.attempt_id in attempts
+        if isinstance(fact, Ours):
+            return isinstance(fact, KeyPressed) or fact.attempt_id in attempts
         call = calls.get(fact.call)
         if call is None:
             return fact.call in begun  # the others are talks among colleagues

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -83,6 +84,42 @@ def start_phone(
     """A desk phone at ``port`` that answers after ``ring_ms`` and hangs up after ``talk_ms`` more, call after call."""
     text = scenario("phone", ring_ms=ring_ms, talk_ms=talk_ms)
     return start_sipp(settings, text, folder, *arguments, host="127.0.0.1", port=port)
+
+
+def start_called(
+    settings: Settings,
+    folder: Path,
+    *arguments: str,
+    refusal: str = "",
+    rings: bool = True,
+    early_media: bool = False,
+    ring_ms: int = 500,
+    talk_ms: int = 60_000,
+    keys: Sequence[tuple[int, str]] = (),
+) -> subprocess.Popen:
+    """The town's telephones at the trunk's port: whoever is called rings for ``ring_ms`` and lifts the receiver.
+
+    Then each key is pressed, so many milliseconds after the one before it, and after ``talk_ms`` more the citizen hangs
+    up. With ``refusal``, a SIP status with its words, nobody lifts it.
+    """
+    tones = {"*": "star", "#": "pound"}
+    text = scenario(
+        "called",
+        refusal=refusal,
+        rings=rings,
+        early_media=early_media,
+        ring_ms=ring_ms,
+        talk_ms=talk_ms,
+        keys=[(wait_ms, tones.get(key, key)) for wait_ms, key in keys],
+        tones=_tones(),
+    )
+    return start_sipp(settings, text, folder, *arguments, host=CITIZEN_HOST, port=settings.trunk_port)
+
+
+def _tones() -> Path:
+    """Where SIPp's recordings of the keys are."""
+    root = private_root() if (private_root() / "usr/bin/sipp").exists() else Path("/")
+    return root / "usr/share/sip-tester"
 
 
 def start_citizen(

@@ -334,8 +334,11 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
 
 
 def withdraw(session: Session, attempt: Attempt, why: Refusal, at: datetime) -> None:
-    """It is not dialled: its line is free again, and its tasks wait as before."""
+    """It is not dialled: its line is free again, and its tasks wait; a minute, when the trouble is ours."""
     attempt.note = why
+    if why in (Refusal.STALE, Refusal.EXCHANGE, Refusal.VOICE):
+        for task in attempt.tasks:
+            task.due_at = max(task.due_at, at + timedelta(minutes=1))
     move_attempt(session, attempt, AttemptEvent.WITHDRAWN, at)
     release_line(session, attempt.id)
 

@@ -25,6 +25,7 @@ from models.calls import Call, CallState, earliest
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.dialling import release_line
 from models.reports import Report, ReportState
+from models.status_script import Key
 from models.work import confirmed_by_telephone, refuted_by_telephone
 from models.workdays import WorkCalendar
 
@@ -149,16 +150,6 @@ def lose(session: Session, attempt_id: int, at: datetime) -> None:
 # ---- answers
 
 
-class Key(StrEnum):
-    """What the citizen presses (C3)."""
-
-    DONE = "1"
-    NOT_DONE = "2"
-    PARTLY = "3"
-    NEVER = "9"  # not me, or do not call by machine
-    PERSON = "0"
-
-
 def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at: datetime) -> None:
     """The citizen has pressed the key that answers this task's question: what it means for the report (S 3.2)."""
     attempt = find_attempt(session, attempt_id)
@@ -179,9 +170,9 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at:
                 refuted_by_telephone(session, report, partly=key == Key.PARTLY, at=at)
         move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
         return
-    if key == Key.NEVER:
+    if key == Key.NOT_ME:
         never_by_machine(session, attempt.number, at, attempt_id=attempt.id)
-    why = Why.OPTED_OUT if key == Key.NEVER else Why.ASKED_FOR_PERSON
+    why = Why.OPTED_OUT if key == Key.NOT_ME else Why.ASKED_FOR_PERSON
     for other in attempt.parts:
         if other.task.open and other.key in ("", key):
             move_task(session, other.task, Move(TaskEvent.HANDED, why=why, attempt_id=attempt.id), at)

@@ -241,7 +241,7 @@ def test_ping_needs_no_database(settings: Settings, work: Work) -> None:
     lock = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     for number in range(3000):
-        work.write(Began(f"call{number}", "", "", "", now()))
+        work.tell(Began(f"call{number}", "", "", "", now()))
     port = free_port()
     server = AgiServer(port, work, deadline=SOON)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -304,7 +304,7 @@ def test_waiting_writes_are_bounded_and_hold_up_no_read(settings: Settings, app:
     lock = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     work = Work(app, readers=1, writes=2)
-    first, second, skipped = (work.write(Began(f"call{number}", "", "", "", now())) for number in range(3))
+    first, second, skipped = (work.tell(Began(f"call{number}", "", "", "", now())) for number in range(3))
     assert skipped.done()
     assert not first.done()
     assert work.read(lambda: "ring order", time.monotonic() + SOON) == "ring order"
@@ -319,7 +319,7 @@ def test_trouble_with_writing_is_told_while_it_lasts(settings: Settings, app: Fl
     lock = sqlite3.connect(settings.var / "contact-center.sqlite3", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     work = Work(bare_app(settings, lock_seconds=0.01))
-    written = work.write(Began("call", "", "", "", now()))
+    written = work.tell(Began("call", "", "", "", now()))
     eventually(lambda: "database is locked" in work.trouble, "the trouble is told")
     lock.close()
     written.result(SOON)

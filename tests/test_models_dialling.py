@@ -14,7 +14,8 @@ from models.dialling import LEASE, PROMPT, Refusal, Refused, free_lines, plan_ow
 from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import Report, ReportState
-from models.settling import Key, Sign, answer_by_key, lose, never_by_machine
+from models.settling import Sign, answer_by_key, lose, never_by_machine
+from models.status_script import Key
 from tests.call_fixtures import Calls
 from tests.helpers import record_call
 
@@ -351,7 +352,7 @@ def test_after_three_tries_a_person_decides(calls):
         (Key.DONE, ReportState.CLOSED, Why.ANSWERED),
         (Key.NOT_DONE, ReportState.IN_PROGRESS, Why.ANSWERED),
         (Key.PARTLY, ReportState.IN_PROGRESS, Why.ANSWERED),
-        (Key.NEVER, ReportState.DONE, Why.OPTED_OUT),
+        (Key.NOT_ME, ReportState.DONE, Why.OPTED_OUT),
         (Key.PERSON, ReportState.DONE, Why.ASKED_FOR_PERSON),
     ],
 )

@@ -30,7 +30,7 @@ from webui.access import DESK_ROLES
 from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
-BEATING = {"agi": True, "listener": True, "reconcile": True, "rounds": True, "watchdog": True}
+BEATING = dict.fromkeys(("agi", "listener", "reconcile", "rounds", "calls", "worker", "watchdog"), True)
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
 
@@ -238,6 +238,8 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
         "jobs/listener.py",
         "jobs/reconcile.py",
         "jobs/rounds.py",
+        "jobs/calling.py",
+        "jobs/worker.py",
         "jobs/mail.py",
         "jobs/office.py",
     )

@@ -13,6 +13,7 @@ from webui import (
     access,
     attachments,
     auth,
+    checks,
     desk,
     drafts,
     errors,
@@ -48,6 +49,7 @@ LANGUAGES = ("uk", "en")
 PARTS = (
     attachments,
     auth,
+    checks,
     desk,
     drafts,
     events,

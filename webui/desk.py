@@ -15,7 +15,7 @@ from models.attachments import files_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, open_reports
 from models.calls import LIVE_STATES, Call, CallState
-from models.confirming import count_to_confirm
+from models.checking import count_checks
 from models.drafts import find_repeated, handings_over
 from models.lines import Line
 from models.lists import first_of
@@ -155,7 +155,7 @@ def list_parts() -> dict[str, object]:
         "forsaken": forsaken_drafts(session),
         "waiting_sheet": waiting_sheet(session),
         # the overview has it on a page of its own
-        "to_confirm": 0 if current_user.role in OVERSEERS else count_to_confirm(session),
+        "to_confirm": 0 if current_user.role in OVERSEERS else count_checks(session),
     }
 
 

@@ -9,11 +9,12 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from jobs.phones import phone_states, reachable
 from models.base import db
 from models.lines import RingStep
 from models.people import Role
 from webui.access import EVERYBODY, allow, public
-from webui.probes import PartState, Watch, phone_states, reachable
+from webui.probes import PartState, Watch
 
 bp = Blueprint("health", __name__)
 
@@ -26,6 +27,8 @@ PART_NAMES = {
     "reconcile": lazy_gettext("Comparing calls with drafts"),
     "phones": lazy_gettext("Desk phones"),
     "rounds": lazy_gettext("Periodic work"),
+    "calls": lazy_gettext("Calls to citizens"),
+    "worker": lazy_gettext("Dialling (worker)"),
     "mail": lazy_gettext("Letters (e-mail)"),
     "watchdog": lazy_gettext("Watchdog"),
     "disk": lazy_gettext("Disk"),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from models.base import db, now
 from models.calls import LIVE_STATES, Call
-from models.confirming import count_to_confirm
+from models.checking import count_checks
 from models.lines import Line
 from models.overview import calls_since, drafts_at_work
 from models.people import Phone, Role
@@ -51,5 +51,5 @@ def overview_parts() -> dict[str, object]:
         "today": today,
         "total": total,
         "at_work": drafts_at_work(session),
-        "to_confirm": count_to_confirm(session),
+        "to_confirm": count_checks(session),
     }

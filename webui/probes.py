@@ -4,7 +4,6 @@ A probe returns a `Finding`: whether the part works, what was seen, and what to 
 they are shown; none of them names an address, a path, a person or a version.
 """
 
-import json
 import logging
 import shutil
 import socket
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from jobs.heartbeat import read_beat
 from jobs.notify import connect
+from jobs.phones import phone_states, reachable
 from jobs.settings import Settings
 from models.base import db
 from models.lines import RingStep
@@ -40,6 +40,8 @@ PARTS = (
     "reconcile",
     "phones",
     "rounds",
+    "calls",
+    "worker",
     "mail",
     "watchdog",
     "disk",
@@ -48,10 +50,8 @@ ANSWER_SECONDS = 0.5  # for each single answer
 ALL_SECONDS = 2.0  # for all parts together
 CACHED_SECONDS = 1.0
 BEAT_SECONDS = 10.0  # parts beat every second: an older beat means that the part hangs
-PHONES_SECONDS = 60.0  # the listener tells the phones' states every 3 s
 FREE_BYTES = 500 * 1024 * 1024
 log = logging.getLogger(__name__)
-UNREACHABLE = ("UNAVAILABLE", "INVALID", "UNKNOWN")
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,14 @@ def probe_rounds(settings: Settings) -> Finding:
     return _heard(settings, "rounds", _("It warns and sends letters."))
 
 
+def probe_calls(settings: Settings) -> Finding:
+    return _heard(settings, "calls", _("It plans calls to citizens."))
+
+
+def probe_worker(settings: Settings) -> Finding:
+    return _heard(settings, "worker", _("It dials what is planned."))
+
+
 def probe_watchdog(settings: Settings) -> Finding:
     return _heard(settings, "watchdog", _("It watches the others."))
 
@@ -192,21 +200,6 @@ def probe_phones(settings: Settings, app: Flask) -> Finding:
     return Finding(True, detail)
 
 
-def phone_states(settings: Settings) -> dict[str, str] | None:
-    """The phones' states as the exchange told them lately (``NOT_INUSE``, ``UNAVAILABLE`` …), or None."""
-    try:
-        told = json.loads((settings.run_dir / "phones.json").read_text())
-        fresh = time.time() - float(told["at"]) < PHONES_SECONDS
-        return {str(name): str(state) for name, state in told["phones"].items()} if fresh else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def reachable(state: str | None) -> bool:
-    """Whether a phone in this state would ring."""
-    return state is not None and state.upper() not in UNREACHABLE
-
-
 class Watch:
     """Looks at all parts at once and remembers since when each is as it is. One a process."""
 
@@ -221,6 +214,8 @@ class Watch:
             "reconcile": lambda: probe_reconcile(settings),
             "phones": lambda: probe_phones(settings, app),
             "rounds": lambda: probe_rounds(settings),
+            "calls": lambda: probe_calls(settings),
+            "worker": lambda: probe_worker(settings),
             "mail": lambda: probe_mail(settings, app),
             "watchdog": lambda: probe_watchdog(settings),
             "disk": lambda: probe_disk(settings),

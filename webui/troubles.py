@@ -37,6 +37,11 @@ TROUBLES = {
         "The exchange writes no more into its file of calls (CEL): see whether the disk is full."
     ),
     "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
+    "There is no Ukrainian voice: machine calls wait.": _("There is no Ukrainian voice: machine calls wait."),
+    "Redis does not answer: calls to citizens wait.": _("Redis does not answer: calls to citizens wait."),
+    "Asterisk's manager interface is away: calls to citizens wait.": _(
+        "The exchange does not answer: calls to citizens wait."
+    ),
     "A periodic job breaks off, see the log of rounds.": _("A periodic job breaks off: see its log (rounds)."),
     "The mail server does not answer.": _("The mail server does not answer."),
     "The mail server breaks the connection off.": _("The mail server breaks the connection off."),

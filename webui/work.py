@@ -20,7 +20,6 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
-from models.confirming import to_confirm
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
@@ -138,17 +137,6 @@ def monitoring() -> str:
         people=people_of(session, {row.organisation_id or row.report.executor_id for row in late.rows}),
         may_warn=current_user.role in KEEPERS,
         letters_seen=current_user.role in letters.READERS,
-    )
-
-
-@bp.get("/confirmations")
-@allow(*DESK_ROLES)
-def confirmations() -> str:
-    """What is done and waits until the applicant is asked whether it is (S 3.2), the longest waiting first."""
-    waiting = to_confirm(db.session())
-    log_list("to confirm", [row.report for row in waiting.rows])
-    return render_template(
-        "work/confirmations.html", waiting=waiting, letters_seen=current_user.role in letters.READERS
     )
 
 

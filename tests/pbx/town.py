@@ -20,7 +20,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from jobs.pbx import find_asterisk
 from jobs.serve import unwell
 from jobs.settings import CHECKOUT, Settings, load_settings
-from jobs.sipp import free_udp_port, register_phone, start_citizen, start_phone
+from jobs.sipp import CITIZEN_HOST, free_udp_port, register_phone, start_citizen, start_phone
 from tests.helpers import free_port
 
 _STAMP = re.compile(rb"^-{10,} (\d{4}-\S+Z)\n", re.MULTILINE)
@@ -257,6 +257,7 @@ def town_environ(var: Path) -> dict[str, str]:
         "CC_AMI_PORT": str(free_port()),
         "CC_AGI_PORT": str(free_port()),
         "CC_SIP_PORT": str(free_udp_port()),
+        "CC_TRUNK_PORT": str(free_udp_port(CITIZEN_HOST)),
         "CC_RTP_START": str(start),
         "CC_RTP_END": str(start + 999),
     }
