@@ -12,10 +12,11 @@ picking up, and by a finished transfer. Each of them is enough, so none of them 
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from models.calling import Rules
+from jobs.callrules import load_dialler
 from models.calls import (
     close_lost_calls,
     find_calls,
@@ -25,7 +26,6 @@ from models.calls import (
     note_ringing,
 )
 from models.drafts import give_to_speaker, open_draft
-from models.free_days import load_calendar
 from models.intake import Began, record_inbound
 from models.people import Phone
 from models.settling import AttemptLeg, answer_by_key, note_leg
@@ -105,7 +105,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     phone at the time of writing, also of a call that is recovered later.
     """
     calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | Ours)})
-    phones = {}
+    phones, rules = {}, None
     if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
         phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
     with session.no_autoflush:  # what several facts change of one call is written once
@@ -113,7 +113,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
             if isinstance(fact, StillLive):
                 close_lost_calls(session, fact.systemname, fact.channels, fact.at)
             elif isinstance(fact, AttemptLeg):
-                note_leg(session, fact, Rules(), load_calendar(session))
+                rules = rules or load_dialler(session, current_app.config["SETTINGS"])
+                note_leg(session, fact, rules.rules, rules.calendar)
             elif isinstance(fact, KeyPressed):
                 answer_by_key(session, fact.attempt_id, fact.task_id, Key(fact.key), fact.at)
             elif isinstance(fact, Began):

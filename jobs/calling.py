@@ -11,8 +11,8 @@ from flask import Flask
 
 from jobs.ami import ManagerException
 from jobs.attemptfacts import attempt_of
+from jobs.callrules import load_dialler
 from jobs.celfile import FRESH
-from jobs.dial import load_dialler
 from jobs.listener import log_in
 from jobs.queues import enqueue_dial
 from jobs.reconcile import Reconciler

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from jobs.ami import Manager, ManagerException
 from jobs.attemptfacts import channel_id
+from jobs.callrules import load_dialler
 from jobs.settings import Settings, load_secrets
 from jobs.voice import NoVoice, speak
 from models.attempts import Attempt, AttemptState, End, find_attempt
 from models.base import db, now, transaction
-from models.calling import Rules, as_dialled
-from models.dialling import Dialler, Lines, Refusal, claim, withdraw
-from models.free_days import load_calendar
+from models.calling import as_dialled
+from models.dialling import Refusal, claim, withdraw
 from models.lines import Line
 from models.settling import AttemptLeg, Sign, note_leg
 from models.status_questions import prompts_of, questions_of
@@ -29,11 +29,6 @@ RING_MILLISECONDS = 30_000
 CONGESTION = 42  # Q.850: what the exchange refuses to begin is a trouble of the trunk
 
 log = logging.getLogger(__name__)
-
-
-def load_dialler(session: Session, settings: Settings) -> Dialler:
-    """The rules of calling that hold now."""
-    return Dialler(Rules(), Lines(settings.trunk_lines, settings.reserved_lines), load_calendar(session))
 
 
 def dial(attempt_id: int) -> None:

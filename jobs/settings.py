@@ -7,6 +7,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -79,6 +80,8 @@ class Settings:
     trunk_port: int = 5060  # where the gateway takes calls of ours
     trunk_lines: int = 3
     reserved_lines: int = 1  # of them, left free for citizens whatever we call
+    call_hours: tuple[time, time] = (time(9), time(20))  # in Kyiv, when the machine calls citizens
+    call_sundays: bool = False  # whether it does on Sundays and holidays, too
     mail_server: MailServer | None = None  # None: no letters are sent
     mail_from: str = ""  # the sender's address
     public_url: str = ""  # where people reach the pages, without a slash at its end
@@ -167,6 +170,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         trunk_port=_port(environ, "CC_TRUNK_PORT", 5060),
         trunk_lines=_count(environ, "CC_TRUNK_LINES", 3),
         reserved_lines=_count(environ, "CC_RESERVED_LINES", 1),
+        call_hours=_hours(environ, "CC_CALL_HOURS", "09:00-20:00"),
+        call_sundays=_yes_or_no(environ, "CC_CALL_SUNDAYS"),
         mail_server=_mail_server(environ),
         mail_from=_mail_from(environ),
         public_url=_public_url(environ),
@@ -258,6 +263,25 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) > 1000:
         raise SettingsError(f"{name} is {text!r}: write how many, such as {default}.")
     return int(text)
+
+
+def _hours(environ: Mapping[str, str], name: str, default: str) -> tuple[time, time]:
+    text = environ.get(name) or default
+    begins, _dash, ends = text.partition("-")
+    try:
+        hours = time.fromisoformat(begins.strip()), time.fromisoformat(ends.strip().replace("24:00", "23:59:59"))
+    except ValueError:
+        hours = time(1), time(0)
+    if hours[0] >= hours[1]:
+        raise SettingsError(f"{name} is {text!r}: write from when until when, such as {default}.")
+    return hours
+
+
+def _yes_or_no(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name) or "no"
+    if text not in ("yes", "no"):
+        raise SettingsError(f"{name} is {text!r}: write yes or no.")
+    return text == "yes"
 
 
 def _check_ports(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The dispatcher's round: whom to ask whether the work is done, one click to call, one key for the answer (C2, S 3.2)."""
+"""The dispatcher's round: whom to ask whether it is done, one click to call, one key for the answer (C2, S 3.2)."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_login import current_user
 
-from jobs.dial import load_dialler
+from jobs.callrules import load_dialler
 from jobs.phones import phone_states, reachable
 from jobs.queues import enqueue_dial
 from models.acts import NotYours, WordsMissing
@@ -126,7 +126,8 @@ def call(task_id: int) -> ResponseReturnValue:
     """The user's own phone rings, and after it the applicant's."""
     settings = current_app.config["SETTINGS"]
     if not _phone_is_there():
-        return _page(task_id, notice=_("Your phone is not connected: call from another one and record the answer.")), 409
+        notice = _("Your phone is not connected: call from another one and record the answer.")
+        return _page(task_id, notice=notice), 409
     user_id = current_user.id
     try:
         with transaction() as session:
@@ -210,5 +211,3 @@ def machine() -> ResponseReturnValue:
     with transaction() as session:
         switch_machine(session, session.get_one(User, user_id), now(), on=wanted)
     return redirect(url_for("checks.checks"))
-
-

@@ -1,0 +1,62 @@
+"""The machine asks citizens whether the work is done: real calls, every way in which a citizen may take them (C3)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models.reports import ReportState
+from tests.pbx.citizens import Asked, Citizens, invited
+from tests.pbx.town import TABLES, Table, Town
+
+DONE, WORK, CLOSED = ReportState.DONE, ReportState.IN_PROGRESS, ReportState.CLOSED
+LATE = 22_000  # milliseconds: by then the question has been asked
+
+# how the citizen takes the call, and what becomes of the attempt, the report and the task
+TAKES: dict[str, tuple[dict, Asked]] = {
+    "presses 1": ({"keys": [(LATE, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
+    "presses 2": ({"keys": [(LATE, "2")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    "presses 3": ({"keys": [(LATE, "3")]}, Asked("answered", "3", WORK, "settled", "answered")),
+    "presses 9": ({"keys": [(LATE, "9")]}, Asked("answered", "9", DONE, "person", "opted_out")),
+    "presses 0": ({"keys": [(LATE, "0")]}, Asked("answered", "0", DONE, "person", "asked_for_person")),
+    "presses during the prompt": ({"keys": [(3000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
+    "presses * and 1": (
+        {"keys": [(3000, "*"), (4000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+    ),
+    "a wrong key, then 1": (
+        {"keys": [(3000, "7"), (3000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+    ),
+    "two keys at once": ({"keys": [(3000, "2"), (150, "1")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    "hangs up in the prompt": ({"talk_ms": 2000}, Asked("no_input", "", DONE, "waiting", None)),
+    "says nothing": ({"talk_ms": 180_000}, Asked("no_input", "", DONE, "waiting", None)),
+    "does not answer": ({"ring_ms": 60_000}, Asked("no_answer", "", DONE, "waiting", None)),
+    "redirects": ({"refusal": "302 Moved Temporarily"}, Asked("no_answer", "", DONE, "waiting", None)),
+    "is busy": ({"refusal": "486 Busy Here"}, Asked("busy", "", DONE, "waiting", None)),
+    "rejects": ({"refusal": "603 Decline"}, Asked("rejected", "", DONE, "waiting", None)),
+    "no such number": ({"refusal": "404 Not Found"}, Asked("bad_number", "", DONE, "person", "bad_number")),
+    "is away": ({"refusal": "480 Temporarily Unavailable"}, Asked("no_answer", "", DONE, "waiting", None)),
+    "the trunk is full": ({"refusal": "503 Service Unavailable"}, Asked("trunk_trouble", "", DONE, "waiting", None)),
+    "gives early media, is busy": (
+        {"refusal": "486 Busy Here", "early_media": True}, Asked("busy", "", DONE, "waiting", None),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def citizens(town: Town) -> Iterator[Citizens]:
+    return Citizens(town)
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Table:
+    return request.config.stash[TABLES].setdefault("Status checks by machine", Table())
+
+
+@pytest.mark.parametrize("how", TAKES)
+def test_every_way_to_take_the_call(how: str, citizens: Citizens, table: Table) -> None:
+    takes, wanted = TAKES[how]
+    (report,) = citizens.done()
+    with citizens.at_home(**takes) as folder, citizens.machine_calls():
+        became = citizens.asked(report, 150)
+    table.add(citizen=how, outcome=became.outcome, keys=became.keys, report=became.report, task=became.task)
+    assert became == wanted
+    assert len(set(invited(folder))) == 1
