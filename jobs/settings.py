@@ -118,6 +118,16 @@ class Settings:
         return self.var / "pbx"
 
     @property
+    def sounds_dir(self) -> Path:
+        """What the machine says on the telephone (``jobs.voice``): Asterisk reads it, and cannot change it."""
+        return self.pbx_dir / "sounds"
+
+    @property
+    def prompts_dir(self) -> Path:
+        """Sentences that the town recorded, each by its name: ``keys.wav``."""
+        return self.var / "prompts"
+
+    @property
     def cel_file(self) -> Path:
         return self.pbx_dir / "log" / "cel-custom" / "cel.csv"
 
