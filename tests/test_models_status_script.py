@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,12 @@ def test_a_sentence_that_is_always_the_same_has_a_name_and_one_that_is_not_has_n
     sentences = [sentence for prompt in said for sentence in prompt]
     assert {sentence.prompt for sentence in sentences} == {"", *fixed}
     assert all(fixed[sentence.prompt] == sentence.text for sentence in sentences if sentence.prompt)
+
+
+def test_the_guide_lists_what_can_be_recorded():
+    guide = (Path(__file__).parent.parent / "docs" / "technical-administrator.md").read_text()
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", guide, re.MULTILINE))
+    assert told == {sentence.prompt: sentence.text for sentence in fixed_sentences("Ромни")}
 
 
 @pytest.mark.parametrize("sentence", fixed_sentences("Славутич"), ids=lambda sentence: sentence.prompt)
