@@ -14,7 +14,7 @@ from models.spoken import Sentence, say_date, say_number, say_place, say_report_
 
 LONGEST_PROMPT = 20.0  # seconds: of what is longer the beginning is forgotten
 # characters: with the keys the question stays below the longest prompt
-_MOST_WHICH, _MOST_STREET, _MOST_READ, _LEAST_SUBJECT = 140, 40, 190, 30
+_MOST_WHICH, _MOST_STREET, _MOST_READ, _LEAST = 125, 34, 190, 20
 _WITHOUT_YEAR = timedelta(days=300)  # so long the day and the month alone tell which one is meant
 
 
@@ -134,7 +134,7 @@ def question(report: Asked, today: date, *, following: bool = False) -> list[Sen
     """
     day = say_date(report.day, today if today - report.day > _WITHOUT_YEAR else report.day)
     which, street = f"{'Наступне' if following else 'Ваше'} повідомлення від {day}", _short_street(report.street)
-    subject = say_subject(report.subject, max(_LEAST_SUBJECT, _MOST_WHICH - len(which) - len(street)))
+    subject = say_subject(report.subject, max(_LEAST, _MOST_WHICH - len(which) - len(street)))
     named = ", ".join(part for part in (subject, street) if part)
     return [Sentence(f"{which}{f': {named}' if named else ''}."), _fixed("is-it-done"), _fixed("keys")]
 
@@ -198,10 +198,10 @@ def status_none() -> list[Sentence]:
 
 def handover_report(report: Emergency, town: str) -> list[Sentence]:
     """The emergency as it is read to the enterprise's duty (I8), at most `LONGEST_PROMPT` long."""
-    place = say_place(report.street, report.building, report.flat) or say_subject(report.landmark, _MOST_STREET)
+    place = say_place(report.street, report.building, report.flat) or say_subject(report.landmark)
     about = ", ".join(part for part in (say_subject(report.subject), place) if part)
     said = [f"{about[:1].upper()}{about[1:]}."] if about else []
-    if told := say_subject(report.text, max(_LEAST_SUBJECT, _MOST_READ - len(about))):
+    if told := say_subject(report.text, max(_LEAST, _MOST_READ - len(about))):
         said.append(f"{told[:1].upper()}{told[1:]}.")
     return [_fixed("handover-greeting", town), *map(Sentence, said)]
 

@@ -54,6 +54,7 @@ def test_the_watchdog_starts_without_the_database():
         "agi.server": ("alembic",),
         "jobs.rounds": ("alembic",),
         "webui": ("alembic", "fpdf", "docx", "openpyxl"),
+        "jobs.voice, models.status_script": ("num2words",),
     }
     for module, unwanted in heavy.items():
         told = f"import sys, {module}; print(*[name for name in {unwanted} if name in sys.modules])"
