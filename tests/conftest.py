@@ -21,7 +21,7 @@ from tests.helpers import close_database, free_port
 from tests.web_fixtures import filled_web
 from webui import auth
 
-pytest_plugins = ["tests.postgres_fixtures", "tests.mail_fixtures", "tests.speech_fixtures"]
+pytest_plugins = ["tests.call_fixtures", "tests.postgres_fixtures", "tests.mail_fixtures", "tests.speech_fixtures"]
 
 
 # A password costs a tenth of a second to check, on purpose; a thousand tests log in.
