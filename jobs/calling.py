@@ -51,15 +51,18 @@ def plan_machine_calls(app: Flask, at: datetime) -> str:
                 find_voice()
             except NoVoice as error:
                 log.warning("%s", error)
-                return "There is no Ukrainian voice: machine calls wait."
+                detail = "There is no Ukrainian voice: machine calls wait."
+                return detail
             if not _exchange_listens(settings):
-                return "Asterisk's manager interface is away: calls to citizens wait."
+                detail = "Asterisk's manager interface is away: calls to citizens wait."
+                return detail
             with transaction() as session:
                 planned = plan_calls(session, load_dialler(session, settings), at)
             for attempt_id in planned:
                 enqueue_dial(settings, attempt_id)
         except redis.RedisError:
-            return "Redis does not answer: calls to citizens wait."
+            detail = "Redis does not answer: calls to citizens wait."
+            return detail
         finally:
             db.session.remove()
     return ""

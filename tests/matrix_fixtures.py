@@ -5,14 +5,16 @@ import io
 from flask import Flask
 
 from models import quarterly
+from models.attempts import Attempt
 from models.base import db, now, transaction
+from models.calltasks import Purpose, add_task
 from models.drafts import claim_draft, end_draft
 from models.imports import keep_upload
 from models.outbox import letter_refused, take_letter, write_letter
 from models.people import Organisation, Role, User
 from models.periods import quarter_of
 from models.reference import Subject
-from models.reports import Report, ReportEvent
+from models.reports import Report, ReportEvent, ReportState
 from models.saved_filters import save_filter
 from models.shifts import hand_over, take_over
 from models.work import Act
@@ -49,6 +51,9 @@ def things_of(web: Flask) -> Things:
     things["kind of import", "any", None] = {"kind": "streets"}
     things["static file", "any", None] = {"filename": "icon.svg", "version": "1"}
     with web.app_context(), transaction() as session:
+        task = add_task(session, Purpose.STATUS_CHECK, now(), now(), report_id=reports["own"], number="+380671234567")
+        session.get_one(Report, reports["own"]).state = ReportState.DONE
+        things["task", "any", None] = {"task_id": task.id}
         operator, water = user_id("operator"), session.get_one(Organisation, 2)
         letter = write_letter(session, "one", "Строк минув", "№ 2026-0412", now(), user_id=operator)
         letter_refused(session, take_letter(session, letter.id, now()), "550 no such user")
@@ -88,6 +93,10 @@ def desk_things(web: Flask, login: str, role: Role | None) -> Things:
                 session, user, "Спільний", {"state": "new"}, shared=True, area_code=AREA_CODE, at=now()
             )
             things["filter", "shared by another", None] = {"filter_id": shared.id}
+        attempt = Attempt(number="+380501112233", user_id=user.id, planned_at=now(), settled_at=now())
+        session.add(attempt)
+        session.flush()
+        things["call of ours", which, role] = {"attempt_id": attempt.id}
     things["draft", which, role] = {"draft_id": draft_id}
     things["ended draft", which, role] = {"draft_id": ended_id}
     things["report", "draft", None] = {"report_id": draft_id}

@@ -304,7 +304,7 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "8\u00a0частин потребують уваги." in page
+    assert "10\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:

@@ -40,8 +40,8 @@ DESK = (
     "journal_export.export", "drafts.attach", "drafts.claim", "drafts.end", "drafts.hand_over", "drafts.new",
     "drafts.person", "drafts.register", "drafts.reopen", "drafts.save", "live.call_note", "live.live", "live.strip",
     "pressing.emergencies", "reports.show_pin", "saved_filters.delete", "saved_filters.save", "saved_filters.show",
-    "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.confirmations",
-    "work.monitoring",
+    "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.monitoring",
+    "checks.checks", "checks.call", "checks.keep_answer", "checks.machine", "checks.state",
 )
 # fmt: on
 ROLES: dict[str, frozenset[str]] = TABLE | dict.fromkeys(DESK, CENTRE)
@@ -54,6 +54,9 @@ ABOUT: dict[str, str] = {
     **{f"drafts.{act}": "draft" for act in ("attach", "claim", "end", "hand_over", "person", "register", "save")},
     "drafts.reopen": "ended draft",
     "live.call_note": "call",
+    "checks.call": "task",
+    "checks.keep_answer": "task",
+    "checks.state": "call of ours",
     "letters.again": "letter",
     "saved_filters.show": "filter",
     "saved_filters.delete": "filter",
@@ -79,6 +82,8 @@ FOUND: dict[str, dict[str, frozenset[str]]] = {
     "draft": {"own": CENTRE, "foreign": CENTRE},
     "ended draft": {"own": CENTRE, "foreign": CENTRE},
     "call": {"any": CENTRE},
+    "task": {"any": CENTRE},
+    "call of ours": {"own": CENTRE, "foreign": NOBODY},
     "letter": {"any": frozenset({A, S, T})},
     "filter": {"own": CENTRE, "foreign": NOBODY, "shared by another": CENTRE},
     "sheet": {"own": CENTRE, "foreign": CENTRE},
@@ -97,6 +102,7 @@ OTHERWISE: dict[tuple[str, str], dict[Role, str]] = {
     ("auth.logout", ""): dict.fromkeys(Role, TO_LOGIN),
     ("work.act", "own"): {H: FORBIDDEN},  # a head reads; the act asked for is a note
     ("work.act", "draft"): dict.fromkeys(CENTRE, TOO_LATE),  # what was written for a report is shown again
+    ("checks.call", "any"): dict.fromkeys(CENTRE, TOO_LATE),  # no phone that is there, or no Redis
     ("reports.show_pin", "draft"): dict.fromkeys(CENTRE, NOT_THERE),  # a draft has none
     ("saved_filters.delete", "shared by another"): dict.fromkeys(CENTRE, NOT_THERE),
     **{
@@ -117,6 +123,7 @@ KEPT_WITH_A_REVISION = (
 NOTE = {"act": Act.NOTE, "words": "Слова", "revision": "0"}
 SENT: dict[str, dict[str, object]] = {
     "work.act": {"data": NOTE},
+    "checks.keep_answer": {"data": {"said": "not_reached"}},
     "drafts.new": {"data": {"source": "visit"}},
     "drafts.end": {"data": {"ending": "consulted", "revision": "0"}},
     "drafts.register": {"data": {"revision": "0"}},

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from models.acts import Act
 from models.base import db, now, transaction
-from models.confirming import to_confirm
 from models.deadlines import Deadline
 from models.free_days import DayException
 from models.looks import DailyLook
@@ -374,26 +373,3 @@ def test_the_operators_main_button_takes_to_work_and_closing_unasked_is_last(web
     act(web, "operator", report, Act.COMPLETE, words="Замінено")
     assert buttons()[-1] == ("btn-pale", "Закрити без підтвердження…")
     assert "btn-primary" not in dict(buttons())
-
-
-def test_what_waits_for_the_applicants_word_is_listed_the_longest_waiting_first(web, monkeypatch):
-    """S 3.2: what, what was done and by whom; the number in full only by the click that leaves a trace."""
-    monkeypatch.setattr("webui.work.to_confirm", lambda session: to_confirm(session, 2))
-    reports = [register(web, text) for text in ("Ліхтар", "Стовп", "Темно", "Не зроблено")]
-    for report in (reports[1], reports[0], reports[2]):
-        act(web, "operator", report, Act.ACCEPT)
-        act(web, "operator", report, Act.COMPLETE, words="Зроблено, питати 067 555 44 33")
-    for login in ("dyspetcher", "tsapkova", "nachalnyk"):
-        page = logged_in(web, login).get("/confirmations").text
-        assert re.findall(r'href="/reports/(\d+)"', page) == [str(reports[1]), str(reports[0])]
-        assert "… і ще 1 повідомлення" in page.replace("\u00a0", " ")
-        assert "Зроблено, питати" in page
-        assert "1234567" not in re.sub(r"\D", "", page.split("<tbody>")[1])
-        assert "5554433" not in re.sub(r"\D", "", page.split("<tbody>")[1])
-    shown = logged_in(web, "dyspetcher").post(f"/reports/{reports[1]}/number", page="/me").text
-    assert "Заявник підтвердив виконання" in shown
-    act(web, "dyspetcher", reports[1], Act.CONFIRM)
-    assert f'href="/reports/{reports[1]}"' not in logged_in(web, "dyspetcher").get("/confirmations").text
-    assert "2 повідомлення виконано" in logged_in(web, "dyspetcher").get("/").text.replace("\u00a0", " ")
-    for login in ("operator", "kontrol"):
-        assert logged_in(web, login).get("/confirmations").status_code == 403

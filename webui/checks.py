@@ -125,13 +125,15 @@ def _phone_is_there() -> bool | None:
 def call(task_id: int) -> ResponseReturnValue:
     """The user's own phone rings, and after it the applicant's."""
     settings = current_app.config["SETTINGS"]
+    if check_of(db.session(), task_id) is None:
+        abort(404)
     if not _phone_is_there():
         notice = _("Your phone is not connected: call from another one and record the answer.")
         return _page(task_id, notice=notice), 409
     user_id = current_user.id
     try:
         with transaction() as session:
-            task = session.get(CallTask, task_id, with_for_update=True) or abort(404)
+            task = session.get_one(CallTask, task_id, with_for_update=True)
             user = session.get_one(User, user_id)
             attempt = plan_own_call(session, load_dialler(session, settings), task, user, now())
             hold(session, task, user, now())
@@ -163,13 +165,15 @@ def keep_answer(task_id: int) -> ResponseReturnValue:
     """Keep what the applicant said (``said``); the next check is there at once."""
     said = next((one for one in Said if one == request.form.get("said")), None) or abort(400)
     words = cleaned(request.form.get("words")).strip()
+    if check_of(db.session(), task_id) is None:
+        abort(404)
     if len(words) > LONGEST_TEXT:
         notice = _("This is too long: at most %(num)d characters fit here.", num=LONGEST_TEXT)
         return _page(task_id, notice=notice, typed=words, said=said), 422
     user_id = current_user.id
     try:
         with transaction() as session:
-            task = session.get(CallTask, task_id, with_for_update=True) or abort(404)
+            task = session.get_one(CallTask, task_id, with_for_update=True)
             if not task.open:
                 raise IllegalMove("task", task.state, said)
             answer(

@@ -18,14 +18,18 @@ TAKES: dict[str, tuple[dict, Asked]] = {
     "presses 3": ({"keys": [(LATE, "3")]}, Asked("answered", "3", WORK, "settled", "answered")),
     "presses 9": ({"keys": [(LATE, "9")]}, Asked("answered", "9", DONE, "person", "opted_out")),
     "presses 0": ({"keys": [(LATE, "0")]}, Asked("answered", "0", DONE, "person", "asked_for_person")),
-    "presses during the prompt": ({"keys": [(3000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
+    "presses during the question": ({"keys": [(9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
     "presses * and 1": (
-        {"keys": [(3000, "*"), (4000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+        {"keys": [(9000, "*"), (9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
     ),
     "a wrong key, then 1": (
-        {"keys": [(3000, "7"), (3000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+        {"keys": [(9000, "7"), (4000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
     ),
-    "two keys at once": ({"keys": [(3000, "2"), (150, "1")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    "two keys at once": ({"keys": [(9000, "2"), (150, "1")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    # before it is said which report is meant a key answers nothing
+    "presses during the greeting": (
+        {"keys": [(2000, "1")], "talk_ms": 3000}, Asked("no_input", "", DONE, "waiting", None),
+    ),
     "hangs up in the prompt": ({"talk_ms": 2000}, Asked("no_input", "", DONE, "waiting", None)),
     "says nothing": ({"talk_ms": 180_000}, Asked("no_input", "", DONE, "waiting", None)),
     "does not answer": ({"ring_ms": 60_000}, Asked("no_answer", "", DONE, "waiting", None)),
