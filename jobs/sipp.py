@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import socket
+import struct
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import jinja2
 from jobs.pbx import Asterisk, private_root
 from jobs.settings import CHECKOUT, Settings
 
+_PCAP_HEAD, _UDP_HEADS = 24, 14 + 20 + 8  # bytes before the first packet, and before the RTP of each
 CITIZEN_HOST = "127.0.0.2"  # the demo trunk's address: citizens are told from phones by it
 
 
@@ -102,7 +104,6 @@ def start_called(
     Then each key is pressed, so many milliseconds after the one before it, and after ``talk_ms`` more the citizen hangs
     up. With ``refusal``, a SIP status with its words, nobody lifts it.
     """
-    tones = {"*": "star", "#": "pound"}
     text = scenario(
         "called",
         refusal=refusal,
@@ -110,16 +111,30 @@ def start_called(
         early_media=early_media,
         ring_ms=ring_ms,
         talk_ms=talk_ms,
-        keys=[(wait_ms, tones.get(key, key)) for wait_ms, key in keys],
-        tones=_tones(),
+        keys=[(wait_ms, _tone(folder, key, place)) for place, (wait_ms, key) in enumerate(keys, 1)],
     )
     return start_sipp(settings, text, folder, *arguments, host=CITIZEN_HOST, port=settings.trunk_port)
 
 
-def _tones() -> Path:
-    """Where SIPp's recordings of the keys are."""
+def _tone(folder: Path, key: str, place: int) -> Path:
+    """The sound of a key, as SIPp has recorded it, for the ``place``-th key of a call.
+
+    Its packets get times of their own: of two keys with falling times the exchange takes the second for an old one.
+    """
     root = private_root() if (private_root() / "usr/bin/sipp").exists() else Path("/")
-    return root / "usr/share/sip-tester"
+    name = {"*": "star", "#": "pound"}.get(key, key)
+    recorded = bytearray((root / f"usr/share/sip-tester/dtmf_2833_{name}.pcap").read_bytes())
+    at = _PCAP_HEAD
+    while at < len(recorded):
+        (length,) = struct.unpack_from("<I", recorded, at + 8)
+        rtp = at + 16 + _UDP_HEADS
+        sequence, moment = struct.unpack_from("!HI", recorded, rtp + 2)
+        struct.pack_into("!HI", recorded, rtp + 2, (sequence + 500 * place) % 2**16, moment + 1_000_000 * place)
+        at += 16 + length
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"key-{place}.pcap"
+    path.write_bytes(recorded)
+    return path
 
 
 def start_citizen(

@@ -168,7 +168,7 @@ def test_a_click_rings_ones_own_phone_and_the_page_shows_how_it_goes(web, woken)
     hear(End.THEIRS, Sign.GONE, 16)
     assert shown().endswith("відповіли")
     assert logged_in(web, "tsapkova").get(f"/checks/calls/{attempt}").status_code == 404
-    assert "в роботі: Диспетчерська" in logged_in(web, "tsapkova").get("/checks").text
+    assert "у роботі: Диспетчерська" in logged_in(web, "tsapkova").get("/checks").text
 
 
 def test_two_do_not_call_the_same_applicant(web, woken):

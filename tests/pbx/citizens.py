@@ -1,5 +1,6 @@
 """Citizens who are called: reports that are done, and what became of the call that asks about them."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,29 +32,30 @@ class Asked:
     why: str | None
 
 
+_NUMBERS = itertools.count(1)  # the town is one for all tests
+
+
 class Citizens:
     """The town's telephones at the trunk's port, and its reports that are done."""
 
     def __init__(self, town: Town) -> None:
         self.town, self.app = town, bare_app(town.settings)
-        self._number = 0
         with self.app.app_context(), transaction() as session:  # the demo town's own are left alone
             session.execute(update(Report).where(Report.state == ReportState.DONE).values(state=ReportState.CLOSED))
 
     def done(self, number: str | None = None, reports: int = 1) -> list[int]:
         """Reports of one applicant that are done; their ids."""
-        self._number += 1
-        number = number or f"+38067{7_000_000 + self._number}"
+        number = number or f"+38067{7_000_000 + next(_NUMBERS)}"
         with self.app.app_context(), transaction() as session:
             category = session.scalars(select(Category).where(Category.organisation_id.is_not(None))).first()
             street = session.scalars(select(Street)).first()
             made = [
                 Report(
-                    number=f"2099-{self._number:03d}{place}", state=ReportState.DONE, contact_number=number,
+                    number=f"2099-{next(_NUMBERS):05d}", state=ReportState.DONE, contact_number=number,
                     category_id=category.id, street_id=street.id, executor_id=category.organisation_id,
                     registered_at=now(), text="не горить ліхтар",
                 )
-                for place in range(reports)
+                for _ in range(reports)
             ]  # fmt: skip
             session.add_all(made)
             session.flush()

@@ -19,7 +19,7 @@ TAKES: dict[str, tuple[dict, Asked]] = {
     "presses 9": ({"keys": [(LATE, "9")]}, Asked("answered", "9", DONE, "person", "opted_out")),
     "presses 0": ({"keys": [(LATE, "0")]}, Asked("answered", "0", DONE, "person", "asked_for_person")),
     "presses during the question": ({"keys": [(9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
-    "presses * and 1": (
+    "asks again, then presses 1": (
         {"keys": [(9000, "*"), (9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
     ),
     "a wrong key, then 1": (
