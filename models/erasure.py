@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, delete, select, text, update
+from sqlalchemy import Column, ColumnElement, String, Table, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from models.attachments import files_of
+from models.attempts import Attempt, AttemptTask, NeverByMachine
 from models.base import Base, announce
 from models.calls import ERASED, Call
+from models.calltasks import CallTask
 from models.deadlines import Deadline, DeadlineStep
 from models.executions import Execution
 from models.kept import unlocked
@@ -139,6 +141,7 @@ def anonymise_report(
     report.anonymised_at = at
     if report.call_id is not None:
         erase_numbers(session, [report.call_id])
+    _forget_our_calls(session, CallTask.report_id == report.id)
     note_history(session, report, HistoryEvent.ANONYMISED, user, reason, at=at)
     make_findable(session, report)
     announce(session, "report", report.id)
@@ -153,6 +156,18 @@ def erase_numbers(session: Session, calls: Collection[int]) -> None:
             .values(number=None, number_received=ERASED, caller_name="")
             .execution_options(synchronize_session="fetch")
         )
+        _forget_our_calls(session, CallTask.call_id.in_(part))
+
+
+def _forget_our_calls(session: Session, about: ColumnElement[bool]) -> None:
+    """Take the number out of these tasks and the attempts at them: that somebody was called stays, not who."""
+    tasks = session.scalars(select(CallTask.id).where(about)).all()
+    for part in _parts(tasks):
+        attempts = select(AttemptTask.attempt_id).where(AttemptTask.task_id.in_(part))
+        numbers = session.scalars(select(Attempt.number).where(Attempt.id.in_(attempts))).all()
+        session.execute(delete(NeverByMachine).where(NeverByMachine.number.in_(numbers)))
+        session.execute(update(Attempt).where(Attempt.id.in_(attempts)).values(number=""))
+        session.execute(update(CallTask).where(CallTask.id.in_(part)).values(number=None, words=""))
 
 
 def delete_persons(session: Session, persons: Collection[int]) -> None:

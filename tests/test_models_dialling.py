@@ -5,12 +5,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from models.attempts import ATTEMPT_TABLE, AttemptEvent, AttemptState, End, LineSlot, switch_machine
+from models.attempts import (
+    ATTEMPT_TABLE,
+    AttemptEvent,
+    AttemptState,
+    End,
+    LineSlot,
+    NeverByMachine,
+    switch_machine,
+)
 from models.base import now, transaction
 from models.calling import Outcome
 from models.calls import Call, CallState
 from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.dialling import LEASE, PROMPT, Refusal, Refused, free_lines, plan_own_call
+from models.erasure import anonymise_report
+from models.kept import unlocked
 from models.machine import IllegalMove
 from models.people import Phone
 from models.reports import Report, ReportState
@@ -462,3 +472,23 @@ def test_a_person_may_call_at_any_hour_and_two_may_not_call_the_same_citizen(cal
     with pytest.raises(Refused) as refused, transaction() as session:
         plan_own_call(session, calls.dialler, session.get_one(CallTask, task.id), calls.supervisor, calls.at)
     assert refused.value.why == Refusal.ALREADY
+
+
+# ---- personal data
+
+
+def test_an_anonymised_report_leaves_no_number_in_its_calls(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    with transaction() as session:
+        answer_by_key(session, attempt, calls.tasks()[0].id, Key.NOT_ME, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    with transaction() as session, unlocked(session):
+        report = session.scalars(select(Report)).one()
+        anonymise_report(session, report, None, "term", texts=False, at=calls.at)
+    (task,) = calls.tasks()
+    assert (task.number, task.words) == (None, "")
+    assert (calls.attempt(attempt).number, calls.attempt(attempt).outcome) == ("", Outcome.ANSWERED)
+    assert calls.session.scalar(select(func.count(NeverByMachine.number))) == 0
