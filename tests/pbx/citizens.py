@@ -1,7 +1,8 @@
 """Citizens who are called: reports that are done, and what became of the call that asks about them."""
 
 import itertools
-import time
+import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,7 +125,11 @@ def invited(folder: Path) -> list[str]:
     ]
 
 
-def wait_for_ring(folder: Path, seconds: float = 30) -> float:
-    """When the first INVITE came, in seconds since the epoch."""
-    eventually(lambda: invited(folder), "a telephone rings", seconds)
-    return time.time()
+def invited_numbers(folder: Path) -> Counter[str]:
+    """How many calls reached each number (E.164)."""
+    calls = {
+        (message.header(b"Call-ID"), re.search(rb"sip:0(\d{9})@", message.text.split(b"\r\n", 1)[0])[1].decode())
+        for message in read_trace(folder)
+        if message.method == b"INVITE" and not message.sent
+    }
+    return Counter(f"+380{number}" for _call, number in calls)

@@ -59,8 +59,10 @@ def table(request: pytest.FixtureRequest) -> Table:
 def test_every_way_to_take_the_call(how: str, citizens: Citizens, table: Table) -> None:
     takes, wanted = TAKES[how]
     (report,) = citizens.done()
+    called_us = citizens.town.value("SELECT count(*) FROM calls")
     with citizens.at_home(**takes) as folder, citizens.machine_calls():
         became = citizens.asked(report, 150)
     table.add(citizen=how, outcome=became.outcome, keys=became.keys, report=became.report, task=became.task)
     assert became == wanted
     assert len(set(invited(folder))) == 1
+    assert citizens.town.value("SELECT count(*) FROM calls") == called_us  # a call of ours is no citizen's
