@@ -2,11 +2,12 @@
 
 Each job converges: it looks in the database for what is due and not done, so that a break of any length is made up for,
 and it may be broken off, or run by two processes at once, at any moment. What the calls need runs beside the rest,
-so that a slow mail server delays no draft.
+so that a slow mail server delays no draft; in the main thread runs the dialler (`jobs.worker`).
 """
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -25,8 +26,9 @@ from jobs.logs import write_log
 from jobs.mail import send_letters
 from jobs.office import clear_store, end_terms, prepare_quarterly_reports
 from jobs.reconcile import Reconciler
-from jobs.settings import SettingsError
+from jobs.settings import Settings, SettingsError
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
+from jobs.worker import work
 from models.base import database_is_away, now
 
 RECONCILE_SECONDS = 30.0
@@ -143,6 +145,28 @@ def run(side_by_side: Sequence[Rounds], run_dir: Path, stop: threading.Event) ->
     return stop.is_set()
 
 
+def run_beside_the_dialler(app: Flask, side_by_side: Sequence[Rounds]) -> int:
+    """Go on until SIGTERM, and dial meanwhile; the exit status."""
+    settings: Settings = app.config["SETTINGS"]
+    stop, ended = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        if not run(side_by_side, settings.run_dir, stop):
+            log.error("the periodic jobs have ended: all starts anew")
+            ended.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    beside = threading.Thread(target=go_on, daemon=True)
+    beside.start()
+    try:
+        with app.app_context():
+            work(settings, Heart(settings.run_dir, "worker"))
+    finally:
+        stop.set()
+        beside.join(_STOPPING + 1)
+    return 1 if ended.is_set() else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.rounds", description=__doc__.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="do each job once, then leave")
@@ -159,13 +183,9 @@ def main() -> int:
         troubles = [trouble for part in rounds.parts if (trouble := rounds.trouble(part))]
         print("\n".join(troubles) or "Done.", file=sys.stderr if troubles else sys.stdout)
         return 1 if troubles else 0
-    stop = threading.Event()
-    for signalled in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signalled, lambda *_: stop.set())
     reconciler = Reconciler(app)
     comparing = Rounds(app, (reconciling(reconciler), losing(Lost(app, reconciler))))
-    side_by_side = (rounds, Rounds(app, CALLS), comparing)
-    return 0 if run(side_by_side, app.config["SETTINGS"].run_dir, stop) else 1
+    return run_beside_the_dialler(app, (rounds, Rounds(app, CALLS), comparing))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,6 @@ def parts(settings: Settings, asterisk: Asterisk) -> list[Part]:
         Part("asterisk", tuple(asterisk.command(settings, "-f")), as_service_user=os.geteuid() == 0),
         Part("listener", (python, "-m", "jobs.listener"), nice=10),
         Part("rounds", (python, "-m", "jobs.rounds"), nice=10),
-        Part("worker", (python, "-m", "jobs.worker"), nice=10),
         Part("web", (python, "-m", "webui.server"), nice=5),
         Part("watchdog", (python, "-m", "jobs.watchdog")),
     ]

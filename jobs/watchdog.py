@@ -112,7 +112,7 @@ def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
 
 def probe_rounds(run_dir: Path, seconds: float) -> None:
     """Like `probe_heartbeat`, of all that `jobs.rounds` does side by side."""
-    for part in ("rounds", "reconcile", "calls"):
+    for part in ("rounds", "reconcile", "calls", "worker"):
         probe_heartbeat(run_dir, part, seconds)
 
 
@@ -137,7 +137,6 @@ def watches(settings: Settings) -> list[Watch]:
         Watch("web", lambda: probe_heartbeat(run, "web", 15.0), every=1.0, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
         Watch("rounds", lambda: probe_rounds(run, 90.0), every=5.0, grace=90.0),
-        Watch("worker", lambda: probe_heartbeat(run, "worker", 90.0), every=5.0, grace=90.0),
     ]
     sip = ("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.sip_port)
     exchange = Watch("asterisk", lambda: probe_asterisk(settings.ami_port, sip, 3.0), every=3.0, misses=3, grace=30.0)

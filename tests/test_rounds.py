@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 
+import pytest
 from sqlalchemy.exc import OperationalError
 
 from jobs.heartbeat import read_beat
 from jobs.rounds import JOBS, LONGEST, Job, Rounds, run
 from jobs.supervise import parts
 from jobs.watchdog import watches
+from tests.desk_fixtures import Site
 from tests.helpers import eventually
 
 
@@ -79,3 +81,22 @@ def test_one_round_by_hand(settings):
         [sys.executable, "-m", "jobs.rounds", "--once"], env=environ, capture_output=True, text=True, timeout=60
     )
     assert (ended.returncode, ended.stdout) == (0, "Done.\n"), ended.stderr
+
+
+@pytest.mark.parametrize("redis_runs", [True, False])
+def test_it_dials_beside_and_ends_when_it_is_told_to(redis_runs, settings):
+    """Also while Redis is away."""
+    site = Site(settings)
+    if redis_runs:
+        site.start_redis()
+    environ = os.environ | {"CC_VAR": str(settings.var)}
+    process = subprocess.Popen([sys.executable, "-m", "jobs.rounds"], env=environ, stderr=subprocess.DEVNULL)
+    try:
+        for part in ("rounds", "reconcile", "calls", "worker"):
+            eventually(lambda part=part: read_beat(settings.run_dir, part), f"a beat of {part}", 30)
+        assert read_beat(settings.run_dir, "worker").ok is redis_runs
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        site.stop()

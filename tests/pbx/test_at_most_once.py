@@ -16,7 +16,7 @@ from tests.pbx.citizens import Citizens, invited_numbers
 from tests.pbx.town import TABLES, Table, Town
 
 CITIZENS = 14
-KILLED = ("worker", "rounds", "listener", "redis", "worker", "agi")
+KILLED = ("rounds", "listener", "rounds", "redis", "rounds", "agi")
 
 
 def test_nobody_is_called_twice(town: Town, request: pytest.FixtureRequest) -> None:
