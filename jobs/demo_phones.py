@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from jobs.app import bare_app
 from jobs.settings import Settings, demo_only, load_settings
-from jobs.sipp import SipError, free_udp_port, register_phone, start_citizen, start_phone
+from jobs.sipp import SipError, free_udp_port, register_phone, start_called, start_citizen, start_phone
 from models.base import db
 from models.calls import Call
 from models.lines import find_line
@@ -18,6 +18,8 @@ from models.people import Phone
 
 RING_SECONDS = 8  # time to see the call on the screen before the simulated hand lifts the receiver
 TALK_SECONDS = 45
+CITIZEN_RINGS = 4  # seconds until a citizen who is called lifts the receiver
+QUESTION_SECONDS = 14  # until the machine has asked
 RENEW_SECONDS = 600
 
 
@@ -59,6 +61,27 @@ def place_call(settings: Settings, from_number: str, to_line: str, patience: flo
         return 0 if db.session.scalar(newest) else 1
 
 
+class DemoCitizens:
+    """The town's telephones, when we call them: somebody lifts the receiver, listens to the question and presses 1."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._folder = settings, settings.var / "demo" / "citizens"
+        self._sipp: subprocess.Popen | None = None
+
+    def keep(self) -> None:
+        """Start what does not run."""
+        if self._sipp is None or self._sipp.poll() is not None:
+            self._sipp = start_called(
+                self._settings, self._folder, ring_ms=CITIZEN_RINGS * 1000, talk_ms=TALK_SECONDS * 1000,
+                keys=[(QUESTION_SECONDS * 1000, "1")],
+            )  # fmt: skip
+
+    def stop(self) -> None:
+        if self._sipp is not None:
+            self._sipp.kill()
+            self._sipp.wait()
+
+
 class DemoPhone:
     """One simulated desk phone: registered anew now and then, its SIPp restarted when it ends."""
 
@@ -93,7 +116,9 @@ def run_phone(settings: Settings, name: str | None = None) -> int:
         db.engine.dispose()
     if not rows:
         raise SipError(f"There is no phone {name}: see contact-center phone list.")
-    phones = [DemoPhone(settings, *row) for row in rows]
+    phones: list[DemoPhone | DemoCitizens] = [DemoPhone(settings, *row) for row in rows]
+    if name is None:
+        phones.append(DemoCitizens(settings))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -15,7 +15,7 @@ from jobs.queues import enqueue_dial
 from models.acts import NotYours, WordsMissing
 from models.attempts import Attempt, last_switch, switch_machine
 from models.base import db, now, transaction
-from models.calling import Outcome
+from models.calling import Outcome, may_be_dialled
 from models.calltasks import CallTask, Why
 from models.checking import (
     NEEDS_WORDS,
@@ -84,8 +84,7 @@ def _page(task_id: int | None, *, notice: str = "", typed: str = "", said: str =
     log_list("to confirm", [row.task.report for row in listed.rows])
     chosen = check_of(session, task_id) if task_id is not None else None
     if chosen is None and listed.rows:
-        ready = [row for row in listed.rows if not waits(row.task, at) and not _elsewhere(row.task, at)]
-        chosen = (ready or listed.rows)[0]
+        chosen = next((row for row in listed.rows if _ready(row.task, at)), listed.rows[0])
     return render_template(
         "checks/checks.html",
         listed=listed,
@@ -104,6 +103,11 @@ def _page(task_id: int | None, *, notice: str = "", typed: str = "", said: str =
         needs_words=NEEDS_WORDS,
         letters_seen=current_user.role in letters.READERS,
     )
+
+
+def _ready(task: CallTask, at: datetime) -> bool:
+    """Whether it can be called now."""
+    return may_be_dialled(task.number) and not waits(task, at) and not _elsewhere(task, at)
 
 
 def _elsewhere(task: CallTask, at: datetime) -> bool:
