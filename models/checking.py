@@ -17,7 +17,7 @@ from models.dialling import Dialler
 from models.executions import Execution
 from models.lists import Listed, first_of
 from models.people import User
-from models.reports import HistoryRow, Report, ReportEvent, ReportState
+from models.reports import ANSWERS, HistoryRow, Report, ReportEvent, ReportState
 from models.settling import never_by_machine
 from models.workdays import KYIV
 
@@ -184,9 +184,7 @@ def todays_checks(session: Session, at: datetime) -> Today:
     since = datetime.combine(at.astimezone(KYIV).date(), time(), KYIV)
     moved = dict(
         session.execute(
-            select(HistoryRow.event, func.count())
-            .where(HistoryRow.at >= since, HistoryRow.event.in_((ReportEvent.CONFIRMED, ReportEvent.REFUTED)))
-            .group_by(HistoryRow.event)
+            select(HistoryRow.event, func.count()).where(HistoryRow.at >= since, ANSWERS).group_by(HistoryRow.event)
         ).all()
     )
     in_vain = select(func.count(Attempt.number.distinct())).where(

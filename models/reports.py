@@ -136,6 +136,7 @@ def _only(column: str) -> dict[str, TextClause]:
 
 
 _REGISTERED = _only("number")
+ANSWERS = sql("event IN ('confirmed', 'refuted')")  # the applicants', by which an index finds those of a day
 COUNTED = (  # what summaries count by, in the order of their index
     "created_at", "state", "executor_id", "category_id", "street_id", "line_id", "source", "repeat_of_id",
     "registered_at", "id",
@@ -262,6 +263,7 @@ class HistoryRow(Base):
     __tablename__ = "report_history"
     __table_args__ = (
         Index("ix_report_history_report_id_event", "report_id", "event"),
+        Index("ix_report_history_answers", "at", "event", sqlite_where=ANSWERS, postgresql_where=ANSWERS),
         Index("ix_report_history_told_by_id", "told_by_id", **_only("told_by_id")),
     )
 

@@ -20,7 +20,7 @@ from models.reports import Report, ReportState
 from models.waiting import only_missed
 from models.workdays import WorkCalendar
 
-AT_ONCE = 200  # tasks of one rule in one transaction
+AT_ONCE = 50  # tasks of one rule in one transaction: drafts wait for it
 CHECK_DAYS = 2  # working days within which the applicant is asked
 CALL_BACK_WITHIN = timedelta(hours=1)
 

@@ -21,7 +21,3 @@ def upgrade() -> None:
         sqlite_where=AT_WORK,
         postgresql_where=AT_WORK,
     )
-
-
-def downgrade() -> None:
-    op.drop_index("ix_executions_at_work", "executions")
