@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, Index, String, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from models.base import Base, UTCDateTime, announce
+from models.base import Base, UTCDateTime, announce, one_at_a_time
 from models.calling import Outcome
 from models.calls import earliest
 from models.calltasks import CallTask
@@ -28,6 +28,7 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
+DIALLING = 0xD1A1  # the lock of who plans and dials, and of who forbids it
 LIVE_ATTEMPTS = (AttemptState.PLANNED, AttemptState.DIALLING, AttemptState.TALKING)
 
 
@@ -181,5 +182,6 @@ def machine_is_on(session: Session) -> bool:
 
 def switch_machine(session: Session, user: User, at: datetime, *, on: bool) -> None:
     """Switch the machine's calls on, or stop them all; nothing that is planned is dialled after a stop (C5)."""
+    one_at_a_time(session, DIALLING)
     session.add(MachineSwitch(at=at, user_id=user.id, on=on))
     announce(session, "machine", 0)

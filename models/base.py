@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Engine, MetaData, event
+from sqlalchemy import DateTime, Engine, MetaData, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
@@ -97,6 +97,16 @@ def insert_new(session: Session, table: type[Row], **values: object) -> Row | No
     """
     dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
     return session.scalar(dialect.insert(table).values(**values).on_conflict_do_nothing().returning(table))
+
+
+def one_at_a_time(session: Session, lock: int) -> None:
+    """Wait until no other transaction holds this lock, and hold it until this one ends.
+
+    For what is decided by rows that may not be there yet, so that none of them can be locked. SQLite writes one at a
+    time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def announce(session: Session, kind: str, row_id: int) -> None:

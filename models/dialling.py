@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from models.attempts import (
+    DIALLING,
     LIVE_ATTEMPTS,
     Attempt,
     AttemptEvent,
@@ -26,7 +27,7 @@ from models.attempts import (
     machine_is_on,
     move_attempt,
 )
-from models.base import announce
+from models.base import announce, one_at_a_time
 from models.calling import Outcome, Rules, free_again, may_be_dialled
 from models.calls import LIVE_STATES, Call
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
@@ -99,6 +100,7 @@ def plan_calls(session: Session, dialler: Dialler, at: datetime, most: int = 10)
 
     Tasks of which the number is not to be called yet are put off, so that they are not looked at again until then.
     """
+    one_at_a_time(session, DIALLING)
     if not machine_is_on(session) or trunk_pauses(session, dialler.rules, at):
         return []
     open_now = dialler.rules.window.is_open(at, dialler.calendar)
@@ -168,6 +170,7 @@ def _put_off(session: Session, dialler: Dialler, tasks: Sequence[CallTask], why:
 
 def plan_own_call(session: Session, dialler: Dialler, task: CallTask, user: User, at: datetime) -> Attempt:
     """Plan a call of a person to a citizen: their own phone rings first. Raises `Refused`."""
+    one_at_a_time(session, DIALLING)
     if task.held_by_id not in (None, user.id) and task.held_until is not None and task.held_until > at:
         raise Refused(Refusal.HELD)
     tasks = [task, *_others_of(session, task)]
@@ -313,6 +316,7 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
 
     Else why it is not dialled: it is not planned any more, or the call may no longer be made, and then it is withdrawn.
     """
+    one_at_a_time(session, DIALLING)
     attempt = find_attempt(session, attempt_id)
     if attempt is None or attempt.state != AttemptState.PLANNED:
         return Refusal.ALREADY

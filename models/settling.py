@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.attempts import (
+    DIALLING,
     LIVE_ATTEMPTS,
     Attempt,
     AttemptEvent,
@@ -19,7 +20,7 @@ from models.attempts import (
     find_attempt,
     move_attempt,
 )
-from models.base import announce, insert_new
+from models.base import announce, insert_new, one_at_a_time
 from models.calling import Outcome, Rules, next_try, outcome_of, uses_try
 from models.calls import Call, CallState, earliest
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
@@ -183,6 +184,7 @@ def never_by_machine(
     session: Session, number: str, at: datetime, *, attempt_id: int | None = None, user_id: int | None = None
 ) -> None:
     """The machine does not call this number again, whatever it is about."""
+    one_at_a_time(session, DIALLING)
     insert_new(session, NeverByMachine, number=number, at=at, attempt_id=attempt_id, user_id=user_id)
 
 

@@ -34,6 +34,7 @@ class Calls:
             session.add_all([self.supervisor, self.works, self.kind])
             session.flush()
             switch_machine(session, self.supervisor, self.at, on=True)
+            self.chief, self.executor, self.category = self.supervisor.id, self.works.id, self.kind.id
         self._reports = 0
 
     def done(self, number: str | None = "+380671234567") -> Report:
@@ -42,7 +43,7 @@ class Calls:
         with transaction() as session:
             report = Report(
                 number=f"2026-{self._reports:04d}", state=ReportState.DONE, contact_number=number,
-                executor_id=self.works.id, category_id=self.kind.id, registered_at=self.at, created_at=self.at,
+                executor_id=self.executor, category_id=self.category, registered_at=self.at, created_at=self.at,
             )  # fmt: skip
             session.add(report)
         return report

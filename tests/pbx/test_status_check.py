@@ -9,23 +9,23 @@ from tests.pbx.citizens import Asked, Citizens, invited
 from tests.pbx.town import TABLES, Table, Town
 
 DONE, WORK, CLOSED = ReportState.DONE, ReportState.IN_PROGRESS, ReportState.CLOSED
-LATE = 22_000  # milliseconds: by then the question has been asked
+EARLY, LATE = 9_000, 22_000  # milliseconds: in the question, and once it has been asked
 
 # how the citizen takes the call, and what becomes of the attempt, the report and the task
 TAKES: dict[str, tuple[dict, Asked]] = {
     "presses 1": ({"keys": [(LATE, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
-    "presses 2": ({"keys": [(LATE, "2")]}, Asked("answered", "2", WORK, "settled", "answered")),
-    "presses 3": ({"keys": [(LATE, "3")]}, Asked("answered", "3", WORK, "settled", "answered")),
-    "presses 9": ({"keys": [(LATE, "9")]}, Asked("answered", "9", DONE, "person", "opted_out")),
-    "presses 0": ({"keys": [(LATE, "0")]}, Asked("answered", "0", DONE, "person", "asked_for_person")),
-    "presses during the question": ({"keys": [(9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
+    "presses 2": ({"keys": [(EARLY, "2")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    "presses 3": ({"keys": [(EARLY, "3")]}, Asked("answered", "3", WORK, "settled", "answered")),
+    "presses 9": ({"keys": [(EARLY, "9")]}, Asked("answered", "9", DONE, "person", "opted_out")),
+    "presses 0": ({"keys": [(EARLY, "0")]}, Asked("answered", "0", DONE, "person", "asked_for_person")),
+    "presses during the question": ({"keys": [(EARLY, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered")),
     "asks again, then presses 1": (
-        {"keys": [(9000, "*"), (9000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+        {"keys": [(EARLY, "*"), (EARLY, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
     ),
     "a wrong key, then 1": (
-        {"keys": [(9000, "7"), (4000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
+        {"keys": [(EARLY, "7"), (4000, "1")]}, Asked("answered", "1", CLOSED, "settled", "answered"),
     ),
-    "two keys at once": ({"keys": [(9000, "2"), (150, "1")]}, Asked("answered", "2", WORK, "settled", "answered")),
+    "two keys at once": ({"keys": [(EARLY, "2"), (150, "1")]}, Asked("answered", "2", WORK, "settled", "answered")),
     # before it is said which report is meant a key answers nothing
     "presses during the greeting": (
         {"keys": [(2000, "1")], "talk_ms": 3000}, Asked("no_input", "", DONE, "waiting", None),
