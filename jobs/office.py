@@ -7,6 +7,7 @@ from flask import Flask
 
 from jobs.filestore import remove_old, stored
 from jobs.settings import Settings
+from jobs.voice import tidy_voice
 from models.attachments import unnamed
 from models.base import db, transaction
 from models.erasure import tidy_index
@@ -53,6 +54,13 @@ def clear_store(app: Flask, at: datetime) -> str:
     with app.app_context():
         settings = app.config["SETTINGS"]
         remove_unnamed(settings, stored(settings), at - REFUSED_FOR)
+    return ""
+
+
+def forget_speech(app: Flask, at: datetime) -> str:
+    """Delete what was spoken in calls and was not asked for again: streets of reports stand in it. A job of
+    `jobs.rounds`."""
+    tidy_voice(app.config["SETTINGS"], at)
     return ""
 
 

@@ -24,7 +24,7 @@ from jobs.calling import Lost, make_tasks, plan_machine_calls
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.mail import send_letters
-from jobs.office import clear_store, end_terms, prepare_quarterly_reports
+from jobs.office import clear_store, end_terms, forget_speech, prepare_quarterly_reports
 from jobs.reconcile import Reconciler
 from jobs.settings import Settings, SettingsError
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
@@ -59,6 +59,7 @@ JOBS = (
     Job("quarterly", 600.0, prepare_quarterly_reports),
     Job("terms", 6 * 3600.0, end_terms),
     Job("files", 3600.0, clear_store),
+    Job("speech", 6 * 3600.0, forget_speech),
 )
 
 

@@ -23,11 +23,13 @@ from jobs.heartbeat import read_beat
 from jobs.reconcile import Reconciler, mark_name
 from jobs.rounds import Rounds, reconciling, run
 from jobs.settings import PROFILES
+from models.attempts import AttemptState
 from models.base import db, now, transaction
+from models.calling import Outcome
 from models.calls import Call, close_lost_calls
 from models.intake import Began
 from models.marks import Mark
-from models.reports import Report
+from models.reports import Report, ReportState
 from tests.ami_fixtures import STREAMS, everything, fill_town, find, outcome, recorded
 from tests.helpers import AREA_CODE, eventually
 from tests.test_listener_streams import EXPECTED, expected
@@ -464,3 +466,44 @@ def test_a_line_put_in_by_a_caller_is_no_line(number, app, cel, reconciler):
     append(cel, logged("answered", "evil").replace(b"0671234567", number.encode()))
     read_all(reconciler)
     assert find("victim").state == "talking"
+
+
+# ---- calls of ours
+
+
+def told_of_ours(attempt_id: int, *events: tuple[str, str]) -> bytes:
+    """What Asterisk logs of a machine call: the type of each line, and what is in its last column but two."""
+    call, began = f"romny-att-{attempt_id}", time.time() - 60
+    lines = []
+    for second, (name, extra) in enumerate(events):
+        columns = (
+            *(name, f"{began + second:.6f}", call, call, "PJSIP/trunk-0000000a", "status-check", "s", "0671234567"),
+            *("", "", "", extra.replace('"', '""'), "", ""),
+        )
+        lines.append(",".join(f'"{column}"' for column in columns) + "\n")
+    return "".join(lines).encode()
+
+
+def test_a_call_of_ours_and_the_key_that_was_pressed_are_recovered(cel, calls, reconciler):
+    """Nobody could write them down: the file alone knows (C3)."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    task = calls.tasks()[0].id
+    ended = ("HANGUP", '{"hangupcause":16}')
+    append(cel, told_of_ours(attempt, ("ANSWER", ""), ("CC_KEY", f'{{"extra":"{task}:1"}}'), ended, ("CHAN_END", "")))
+    read_all(reconciler)
+    found = calls.attempt(attempt)
+    assert (found.state, found.outcome, found.keys) == (AttemptState.SETTLED, Outcome.ANSWERED, "1")
+    assert calls.tasks()[0].report.state == ReportState.CLOSED
+    assert db.session.scalars(select(Call)).all() == []  # it is no citizen's call
+
+
+@pytest.mark.parametrize("extra", ["", "{}", '{"extra":"x:1"}', '{"extra":"1:99"}', '{"extra":"999:1"}', "[1]"])
+def test_a_key_that_means_nothing_is_left_out(extra, cel, calls, reconciler):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    append(cel, told_of_ours(attempt, ("CC_KEY", extra), ("HANGUP", '{"hangupcause":17}')))
+    read_all(reconciler)
+    assert (calls.attempt(attempt).outcome, calls.attempt(attempt).keys) == (Outcome.BUSY, "")

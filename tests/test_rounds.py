@@ -12,6 +12,7 @@ from jobs.heartbeat import read_beat
 from jobs.rounds import JOBS, LONGEST, Job, Rounds, run
 from jobs.supervise import parts
 from jobs.watchdog import watches
+from models.base import now
 from tests.desk_fixtures import Site
 from tests.helpers import eventually
 
@@ -68,6 +69,18 @@ def test_the_jobs_have_names_of_their_own_and_the_part_is_started_and_watched(se
     assert "rounds" in {watch.part for watch in watches(settings)}
     assert "rounds" in {part.name for part in parts(settings, _NoAsterisk())}
     assert LONGEST > 120  # as long as one round of letters may take
+
+
+def test_what_was_spoken_long_ago_is_deleted(app, settings):
+    """Streets of reports stand in it (A3)."""
+    settings.sounds_dir.mkdir(parents=True)
+    old, new = settings.sounds_dir / "old.wav", settings.sounds_dir / "new.wav"
+    for sound in (old, new):
+        sound.touch()
+    os.utime(old, (0, 0))
+    (speech,) = [one for one in JOBS if one.name == "speech"]
+    assert speech.run(app, now()) == ""
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 class _NoAsterisk:
