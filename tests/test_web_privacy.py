@@ -14,6 +14,7 @@ from models.calls import Call, CallState
 from models.people import AccessLog, Role
 from models.reports import Report
 from models.retention import run_retention
+from models.workdays import KYIV
 from tests.desk_fixtures import Exchange, user_id
 from tests.privacy_fixtures import NAME, fill_olena, make_old
 from tests.web_fixtures import logged_in, register, stored_user
@@ -60,7 +61,7 @@ def test_the_log_is_filtered_by_user_day_and_subject(web: Flask):
 
     assert "Операторська" in listed(f"user={operator}")
     assert "Цапкова" not in listed(f"user={operator}")
-    day = old.date().isoformat()
+    day = old.astimezone(KYIV).date().isoformat()
     assert "Сорокіна" in listed(f"day={day}")
     assert "Операторська" not in listed(f"day={day}")
     assert "Сорокіна" in listed("subject=call")
