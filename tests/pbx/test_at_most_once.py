@@ -15,6 +15,8 @@ from tests.helpers import eventually
 from tests.pbx.citizens import Citizens, invited_numbers
 from tests.pbx.town import TABLES, Table, Town
 
+pytestmark = [pytest.mark.pbx, pytest.mark.long]
+
 CITIZENS = 14
 KILLED = ("rounds", "listener", "rounds", "redis", "rounds", "agi")
 

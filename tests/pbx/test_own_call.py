@@ -1,5 +1,6 @@
 """A person of ours calls a citizen: their own phone rings, then the citizen's, each once (C2)."""
 
+import pytest
 from sqlalchemy import select
 
 from jobs.callrules import load_dialler
@@ -13,6 +14,8 @@ from models.people import Phone
 from tests.helpers import eventually
 from tests.pbx.citizens import Citizens, invited
 from tests.pbx.town import Town
+
+pytestmark = pytest.mark.pbx
 
 TALK_MS = 2000
 

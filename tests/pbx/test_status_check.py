@@ -8,6 +8,8 @@ from models.reports import ReportState
 from tests.pbx.citizens import Asked, Citizens, invited
 from tests.pbx.town import TABLES, Table, Town
 
+pytestmark = [pytest.mark.pbx, pytest.mark.long]
+
 DONE, WORK, CLOSED = ReportState.DONE, ReportState.IN_PROGRESS, ReportState.CLOSED
 EARLY, LATE = 9_000, 22_000  # milliseconds: in the question, and once it has been asked
 
