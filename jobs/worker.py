@@ -15,7 +15,7 @@ from jobs.heartbeat import Heart
 from jobs.queues import dial_queue
 from jobs.settings import Settings
 
-BEAT_SECONDS = 15.0  # how often an idle worker says that it lives
+BEAT_SECONDS = 2  # how often an idle worker says that it lives
 _PAUSE = 1.0  # seconds until Redis is asked again
 
 
@@ -58,7 +58,7 @@ def _worker(settings: Settings, heart: Heart) -> Dialling:
         connection=queue.connection,
         serializer=queue.serializer,
         job_class=queue.job_class,
-        worker_ttl=int(BEAT_SECONDS * 2),
+        worker_ttl=15 + BEAT_SECONDS,  # RQ looks up from its waiting fifteen seconds before that
         maintenance_interval=60,
         job_monitoring_interval=10,
     )
