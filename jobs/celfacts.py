@@ -16,7 +16,7 @@ from models.intake import Began
 from models.settling import Sign
 
 Row = dict[str, str]
-_KEY = re.compile(r"(\d{1,10}):([0-9*#])")
+_KEY = re.compile(r"(\d{1,10}):([01239])")
 
 
 def _rings(row: Row, at: datetime, legs: Legs) -> list[Progress]:

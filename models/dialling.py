@@ -199,9 +199,9 @@ def check_call(
         raise Refused(Refusal.NUMBER)
     for task in tasks:
         _check_task(task)
-    going_on = select(Attempt.id).where(Attempt.number == number, Attempt.settled_at.is_(None), Attempt.id != besides)
-    if besides is None:
-        going_on = select(Attempt.id).where(Attempt.number == number, Attempt.settled_at.is_(None))
+    going_on = select(Attempt.id).where(
+        Attempt.number == number, Attempt.settled_at.is_(None), Attempt.id != (besides or 0)
+    )
     live = select(Call.id).where(Call.number == number, Call.state.in_(LIVE_STATES))
     if session.scalar(going_on.limit(1)) is not None or session.scalar(live.limit(1)) is not None:
         raise Refused(Refusal.ALREADY)

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.attempts import (
@@ -15,22 +15,21 @@ from models.attempts import (
     Attempt,
     AttemptEvent,
     AttemptState,
+    AttemptTask,
     End,
     NeverByMachine,
     find_attempt,
     move_attempt,
 )
 from models.base import announce, insert_new, one_at_a_time
-from models.calling import Outcome, Rules, next_try, outcome_of, uses_try
+from models.calling import Outcome, Rules, next_try, outcome_of
 from models.calls import Call, CallState, earliest
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.calltasks import CallTask, Move, TaskEvent, TaskState, Why, move_task
 from models.dialling import release_line
 from models.reports import Report, ReportState
 from models.status_script import Key
 from models.work import confirmed_by_telephone, refuted_by_telephone
 from models.workdays import WorkCalendar
-
-LOST_AFTER = timedelta(seconds=60)  # without any sign of the call at the exchange
 
 
 class Sign(StrEnum):
@@ -65,7 +64,7 @@ def note_leg(session: Session, leg: AttemptLeg, rules: Rules, calendar: WorkCale
         attempt.answered_at = earliest(attempt.answered_at, leg.at)
         move_attempt(session, attempt, AttemptEvent.ANSWERED, leg.at)
         if not attempt.by_machine:
-            settle_number(session, attempt, leg.at)
+            settle_number(session, attempt)
     elif leg.sign == Sign.GONE and leg.end == End.THEIRS:
         attempt.cause = leg.cause if attempt.cause is None else attempt.cause
         _end(session, attempt, _outcome(attempt), leg.at, rules, calendar)
@@ -118,15 +117,10 @@ def outcomes_of(session: Session, task: CallTask) -> list[Outcome]:
     query = (
         select(Attempt.outcome)
         .join(Attempt.parts)
-        .where(Attempt.parts.property.entity.class_.task_id == task.id)
+        .where(AttemptTask.task_id == task.id)
         .where(Attempt.user_id.is_(None), Attempt.outcome.is_not(None))
     )
     return [Outcome(outcome) for outcome in session.scalars(query.order_by(Attempt.id))]
-
-
-def tries_of(session: Session, task: CallTask) -> int:
-    """How many of its tries are used up."""
-    return sum(uses_try(outcome) for outcome in outcomes_of(session, task))
 
 
 def unsettled(session: Session, attempts: Collection[int]) -> set[int]:
@@ -188,7 +182,7 @@ def never_by_machine(
     insert_new(session, NeverByMachine, number=number, at=at, attempt_id=attempt_id, user_id=user_id)
 
 
-def settle_number(session: Session, attempt: Attempt, at: datetime) -> None:
+def settle_number(session: Session, attempt: Attempt) -> None:
     """A person of ours speaks with the number: its missed calls need no call-back any more (C1)."""
     missed = session.scalars(
         select(Call).where(
@@ -198,8 +192,3 @@ def settle_number(session: Session, attempt: Attempt, at: datetime) -> None:
     for call in missed:
         call.settled_by_attempt_id = attempt.id
         announce(session, "call", call.id)
-    session.execute(
-        update(CallTask)
-        .where(CallTask.number == attempt.number, CallTask.purpose == Purpose.CALL_BACK, CallTask.settled_at.is_(None))
-        .values(due_at=at)
-    )
