@@ -11,15 +11,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, TypeVar
 
 from flask import Flask
 
-from jobs.callfacts import Fact
+from jobs.callfacts import Told
 from jobs.factwriter import Trouble, Writer
+from jobs.lookup_limits import LookupLimits
 from jobs.settings import Settings
-from models.base import db, reason
+from models.base import db, now, reason
+from models.callers import likely_place
 from models.lines import ring_order
+from models.outages import Announced, announced, to_tell
+from models.telephone import to_e164
 
 T = TypeVar("T")
 Steps = list[tuple[list[str], int]]
@@ -82,6 +87,7 @@ class Work:
         area_code = app.config["SETTINGS"].profile.area_code
         self._writer = Writer(app, area_code, kept=writes, gather=0.0, hold=self._let_readers_pass)
         self._trouble = Trouble(log)
+        self._announced: tuple[float, list[Announced]] = (-FRESH, [])
         self._orders: dict[str, tuple[float, Steps | None]] = {}  # by the digits that the dialplan knows: its lines
 
     @property
@@ -122,9 +128,29 @@ class Work:
         self._orders[digits] = time.monotonic(), steps
         return steps
 
-    def tell(self, fact: Fact) -> "Future[None]":
+    def outage(self, received: str, until: float) -> int | None:
+        """The id of the outage that who calls from this number is told of (C7); None for none, and while the database
+        is slow or away. Where nothing is announced, nobody is looked for."""
+        read_at, outages = self._announced
+        if time.monotonic() - read_at >= FRESH:
+            outages = self.read(lambda: announced(db.session(), now()), until) or []
+            self._announced = time.monotonic(), outages
+        place, number = None, None
+        if any(one.places for one in outages):
+            number = to_e164(received, self.settings.profile.area_code)
+        if number is not None:
+            place = self.read(lambda: likely_place(db.session(), number), until)
+        found = to_tell(outages, place, now())
+        return found.id if found else None
+
+    def tell(self, fact: Told) -> "Future[None]":
         """Have the fact written down soon, whether or not anybody waits for the future; see `Writer`."""
         return self._writer.put([fact])
+
+    @cached_property
+    def lookup_limits(self) -> LookupLimits:
+        """How often a PIN may be tried, counted with the web's tries."""
+        return LookupLimits(self.settings.redis_url, self._app.secret_key)
 
     @property
     def settings(self) -> Settings:

@@ -1,13 +1,14 @@
 """A citizen calls a line: whose phones ring, and a draft that already waits (I1, I2).
 
 Contract with the dialplan (``agi://127.0.0.1:PORT/inbound``, the line's digits as the first argument): it has a
-default for the one variable set here, `ROUTE`. So a script that was cut off anywhere changes nothing.
+default for the two variables set here, `ROUTE` and `OUTAGE`. So a script that was cut off anywhere changes nothing.
 """
 
 import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from flask import Flask
 from sqlalchemy import select
@@ -20,10 +21,13 @@ from jobs.pbx import route
 from models.base import db, now, reason, transaction
 from models.intake import Began
 from models.lines import Line, ring_order
+from models.outages import announced
 
 ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it
+OUTAGE = "CC_OUTAGE"  # the outage that the caller hears of first (`agi.outage`)
 
 COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the ring order
+OUTAGE_WAIT = 0.15  # seconds for which the phone waits to know whether there is an outage at theirs
 DRAFT_WAIT = 0.15  # seconds for which the phone waits for the draft
 
 log = logging.getLogger(__name__)
@@ -33,32 +37,40 @@ def inbound(channel: Channel, work: Work) -> None:
     """Record the call with its draft, and tell the dialplan the line's ring order.
 
     The draft is written whatever becomes of the rest. It is waited for a moment, so that it is there before a phone
-    rings; a database that is slower than that holds up no call.
+    rings; a database that is slower than that holds up no call. Screens are to know whether it rings at once, so the
+    outage at the caller's is looked for first.
     """
     began = read_beginning(channel.env)
     steps = work.ring_order(began.dialled, channel.deadline - COMMAND_TIME)
-    if began.call:
-        written = work.tell(began)
+    wait, outage_id = min(OUTAGE_WAIT, channel.time_left(COMMAND_TIME)), None
+    try:
+        outage_id = work.outage(began.number, time.monotonic() + wait) if wait else None
+    finally:
+        written = work.tell(replace(began, announced=outage_id is not None)) if began.call else None
+    if written is not None:
         with suppress(TimeoutError):
             written.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
     if steps:
         channel.set_variable(ROUTE, route(steps))
+    if outage_id is not None:
+        channel.set_variable(OUTAGE, outage_id)
 
 
 def read_beginning(env: Mapping[str, str]) -> Began:
-    """The call as the AGI environment describes it; Asterisk writes "unknown" for what it does not know."""
-
-    def known(key: str) -> str:
-        value = env.get(key, "")
-        return "" if value == "unknown" else value
-
+    """The call as the AGI environment describes it."""
     return Began(
-        call=known("agi_uniqueid"),
-        dialled=known("agi_arg_1"),
-        number=known("agi_callerid"),
-        name=known("agi_calleridname"),
+        call=known_in(env, "agi_uniqueid"),
+        dialled=known_in(env, "agi_arg_1"),
+        number=known_in(env, "agi_callerid"),
+        name=known_in(env, "agi_calleridname"),
         at=now(),
     )
+
+
+def known_in(env: Mapping[str, str], key: str) -> str:
+    """What the AGI environment tells, "" for "unknown", which Asterisk writes for what it does not know."""
+    value = env.get(key, "")
+    return "" if value == "unknown" else value
 
 
 def rehearse(app: Flask) -> None:
@@ -69,6 +81,7 @@ def rehearse(app: Flask) -> None:
             line = db.session.scalar(select(Line).limit(1))
             dialled = line.digits if line else ""
             ring_order(db.session(), dialled)
+            announced(db.session(), now())
             with transaction() as session:
                 apply(session, [Began("rehearsal", dialled, "0671234567", "", now())], area_code)
                 session.rollback()

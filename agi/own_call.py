@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from agi.channel import Channel
 from agi.database import Work
 from jobs.attemptfacts import attempt_of
-from jobs.dial import line_of
-from models.attempts import Attempt, AttemptState
+from models.attempts import Attempt, AttemptState, line_to_call_back
 from models.base import db
 from models.calling import as_dialled, may_be_dialled
+from models.dialling import why_not
 
 NUMBER, BACK = "CC_NUMBER", "CC_BACK"
 SPARE = 0.3  # seconds that are kept for telling the dialplan
@@ -24,7 +24,7 @@ class _Whom:
 
 
 def own_call(channel: Channel, work: Work) -> None:
-    """Tell the dialplan whom to dial, if the attempt is being dialled."""
+    """Tell the dialplan whom to dial, if the attempt is being dialled and something is left to ask."""
     attempt_id = attempt_of(channel.env.get("agi_uniqueid", ""))
     if attempt_id is None:
         return
@@ -37,7 +37,9 @@ def own_call(channel: Channel, work: Work) -> None:
 def _whom(attempt_id: int) -> _Whom | None:
     session = db.session()
     attempt = session.get(Attempt, attempt_id)
-    if attempt is None or attempt.state != AttemptState.DIALLING or not may_be_dialled(attempt.number):
+    if attempt is None or attempt.by_machine or attempt.state != AttemptState.DIALLING:
         return None
-    line = line_of(session, attempt)
+    if not may_be_dialled(attempt.number) or all(why_not(session, task) for task in attempt.tasks):
+        return None
+    line = line_to_call_back(session, attempt)
     return _Whom(as_dialled(attempt.number), as_dialled(line.e164) if line else "")

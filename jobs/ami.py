@@ -19,6 +19,7 @@ from asterisk import manager as pyst2
 from asterisk.manager import Event, ManagerAuthException, ManagerException, ManagerMsg, ManagerSocketException
 
 from jobs.amiwire import action_text, heard_lines
+from jobs.settings import Settings, load_secrets
 
 __all__ = [
     "Event",
@@ -287,3 +288,15 @@ class Manager(pyst2.Manager):
 
 class _TooMuch(Exception):
     """More was said than is kept; connecting anew and reading the present state is the cure."""
+
+
+def log_in(settings: Settings, user: str) -> Manager:
+    """A connection as one of the two users of ours, ``listen`` or ``dial``. Raises `ManagerException`."""
+    manager = Manager(connect_seconds=2.0, action_seconds=3.0)
+    try:
+        manager.connect("127.0.0.1", settings.ami_port)
+        manager.login(user, load_secrets(settings)[f"ami_{user}"])
+    except BaseException:
+        manager.close()
+        raise
+    return manager

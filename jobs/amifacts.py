@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from jobs.ami import Event, Manager
-from jobs.attemptfacts import attempt_of, leg_facts
+from jobs.attemptfacts import leg_facts
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang, StillLive, Told
 from jobs.callmemory import Legs, Teller
 from jobs.channels import TRUNK, citizen_began, moment, phone_of
@@ -103,9 +103,9 @@ def facts_to_tell(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
         return []
     said = Headers.by(event)
     at = moment(said["Timestamp"])
-    ours = _of_attempt(event.name, said, at)
-    if ours is not None:
-        return ours
+    attempt_id = legs.attempt_of(said["Uniqueid"], said["Linkedid"], begins=event.name == "Newchannel")
+    if attempt_id is not None:
+        return [*_of_attempt(attempt_id, event.name, said, at)]
     began = _citizen(said, at)
     facts = teller.hear(began, tell=False) if began is not None else []
     for fact in EVENTS[event.name](said, at, legs):
@@ -113,15 +113,15 @@ def facts_to_tell(event: Event, legs: Legs, teller: Teller) -> list[Fact]:
     return facts
 
 
-def _of_attempt(name: str, said: Headers, at: datetime) -> list[AttemptLeg] | None:
-    """What the event tells of a call of ours; None when it is about another one."""
+def _of_attempt(attempt_id: int, name: str, said: Headers, at: datetime) -> list[AttemptLeg]:
+    """What the event tells of a call of ours."""
     sign, cause = None, None
     if name == "Newstate":
         sign = {"Ringing": Sign.RINGS, "Up": Sign.UP}.get(said["ChannelStateDesc"])
     elif name == "Hangup":
         sign = Sign.GONE
         cause = int(said["Cause"]) if said["Cause"].isdecimal() else None
-    return leg_facts(said["Channel"], said["Uniqueid"], said["Linkedid"], sign, at, cause)
+    return leg_facts(attempt_id, said["Channel"], sign, at, cause)
 
 
 def _citizen(said: Headers, at: datetime) -> Began | None:
@@ -153,7 +153,7 @@ def read_present(manager: Manager, legs: Legs, teller: Teller, systemname: str) 
         if (began := _citizen(said, asked - _duration(said["Duration"]))) is not None:
             facts += teller.hear(began, tell=True)
     for said in channels:
-        if attempt_of(said["Uniqueid"], said["Linkedid"]) is not None:
+        if legs.attempt_of(said["Uniqueid"], said["Linkedid"], begins=True) is not None:
             continue
         leg, phone = said["Uniqueid"], phone_of(said["Channel"])
         call = bridges.get(said["BridgeId"]) or legs.call_of(leg, said["Linkedid"], asked)

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from jobs.notify import publish_after_commit
-from jobs.settings import CHECKOUT, Settings, load_secrets, load_settings
+from jobs.settings import CHECKOUT, Settings, load_secrets, load_settings, refuse_half_restored
 from models import tables  # noqa: F401  (a relationship finds its table only when that is known)
 from models.base import db, use_sqlite_well
 
@@ -22,9 +22,10 @@ POSTGRESQL_LIMITS = {
 def bare_app(settings: Settings | None = None, *, lock_seconds: float = 5.0) -> Flask:
     """Assemble the application without routes. Connects to nothing yet.
 
-    ``lock_seconds`` is how long a write waits for SQLite's lock before it gives up.
+    ``lock_seconds`` is how long a write waits for SQLite's lock before it gives up. Raises `SettingsError`.
     """
     settings = settings or load_settings()
+    refuse_half_restored(settings)
     postgresql = settings.database_url.startswith("postgresql")
     app = Flask("webui", root_path=str(CHECKOUT / "webui"))
     app.config.update(

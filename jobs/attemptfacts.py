@@ -1,7 +1,7 @@
 """What the exchange tells of our own calls, by its manager interface or its CEL file, as facts about attempts.
 
-The channel that a call of ours begins with has the attempt's number in its id; every further channel of the call is
-linked to it.
+The channel that a call of ours begins with has the attempt's number in its id; every further channel of the call begins
+linked to it. What a channel is linked to later tells nothing: a citizen who called us may be joined to the call.
 """
 
 import re
@@ -37,11 +37,8 @@ def end_of(channel: str) -> End | None:
 
 
 def leg_facts(
-    channel: str, uniqueid: str, linkedid: str, sign: Sign | None, at: datetime, cause: int | None = None
-) -> list[AttemptLeg] | None:
-    """What is told of an attempt's call, perhaps nothing; None when the channel belongs to no attempt."""
-    attempt_id = attempt_of(uniqueid, linkedid)
-    if attempt_id is None:
-        return None
+    attempt_id: int, channel: str, sign: Sign | None, at: datetime, cause: int | None = None
+) -> list[AttemptLeg]:
+    """What is told of one channel of the attempt's call, perhaps nothing."""
     end = end_of(channel)
     return [AttemptLeg(attempt_id, end, sign, at, cause)] if sign is not None and end is not None else []

@@ -1,4 +1,4 @@
-"""Facts about inbound calls: the same whether the manager interface (AMI) or the CEL file tells them.
+"""Facts about calls, inbound and ours: the same whether the manager interface (AMI) or the CEL file tells them.
 
 Translate → decide → notify: `jobs.amifacts` and `jobs.celfacts` translate what is read into these facts, with what
 `jobs.callmemory` remembers; `apply` hands them to the rules in `models`, and announcements follow the commit by
@@ -17,6 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from jobs.callrules import load_dialler
+from jobs.settings import Settings
+from models.attempts import DIALLING_LOCK
+from models.base import one_at_a_time
 from models.calls import (
     close_lost_calls,
     find_calls,
@@ -25,8 +28,10 @@ from models.calls import (
     note_leg_ended,
     note_ringing,
 )
-from models.drafts import give_to_speaker, open_draft
+from models.drafts import give_to_speaker, report_of_call
 from models.intake import Began, record_inbound
+from models.lookup import note_heard
+from models.outage_calls import note_heard as note_heard_outage
 from models.people import Phone
 from models.settling import AttemptLeg, answer_by_key, note_leg
 from models.status_script import Key
@@ -83,6 +88,25 @@ class KeyPressed:
 
 
 @dataclass(frozen=True)
+class StateHeard:
+    """A citizen has heard the state of a report by telephone; ``reason`` is what the access log says (W10, A3)."""
+
+    report_id: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class OutageHeard:
+    """The caller hears that there is an outage at theirs, or has ``left`` over it (C7)."""
+
+    call: str
+    outage_id: int
+    at: datetime
+    left: bool = False
+
+
+@dataclass(frozen=True)
 class StillLive:
     """All the channels that the exchange called ``systemname`` knew at the time ``at``."""
 
@@ -94,17 +118,21 @@ class StillLive:
 Progress = Rang | Answered | LegEnded | CallEnded
 Ours = AttemptLeg | KeyPressed  # about a call of ours
 Fact = Began | Progress | Ours
-Told = Fact | StillLive
+Told = Fact | StillLive | StateHeard | OutageHeard
 
 
 def apply(session: Session, facts: list[Told], area_code: str) -> None:
     """Write facts down, inside the caller's transaction. Doing it twice, or in another order, changes nothing.
 
     `Began` makes the call and its draft when there is none (I1). A fact about a call that is not there is about a
-    talk among colleagues, and is left. Who answers becomes the draft's owner (`give_to_speaker`): the user of the
-    phone at the time of writing, also of a call that is recovered later.
+    talk among colleagues, and is left; so is a call to the status line, which asks for nobody. Who answers becomes the
+    draft's owner (`give_to_speaker`): the user of the phone at the time of writing, also of a call that is recovered
+    later.
     """
-    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | Ours)})
+    if any(isinstance(fact, KeyPressed) and fact.key == Key.NOT_ME for fact in facts):
+        one_at_a_time(session, DIALLING_LOCK)  # before any row, as whoever plans and dials takes it
+    calls = find_calls(session, {fact.call for fact in facts if not isinstance(fact, StillLive | StateHeard | Ours)})
+    settings: Settings = current_app.config["SETTINGS"]
     phones, rules = {}, None
     if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
         phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
@@ -113,14 +141,20 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
             if isinstance(fact, StillLive):
                 close_lost_calls(session, fact.systemname, fact.channels, fact.at)
             elif isinstance(fact, AttemptLeg):
-                rules = rules or load_dialler(session, current_app.config["SETTINGS"])
+                rules = rules or load_dialler(session, settings)
                 note_leg(session, fact, rules.rules, rules.calendar)
             elif isinstance(fact, KeyPressed):
                 answer_by_key(session, fact.attempt_id, fact.task_id, Key(fact.key), fact.at)
+            elif isinstance(fact, StateHeard):
+                note_heard(session, fact.report_id, fact.reason, fact.at)
+            elif isinstance(fact, Began) and fact.dialled in settings.status_dids:
+                continue
             elif isinstance(fact, Began):
                 calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:
                 continue
+            elif isinstance(fact, OutageHeard):
+                note_heard_outage(session, call, fact.outage_id, fact.at, left=fact.left)
             elif isinstance(fact, CallEnded):
                 note_hung_up(session, call, fact.at, fact.cause)
             elif isinstance(fact, Rang):
@@ -131,4 +165,4 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 phone = phones.get(fact.phone)
                 news = note_answered(session, call, fact.leg, phone, fact.at)
                 if news and phone is not None and phone.user is not None:
-                    give_to_speaker(session, open_draft(session, call), phone.user, call)
+                    give_to_speaker(session, report_of_call(session, call), phone.user, call)

@@ -8,35 +8,58 @@ from datetime import datetime
 
 import redis
 from flask import Flask
+from sqlalchemy.orm import Session
 
-from jobs.ami import ManagerException
+from jobs.ami import ManagerException, log_in
 from jobs.attemptfacts import attempt_of
 from jobs.callrules import load_dialler
 from jobs.celfile import FRESH
-from jobs.listener import log_in
+from jobs.ping import ANSWER_SECONDS, Absent, Silent, probe_agi
 from jobs.queues import enqueue_dial
 from jobs.reconcile import Reconciler
 from jobs.settings import Settings
-from jobs.voice import NoVoice, find_voice
+from jobs.voice import NoVoice, find_voice, speak
+from models import duty_calls
 from models.attempts import AttemptState
-from models.base import db, transaction
-from models.dialling import Refusal, live_attempts, machine_calls_due, not_dialled_yet, plan_calls, withdraw
+from models.base import database_is_away, db, now, transaction
+from models.dialling import (
+    Refusal,
+    live_attempts,
+    machine_calls_due,
+    not_dialled_yet,
+    plan_calls,
+    withdraw,
+    withdraw_planned,
+)
+from models.leases import renew_lines
 from models.settling import lose
-from models.task_rules import out_of_step, sync_tasks
+from models.spoken import Sentence
+from models.status_questions import prompts_of, questions_of
+from models.task_rules import RULES, out_of_step, sync_tasks
+from models.workdays import KYIV
 
 log = logging.getLogger(__name__)
 
 
 def make_tasks(app: Flask, at: datetime) -> str:
-    """Make the tasks that are missing and end those without a reason. Returns no trouble."""
+    """Make the tasks that are missing and end those without a reason. Returns the trouble of the rules that fail.
+
+    Each rule is followed by itself, so that one that fails hinders no other.
+    """
+    detail = ""
     with app.app_context():
-        try:
-            while out_of_step(db.session()):
-                with transaction() as session:
-                    sync_tasks(session, load_dialler(session, app.config["SETTINGS"]).calendar, at)
-        finally:
-            db.session.remove()
-    return ""
+        for rule in RULES:
+            try:
+                while out_of_step(db.session(), at, [rule]):
+                    with transaction() as session:
+                        calendar = load_dialler(session, app.config["SETTINGS"]).calendar
+                        sync_tasks(session, calendar, at, [rule])
+            except Exception as error:
+                if database_is_away(error):
+                    raise
+                log.exception("a rule of calls' tasks broke off: %s", rule.act.__name__)
+                detail = "A rule that makes calls' tasks breaks off, see the log of rounds."
+    return detail
 
 
 def plan_machine_calls(app: Flask, at: datetime) -> str:
@@ -45,27 +68,55 @@ def plan_machine_calls(app: Flask, at: datetime) -> str:
     with app.app_context():
         try:
             _withdraw_stale(at)
-            if not machine_calls_due(db.session(), at):
+            dialler = load_dialler(db.session(), settings)
+            if not machine_calls_due(db.session(), dialler, at):
                 return ""
             try:
                 find_voice()
             except NoVoice as error:
                 log.warning("%s", error)
-                detail = "There is no Ukrainian voice: machine calls wait."
-                return detail
+                return "There is no Ukrainian voice: machine calls wait."
             if not _exchange_listens(settings):
-                detail = "Asterisk's manager interface is away: calls to citizens wait."
-                return detail
+                return "Asterisk's manager interface is away: calls to citizens wait."
+            try:
+                probe_agi(settings.agi_port, ANSWER_SECONDS)
+            except (Absent, Silent):
+                return "The AGI server does not answer: machine calls wait."
             with transaction() as session:
-                planned = plan_calls(session, load_dialler(session, settings), at)
-            for attempt_id in planned:
+                planned = plan_calls(session, dialler, at)
+            spoken = [attempt_id for attempt_id in planned if _can_speak(settings, attempt_id)]
+            for attempt_id in spoken:
                 enqueue_dial(settings, attempt_id)
+            if len(spoken) < len(planned):
+                return "Some machine calls cannot be spoken and wait: see the log of rounds."
         except redis.RedisError:
-            detail = "Redis does not answer: calls to citizens wait."
-            return detail
-        finally:
-            db.session.remove()
+            return "Redis does not answer: calls to citizens wait."
     return ""
+
+
+def _can_speak(settings: Settings, attempt_id: int) -> bool:
+    """Have all spoken that the call may have to say; a call that would be silent is withdrawn."""
+    session = db.session()
+    prompts = _prompts(settings, session, attempt_id)
+    session.rollback()
+    try:
+        for prompt in prompts:
+            speak(settings, prompt)
+    except NoVoice as error:
+        log.warning("%s", error)
+        with transaction() as session:
+            withdraw_planned(session, attempt_id, Refusal.VOICE, now())
+        return False
+    return True
+
+
+def _prompts(settings: Settings, session: Session, attempt_id: int) -> list[list[Sentence]]:
+    """All that may be said in the call."""
+    town = settings.profile.town
+    told = duty_calls.hand_over_of(session, attempt_id, settings.profile.area_code)
+    if told is not None:
+        return duty_calls.prompts_of(told, town)
+    return prompts_of(questions_of(session, attempt_id), town, now().astimezone(KYIV).date())
 
 
 def _withdraw_stale(at: datetime) -> None:
@@ -94,26 +145,25 @@ class Lost:
         self._app, self._reconciler = app, reconciler
         self._gone_since: dict[int, float] = {}
 
-    def find(self, at: datetime) -> str:
-        """Give up the calls that nobody can tell of. Returns no trouble."""
+    def find(self, at: datetime) -> None:
+        """Give up the calls that nobody can tell of."""
         settings: Settings = self._app.config["SETTINGS"]
         with self._app.app_context():
-            try:
-                dialled = {one.id for one in live_attempts(db.session()) if one.state != AttemptState.PLANNED}
-                db.session.rollback()
-                known = _channels(settings) if dialled else set()
-                if known is None:
-                    return ""
-                noticed = time.time()
-                gone = dialled - known
-                self._gone_since = {one: self._gone_since.get(one, noticed) for one in gone}
-                for one, since in self._gone_since.items():
-                    if self._reconciler.read_at > since + FRESH:
-                        with transaction() as session:
-                            lose(session, one, at)
-            finally:
-                db.session.remove()
-        return ""
+            dialled = {one.id for one in live_attempts(db.session()) if one.state != AttemptState.PLANNED}
+            db.session.rollback()
+            known = _channels(settings) if dialled else set()
+            if known is None:
+                return
+            if dialled & known:
+                with transaction() as session:
+                    renew_lines(session, dialled & known, at)
+            noticed = time.time()
+            gone = dialled - known
+            self._gone_since = {one: self._gone_since.get(one, noticed) for one in gone}
+            for one, since in self._gone_since.items():
+                if self._reconciler.read_at > since + FRESH:
+                    with transaction() as session:
+                        lose(session, one, at)
 
 
 def _channels(settings: Settings) -> set[int] | None:
@@ -121,7 +171,7 @@ def _channels(settings: Settings) -> set[int] | None:
     if not _exchange_listens(settings):
         return set()
     try:
-        with closing(log_in(settings)) as manager:
+        with closing(log_in(settings, "listen")) as manager:
             listed = manager.list_action({"Action": "CoreShowChannels"})
     except ManagerException:
         return None

@@ -6,24 +6,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from jobs.attemptfacts import attempt_of
 from jobs.callfacts import Answered, CallEnded, Fact, LegEnded, Progress, Rang
 from jobs.channels import phone_of
 from models.intake import Began
 
 KEPT = 5000  # calls and legs that are remembered
 
-Key = TypeVar("Key", bound=Hashable)
+Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class _Recent(OrderedDict[Key, Value]):
+class _Recent(OrderedDict[Name, Value]):
     """A dictionary that forgets its oldest entries."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self._limit = limit
 
-    def keep(self, key: Key, value: Value) -> None:
+    def keep(self, key: Name, value: Value) -> None:
         self[key] = value
         self.move_to_end(key)
         if len(self) > self._limit:
@@ -39,6 +40,17 @@ class Legs:
 
     def __init__(self) -> None:
         self._joined: _Recent[str, tuple[str, datetime]] = _Recent(KEPT)
+        self._began_as: _Recent[str, int | None] = _Recent(KEPT)
+
+    def attempt_of(self, channel: str, linkedid: str, *, begins: bool = False) -> int | None:
+        """The attempt of ours whose call the channel (its unique id) began in; None for every other channel.
+
+        ``begins`` where the channel is heard of for the first time. Of one whose beginning was not heard the link id
+        is believed.
+        """
+        if begins and channel not in self._began_as:
+            self._began_as.keep(channel, attempt_of(channel, linkedid))
+        return self._began_as[channel] if channel in self._began_as else attempt_of(channel, linkedid)
 
     def join(self, leg: str, call: str, since: datetime) -> None:
         """This phone's channel is one end of ``call`` since then; before, it may have talked to a colleague."""

@@ -4,8 +4,9 @@ from sqlalchemy.orm import Session
 
 from jobs.settings import Settings
 from models.calling import Rules, Window
-from models.dialling import Dialler, Lines
+from models.dialling import Dialler
 from models.free_days import load_calendar
+from models.leases import Lines
 
 
 def load_dialler(session: Session, settings: Settings) -> Dialler:

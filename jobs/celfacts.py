@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobs.attemptfacts import KEY_EVENT, attempt_of, leg_facts
+from jobs.attemptfacts import KEY_EVENT, leg_facts
 from jobs.callfacts import Answered, CallEnded, Fact, KeyPressed, LegEnded, Ours, Progress, Rang
 from jobs.callmemory import Legs
 from jobs.celfile import first_channels
@@ -73,9 +73,9 @@ TYPES: dict[str, Callable[[Row, datetime, Legs], list[Progress]]] = {
 def facts_in(row: Row, legs: Legs) -> list[Fact]:
     """The facts in one line of the file; most hold none."""
     at = moment(row["time"])
-    ours = _of_attempt(row, at)
-    if ours is not None:
-        return ours
+    attempt_id = legs.attempt_of(row["uniqueid"], row["linkedid"], begins=row["type"] == "CHAN_START")
+    if attempt_id is not None:
+        return [*_of_attempt(attempt_id, row, at)]
     began = citizen_began(
         channel=row["channel"],
         uniqueid=row["uniqueid"],
@@ -91,20 +91,20 @@ def facts_in(row: Row, legs: Legs) -> list[Fact]:
     return [*facts, *tells(row, at, legs)] if tells else facts
 
 
-def _of_attempt(row: Row, at: datetime) -> list[Ours] | None:
-    """What the line tells of a call of ours; None when it is about another one."""
+def _of_attempt(attempt_id: int, row: Row, at: datetime) -> Sequence[Ours]:
+    """What the line tells of a call of ours."""
     if row["type"] == KEY_EVENT:
-        return _keys(row, at)
+        return _keys(attempt_id, row, at)
     sign = {"ANSWER": Sign.UP, "HANGUP": Sign.GONE}.get(row["type"])
     cause = _extra(row).get("hangupcause") if sign == Sign.GONE else None
     number = cause if isinstance(cause, int) else None
-    return leg_facts(row["channel"], row["uniqueid"], row["linkedid"], sign, at, number)
+    return leg_facts(attempt_id, row["channel"], sign, at, number)
 
 
-def _keys(row: Row, at: datetime) -> list[KeyPressed]:
+def _keys(attempt_id: int, row: Row, at: datetime) -> list[KeyPressed]:
     """``12:1``: the question of task 12 was answered with the key 1."""
-    attempt_id, found = attempt_of(row["uniqueid"]), _KEY.fullmatch(str(_extra(row).get("extra", "")))
-    return [KeyPressed(attempt_id, int(found[1]), found[2], at)] if attempt_id is not None and found else []
+    found = _KEY.fullmatch(str(_extra(row).get("extra", "")))
+    return [KeyPressed(attempt_id, int(found[1]), found[2], at)] if found else []
 
 
 def suspect(garbled: list[bytes], whole: list[Row], systemname: str) -> list[Began]:
@@ -127,6 +127,6 @@ def suspect(garbled: list[bytes], whole: list[Row], systemname: str) -> list[Beg
 def _extra(row: Row) -> dict[str, Any]:
     try:
         value = json.loads(row["extra"])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -26,11 +26,12 @@ from jobs.demo_stories import (
 from jobs.settings import Profile
 from models import work
 from models.calls import note_answered, note_hung_up, note_leg_ended, note_ringing
-from models.drafts import find_repeated, open_draft
+from models.drafts import report_of_call
 from models.intake import Began, record_inbound
 from models.lines import Line
 from models.people import Person, Phone, User
 from models.places import Category, Street
+from models.repeats import find_repeated
 from models.reports import (
     OPEN_STATES,
     HistoryEvent,
@@ -137,7 +138,7 @@ class _History:
             at=at,
         )
         call = record_inbound(self.session, began, self.town.profile.area_code)
-        draft = open_draft(self.session, call)
+        draft = report_of_call(self.session, call)
         own_answers = answered and self.chance.random() < 0.85
         answers = own if own_answers else self.chance.choice(others)
         rang = [(own, 0)] if own_answers else [(own, 0), *((other, STEP_SECONDS) for other in others)]
@@ -215,7 +216,7 @@ class _History:
     def report(self, at: datetime) -> None:
         """A report, with all that happened to it until today."""
         person, number = self.chance.choice(self.town.known)
-        source = self.chance.choices(list(Source), weights=(88, 5, 3, 4))[0]
+        source = self.chance.choices(list(Source), weights=(88, 4, 1, 3, 4))[0]
         if source == Source.TELEPHONE:
             report = self.call(at, number, answered=True)
             registered_at = report.call.ended_at

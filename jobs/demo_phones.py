@@ -110,7 +110,7 @@ def run_phone(settings: Settings, name: str | None = None) -> int:
     """Be the desk phone ``name`` (all of them when None) until interrupted. Raises `SipError`, `SettingsError`."""
     demo_only(settings)
     with bare_app(settings).app_context():
-        query = select(Phone.name, Phone.secret).order_by(Phone.name)
+        query = select(Phone.name, Phone.secret).where(Phone.active).order_by(Phone.name)
         rows = db.session.execute(query if name is None else query.where(Phone.name == name)).all()
         db.session.remove()
         db.engine.dispose()

@@ -89,6 +89,16 @@ ORGANISATIONS = (
     "Центр надання адміністративних послуг",
 )
 
+# the duty telephones of those that have emergencies, in their order; by the index of the organisation
+DUTY_NUMBERS = {
+    0: ("5-21-10", "0671540010"),
+    1: ("5-21-20", "0671540020", "0501540021"),
+    2: ("5-21-30",),
+    3: ("5-21-40", "0671540040"),
+    4: ("5-21-50", "0671540050"),
+    5: ("5-21-60",),
+}
+
 # (name, index of the organisation, working days)
 CATEGORIES = (
     ("Вуличне освітлення", 4, 5),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from jobs.database import DatabaseTrouble
 from jobs.demo_history import DAYS, Town, write_history
-from jobs.demo_places import CATEGORIES, ORGANISATIONS, STREETS
+from jobs.demo_places import CATEGORIES, DUTY_NUMBERS, ORGANISATIONS, STREETS
 from jobs.demo_stories import GIVEN_NAMES, PERSONS, SURNAMES
 from jobs.settings import demo_only
 from models.base import db, now, transaction
@@ -56,7 +56,7 @@ def fill_demo_town(app: Flask, seed: int = 1) -> None:
                 raise DatabaseTrouble("The database is not empty: the demo town wants an empty one (another CC_VAR).")
             begun = datetime.combine((end - timedelta(days=DAYS + 5)).date(), time(9), KYIV)
             users, phones, lines = _staff(session, settings.profile.area_code, begun)
-            streets, categories = _places(session)
+            streets, categories = _places(session, settings.profile.area_code)
             operators, control = _organisations(session, chance, users, begun)
             known = _people(session, chance, settings.profile.area_code, begun, streets, users[0])
             town = Town(settings.profile, users, phones, lines, streets, categories, known, operators, control)
@@ -90,9 +90,11 @@ def _staff(session: Session, area_code: str, begun: datetime) -> tuple[list[User
     return users, phones, lines
 
 
-def _places(session: Session) -> tuple[list[Street], list[Category]]:
+def _places(session: Session, area_code: str) -> tuple[list[Street], list[Category]]:
     streets = [Street(name=name, former_names=former) for name, former in STREETS]
     organisations = [Organisation(name=name) for name in ORGANISATIONS]
+    for place, numbers in DUTY_NUMBERS.items():
+        organisations[place].duty_numbers = [to_e164(number, area_code) for number in numbers]
     categories = [
         Category(name=name, organisation=organisations[place], working_days=days, position=position)
         for position, (name, place, days) in enumerate(CATEGORIES, 1)

@@ -67,6 +67,7 @@ class Writer:
         self._busy_since: float | None = None
         self._trouble = Trouble(log)
         self.refused = 0
+        self._full = False  # and that was logged
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -81,7 +82,8 @@ class Writer:
             self._facts.extend((fact, None) for fact in taken[:-1])
             self._facts.extend((fact, done) for fact in taken[-1:])
             if len(facts) > len(taken):
-                if self.refused == 0:
+                if not self._full:
+                    self._full = True
                     log.error("too many facts wait for the database: newer ones are left to the reconciler")
                 self.refused += len(facts) - len(taken)
             self._changed.notify_all()
@@ -139,6 +141,7 @@ class Writer:
                 _fact, done = self._facts.popleft()
                 if done is not None:
                     done.set_result(None)
+            self._full = self._full and bool(self._facts)
             self._changed.notify_all()
 
     def _write(self, batch: list[Told]) -> int:

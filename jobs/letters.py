@@ -18,7 +18,7 @@ MOST_LINES = 100  # of one kind in one letter; the pages have them all
 
 HEADINGS = {
     AlertKind.EMERGENCY: "Термінові повідомлення: візьміть у роботу негайно",
-    AlertKind.NOT_ACCEPTED: "Понад два робочі дні не взято в роботу",
+    AlertKind.NOT_ACCEPTED: "Не взято в роботу вчасно",
     AlertKind.NEW_REPORT: "Нові повідомлення для вашої організації",
     AlertKind.NOT_INFORMED: "Керівника не повідомлено протягом робочого дня",
     AlertKind.WORK_LATE: "Строк виконання минув",

@@ -12,18 +12,23 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from functools import partial
 
 from flask import Flask
 
-from jobs.ami import Manager, ManagerException
+from jobs.ami import Event, Manager, ManagerException, log_in
 from jobs.amifacts import facts_to_tell, read_present
 from jobs.app import bare_app
+from jobs.callfacts import Fact
 from jobs.callmemory import Legs, Teller
 from jobs.factwriter import FIRST_PAUSE, LONGEST_PAUSE, Writer
 from jobs.files import write_whole
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
-from jobs.settings import Settings, SettingsError, load_secrets
+from jobs.phones import reachable
+from jobs.settings import Settings, SettingsError
+from models.settling import AttemptLeg
 
 PHONES_EVERY = 3.0  # seconds
 PRESENT_EVERY = 60.0  # seconds
@@ -36,11 +41,12 @@ class Listener:
 
     def __init__(self, app: Flask, settings: Settings, *, connect: Callable[[Settings], Manager] | None = None) -> None:
         self._settings = settings
-        self._connect = connect or log_in
+        self._connect = connect or partial(log_in, user="listen")
         self._heart = Heart(settings.run_dir, "listener")
         self._legs, self._teller = Legs(), Teller()
         self._writer = Writer(app, settings.profile.area_code)
         self._next_beat = 0.0
+        self._trunk_silent = False
         self.stop = threading.Event()
 
     def run(self) -> None:
@@ -62,16 +68,21 @@ class Listener:
 
     def _follow(self, manager: Manager) -> None:
         phones_due, present_due = 0.0, time.monotonic() + PRESENT_EVERY
+        self._trunk_silent = False
         while not self.stop.is_set():
             event = manager.next_event(0.25)
+            if event is not None and event.name == "ContactStatus":
+                self._note_contact(event)
             if event is not None and (facts := facts_to_tell(event, self._legs, self._teller)):
-                self._writer.put(facts)
+                self._writer.put(list(map(self._with_trunk, facts)))
             if time.monotonic() >= self._next_beat:
                 self._beat("")
             if time.monotonic() >= phones_due:
                 phones_due = time.monotonic() + PHONES_EVERY
                 try:
-                    write_phones(self._settings, manager)
+                    states = device_states(manager)
+                    self._trunk_silent |= not reachable(states.pop("trunk", None))
+                    write_phones(self._settings, states)
                 except (ManagerException, OSError) as error:  # calls are heard all the same
                     log.warning("the state of the phones is not known: %s", error)
             if time.monotonic() >= present_due:
@@ -80,6 +91,15 @@ class Listener:
                     self._read_present(manager)
                 except ManagerException as error:
                     log.warning("the exchange's channels are not known: %s", error)
+
+    def _note_contact(self, event: Event) -> None:
+        """Whether the trunk answers: while a call goes on over it, its device state does not tell."""
+        if event.get_header("AOR") == "trunk":
+            self._trunk_silent = event.get_header("ContactStatus") == "Unreachable"
+
+    def _with_trunk(self, fact: Fact) -> Fact:
+        """What is told of a call of ours, with whether the trunk answers."""
+        return replace(fact, trunk_silent=self._trunk_silent) if isinstance(fact, AttemptLeg) else fact
 
     def _read_present(self, manager: Manager) -> None:
         self._writer.put(read_present(manager, self._legs, self._teller, self._settings.profile.systemname))
@@ -90,29 +110,21 @@ class Listener:
         self._next_beat = time.monotonic() + 1
 
 
-def log_in(settings: Settings) -> Manager:
-    """A connection as the reading user. Raises `ManagerException`."""
-    manager = Manager(connect_seconds=2.0, action_seconds=2.0)
-    try:
-        manager.connect("127.0.0.1", settings.ami_port)
-        manager.login("listen", load_secrets(settings)["ami_listen"])
-    except BaseException:
-        manager.close()
-        raise
-    return manager
-
-
-def write_phones(settings: Settings, manager: Manager) -> None:
-    """Write the state of every desk phone to ``run_dir/phones.json``, for the health page.
-
-    ``{"at": seconds since the epoch, "phones": {"admin1": "NOT_INUSE", …}}``; a phone that is not registered is
-    ``UNAVAILABLE``.
-    """
-    phones = {}
+def device_states(manager: Manager) -> dict[str, str]:
+    """The state of every desk phone and of the trunk, by name; one that does not answer is ``UNAVAILABLE``."""
+    states = {}
     for event in manager.list_action({"Action": "DeviceStateList"}):
         technology, _, name = event.get_header("Device", "").partition("/")
-        if technology == "PJSIP" and name != "trunk":
-            phones[name] = event.get_header("State", "")
+        if technology == "PJSIP":
+            states[name] = event.get_header("State", "")
+    return states
+
+
+def write_phones(settings: Settings, phones: dict[str, str]) -> None:
+    """Write the state of every desk phone to ``run_dir/phones.json``, for the health page and the pages of calls.
+
+    ``{"at": seconds since the epoch, "phones": {"admin1": "NOT_INUSE", …}}``.
+    """
     told = json.dumps({"at": time.time(), "phones": phones})
     write_whole({settings.run_dir / "phones.json": told}, lasting=False)
 

@@ -92,12 +92,12 @@ def publish_after_commit(app: Flask, redis_url: str) -> None:
         session.info.pop("announcements", None)
 
 
-def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[tuple[str, str, int]]:
-    """Yield ``(stream id, kind, row id)`` for ever, until ``stop`` is set.
+def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[list[tuple[str, str, int]]]:
+    """Yield ``[(stream id, kind, row id), …]`` for ever, until ``stop`` is set: all that has happened meanwhile.
 
-    Yields ``("", *RESYNC)`` every `RESYNC_EVERY` seconds, and every second while Redis is away: the reader then looks
+    Yields ``[("", *RESYNC)]`` every `RESYNC_EVERY` seconds, and every second while Redis is away: the reader then looks
     whether the database has what it was not told. Whoever publishes does not wait for a Redis that is slow, so an event
-    may be missing though nothing here was seen to fail. Once Redis is back, ``("", *LOST)``.
+    may be missing though nothing here was seen to fail. Once Redis is back, ``[("", *LOST)]``.
     """
     client = connect(url, reply_seconds=RESYNC_EVERY + 1)
     last, away, resync_at = start, False, time.monotonic() + RESYNC_EVERY
@@ -109,22 +109,22 @@ def read_events(url: str, stop: threading.Event, start: str = "$") -> Iterator[t
             if away or time.monotonic() >= resync_at:
                 news = LOST if away else RESYNC
                 away, resync_at = False, time.monotonic() + RESYNC_EVERY
-                yield ("", *news)
+                yield [("", *news)]
             wait_ms = max(1, int((resync_at - time.monotonic()) * 1000))
             for _stream, entries in client.xread({STREAM: last}, count=200, block=wait_ms) or []:
-                for last, fields in entries:
-                    yield last, fields["kind"], int(fields["id"])
+                last = entries[-1][0]
+                yield [(id, fields["kind"], int(fields["id"])) for id, fields in entries]
         except (redis.RedisError, OSError):
             away, last = True, "$"
-            yield ("", *RESYNC)
+            yield [("", *RESYNC)]
             stop.wait(_PAUSE)
 
 
 def events_since(url: str, last: str, most: int) -> list[tuple[str, str, int]] | None:
     """What was published after the event ``last``: ``[(stream id, kind, row id), …]``.
 
-    None when that cannot be told: ``last`` is none of the events that are kept, more than ``most`` came after it, or
-    Redis is away.
+    None when that cannot be told: ``last`` is none of the events that are kept, more than ``most`` came after it, one
+    of them is none of ours, or Redis is away.
     """
     if not re.fullmatch(r"\d{1,20}-\d{1,20}", last, re.ASCII):
         return None
@@ -134,7 +134,10 @@ def events_since(url: str, last: str, most: int) -> list[tuple[str, str, int]] |
         return None
     if not found or found[0][0] != last or len(found) > most + 1:
         return None
-    return [(id, fields["kind"], int(fields["id"])) for id, fields in found[1:]]
+    try:
+        return [(id, fields["kind"], int(fields["id"])) for id, fields in found[1:]]
+    except (KeyError, ValueError):  # somebody else wrote into the stream
+        return None
 
 
 def newest_event_id(url: str) -> str:

@@ -6,20 +6,19 @@ import platform
 import pwd
 import re
 import subprocess
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from jobs.files import write_whole
+from jobs.pbx_folder import SERVICE_USER, install
 from jobs.settings import CHECKOUT, Settings, load_secrets
-from models.lines import Line, ring_order
-from models.people import Phone
+from models.plan import Plan, PlanLine, PlanPhone, read_plan
+from models.plan_acts import phone_secrets
 
 OLDEST = (22, 10, 1)  # twenty advisories were closed in it
-SERVICE_USER = "contact-center"  # the account Asterisk runs under when the service is started by root
 AS_SERVICE_USER = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
 
 MODULES = (
@@ -136,9 +135,24 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
 
     All files are made before the first is put in place, so a mistake leaves the present ones as they are.
     """
-    phones = list(session.scalars(select(Phone).order_by(Phone.extension)))
-    everybody = route([([phone.name for phone in phones], 60)])
-    secrets = load_secrets(settings)
+    return install(settings, rendered(read_plan(session), phone_secrets(session), settings, asterisk))
+
+
+def rendered(
+    plan: Plan,
+    secrets: Mapping[str, str],
+    settings: Settings,
+    asterisk: Asterisk,
+    leaving: Collection[PlanPhone] = (),
+) -> dict[str, str]:
+    """The files of Asterisk's configuration for this plan, by their names. ``secrets`` are what phones log in with.
+
+    ``leaving`` are phones that the plan does not use any more and calls still ring at. Raises `PbxError` for what
+    cannot stand there.
+    """
+    names = [phone.name for phone in plan.active_phones]
+    everybody = route([(names, 60)])
+    own = load_secrets(settings)
     values = {
         "pbx_dir": settings.pbx_dir,
         "root": str(asterisk.root).rstrip("/"),
@@ -154,14 +168,13 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         "trunk_host": settings.trunk_host,
         "trunk_port": settings.trunk_port,
         "trunk_address": _address(settings.trunk_host),
-        "ami_listen_secret": secrets["ami_listen"],
-        "ami_dial_secret": secrets["ami_dial"],
-        "phones": phones,
-        "lines": [
-            # a line without a ring order rings everybody
-            {"line": line, "route": route(ring_order(session, line.digits)) or everybody}
-            for line in session.scalars(select(Line).order_by(Line.number))
-        ],
+        "status_dids": _status_dids(plan, settings),
+        "ami_listen_secret": own["ami_listen"],
+        "ami_dial_secret": own["ami_dial"],
+        "phones": plan.active_phones,
+        "registering": (*plan.active_phones, *leaving),
+        "secrets": secrets,
+        "lines": [{"line": line, "route": _route_of(plan, line) or everybody} for line in plan.active_lines],
         "everybody": everybody,
     }
     templates = jinja2.Environment(
@@ -171,8 +184,22 @@ def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
         autoescape=False,
         finalize=_one_word_of_configuration,
     )
-    rendered = {name: templates.get_template(name).render(values) for name in templates.list_templates()}
-    return _install(settings, rendered)
+    return {name: templates.get_template(name).render(values) for name in templates.list_templates()}
+
+
+def _route_of(plan: Plan, line: PlanLine) -> str:
+    """Who rings for the line; "" where nobody would: then everybody rings."""
+    active = {phone.name for phone in plan.active_phones}
+    steps = [([name for name in step.phones if name in active], step.seconds) for step in line.steps]
+    return route([(names, seconds) for names, seconds in steps if names])
+
+
+def _status_dids(plan: Plan, settings: Settings) -> tuple[str, ...]:
+    """The forms of the status line's number. Raises `PbxError` where a line has it that rings."""
+    line = next((line for line in plan.active_lines if line.e164 == settings.status_line), None)
+    if line is not None:
+        raise PbxError(f"CC_STATUS_LINE is the line {line.number}, which people answer: give it a number of its own.")
+    return settings.status_dids
 
 
 def _one_word_of_configuration(value: object) -> object:
@@ -186,23 +213,12 @@ def _one_word_of_configuration(value: object) -> object:
 
 def route(steps: list[tuple[list[str], int]]) -> str:
     """A ring order as the dialplan reads it: what it hands to ``Dial`` for each step, a colon between two steps."""
-    return ":".join(f"{'&'.join(f'PJSIP/{phone}' for phone in phones)},{seconds},i" for phones, seconds in steps)
+    return ":".join(f"{together(phones)},{seconds},i" for phones, seconds in steps)
 
 
-def _install(settings: Settings, rendered: dict[str, str]) -> Path:
-    own = [settings.pbx_dir / name for name in ("lib", "lib/agi-bin", "spool", "run", "log", "log/cel-custom")]
-    etc = settings.pbx_dir / "etc"
-    for folder in (etc, *own):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_whole({etc / name: text for name, text in rendered.items()})
-    if os.geteuid() == 0:
-        settings.var.chmod(0o711)  # the exchange's account passes through to its own folder, and sees nothing else
-        account = pwd.getpwnam(SERVICE_USER)
-        for path in (settings.pbx_dir, etc, *etc.iterdir()):  # which it reads, and cannot change
-            os.chown(path, 0, account.pw_gid, follow_symlinks=False)
-        for folder in own:
-            os.chown(folder, account.pw_uid, account.pw_gid, follow_symlinks=False)
-    return etc
+def together(phones: list[str]) -> str:
+    """Phones that ring at the same time, as ``Dial`` takes them."""
+    return "&".join(f"PJSIP/{phone}" for phone in phones)
 
 
 def _address(host: str) -> str:

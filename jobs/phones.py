@@ -34,7 +34,12 @@ def free_phones(session: Session, settings: Settings, roles: Collection[Role]) -
     """The names of the phones that nobody uses now, of people with the first of these roles that has any."""
     states = phone_states(settings) or {}
     for role in roles:
-        query = select(Phone.name).join(Phone.user).where(User.active, User.role == role).order_by(Phone.extension)
+        query = (
+            select(Phone.name)
+            .join(Phone.user)
+            .where(User.active, User.role == role, Phone.active)
+            .order_by(Phone.extension)
+        )
         free = [name for name in session.scalars(query) if states.get(name, "").upper() in FREE]
         if free:
             return free

@@ -22,8 +22,9 @@ from jobs.pbx import Asterisk, PbxError, check_account, find_asterisk, render
 from jobs.serve import REFUSED, say
 from jobs.settings import Settings, SettingsError, load_settings
 from jobs.supervise import write_configuration
-from models.base import db
+from models.base import db, now, transaction
 from models.people import User
+from models.plan_acts import note_present, roll_back_broken_off
 
 
 def check_ports_free(settings: Settings, *, exchange_runs: bool = False) -> None:
@@ -75,6 +76,9 @@ def prepare(settings: Settings, asterisk: Asterisk) -> None:
                 say("demo town …")
                 db.session.remove()
                 fill_demo_town(app)
+            with transaction() as session:
+                note_present(session, None, now())
+                roll_back_broken_off(session, now())
             render(db.session(), settings, asterisk)
         except DBAPIError as error:
             raise DatabaseTrouble(sentence(make_url(settings.database_url), error)) from error

@@ -22,7 +22,11 @@ class NotAllowed(Exception):
 
 
 class DialJob(Job):
-    """A job of the functions in `ALLOWED`."""
+    """A job of the functions in `ALLOWED`, after which nothing else is run and nobody is told."""
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        extras = (b"callback", b"webhooks")
+        super().restore({name: value for name, value in raw_data.items() if not any(map(name.__contains__, extras))})
 
     @property
     def func(self) -> object:

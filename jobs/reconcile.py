@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from jobs.callfacts import Answered, CallEnded, Fact, KeyPressed, LegEnded, Ours, Rang, apply
 from jobs.callmemory import Legs
 from jobs.celfacts import facts_in, suspect
-from jobs.celfile import Place, delete_read, last_change, parse, put_aside, read_lines
+from jobs.celfile import FRESH, Place, delete_read, last_change, parse, put_aside, read_lines
 from jobs.settings import Settings
 from models.base import database_is_away, db, now, transaction
 from models.calls import Call, CallLeg
 from models.intake import Began
 from models.marks import Mark
-from models.settling import AttemptLeg, unsettled
+from models.settling import AttemptLeg, not_all_known
 
 ALIKE = timedelta(seconds=1)  # by which the sources differ when they tell the same moment
 SILENT = 60.0  # seconds by which the file may be older than the newest call
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def missing(session: Session, facts: list[Fact]) -> list[Fact]:
-    """The facts that the database does not hold yet, or holds with another time; two questions for any number."""
+    """The facts that the database does not hold yet, or holds with another time; three questions for any number."""
     names = {fact.call for fact in facts if not isinstance(fact, Ours)}
-    attempts = unsettled(session, {fact.attempt_id for fact in facts if isinstance(fact, AttemptLeg)})
+    attempts = not_all_known(session, {fact.attempt_id for fact in facts if isinstance(fact, AttemptLeg)})
     begun = {fact.call for fact in facts if isinstance(fact, Began)}
     calls = {call.uniqueid: call for call in session.scalars(select(Call).where(Call.uniqueid.in_(names)))}
     legs = {
@@ -78,13 +78,15 @@ class Reconciler:
 
     Which call a phone's channel belongs to it remembers from line to line, and not from one start to the next: of a
     call that was transferred before the start and goes on after it, the later lines are told by their ``linkedid``.
+    ``stopped``: the service stands, so that nobody else tells of the newest lines and they are read, too.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, stopped: bool = False) -> None:
         settings: Settings = app.config["SETTINGS"]
         self._app, self._settings = app, settings
         self._area_code = settings.profile.area_code
         self._mark = mark_name(settings)
+        self._ahead = FRESH if stopped else 0.0
         self._since = now()
         self.read_at = 0.0  # seconds since the epoch: when the file was last read to its end
         self._legs = Legs()
@@ -112,10 +114,7 @@ class Reconciler:
         When the database is away its error is raised, and the next call reads the same piece again.
         """
         with self._app.app_context():
-            try:
-                return self._read_on()
-            finally:
-                db.session.remove()
+            return self._read_on()
 
     def trouble(self) -> str:
         """Why the file cannot be believed, in one sentence; empty when all is well.
@@ -123,15 +122,12 @@ class Reconciler:
         A call that came while we run, and that the file knows nothing of, shows that Asterisk writes no more.
         """
         with self._app.app_context():
-            try:
-                newest = db.session.scalar(
-                    select(func.max(Call.started_at)).where(
-                        Call.uniqueid.startswith(f"{self._settings.profile.systemname}-", autoescape=True),
-                        Call.started_at.between(self._since, now()),
-                    )
+            newest = db.session.scalar(
+                select(func.max(Call.started_at)).where(
+                    Call.uniqueid.startswith(f"{self._settings.profile.systemname}-", autoescape=True),
+                    Call.started_at.between(self._since, now()),
                 )
-            finally:
-                db.session.remove()
+            )
         changed = last_change(self._settings.cel_file)
         if newest is None or (changed is not None and newest.timestamp() <= changed + SILENT):
             return ""
@@ -145,10 +141,7 @@ class Reconciler:
         Returns why that cannot be done, in one sentence; empty when all is well. For one process at a time.
         """
         with self._app.app_context():
-            try:
-                place = self._place()
-            finally:
-                db.session.remove()
+            place = self._place()
         detail = ""
         try:
             put_aside(self._settings.cel_file, time.time())
@@ -164,7 +157,7 @@ class Reconciler:
     def _read_on(self) -> bool:
         session = db.session()
         before = self._place()
-        lines, after = read_lines(self._settings.cel_file, before, time.time())
+        lines, after = read_lines(self._settings.cel_file, before, time.time() + self._ahead)
         if after is None or after == before:
             return False
         rows = [parse(line) for line in lines]

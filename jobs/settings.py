@@ -6,7 +6,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,6 +30,8 @@ class Profile:
     town: str
     area_code: str  # national, without the leading zero
     systemname: str  # Asterisk's systemname: the prefix of every unique id of this site
+    planned_outage_hours: int = 24  # before its beginning a planned outage is to be entered (S 4.3)
+    emergency_outage_minutes: int = 60  # after its beginning an emergency one is
 
 
 PROFILES = {
@@ -82,9 +84,13 @@ class Settings:
     reserved_lines: int = 1  # of them, left free for citizens whatever we call
     call_hours: tuple[time, time] = (time(9), time(20))  # in Kyiv, when the machine calls citizens
     call_sundays: bool = False  # whether it does on Sundays and holidays, too
+    status_line: str = ""  # E.164: the number on which a machine tells the state of reports (W10); "": there is none
     mail_server: MailServer | None = None  # None: no letters are sent
     mail_from: str = ""  # the sender's address
     public_url: str = ""  # where people reach the pages, without a slash at its end
+    backup_dir: Path | None = None  # where a backup is made every day; None: none is
+    backup_keep: int = 14  # how many of them
+    backup_days: int = 0  # how old the last backup may be; 0: nobody expects any
 
     @property
     def web_host(self) -> str:
@@ -129,6 +135,17 @@ class Settings:
         return self.pbx_dir / "sounds"
 
     @property
+    def remarks_dir(self) -> Path:
+        """What citizens said after the tone (``jobs.remarks``), until it is kept: Asterisk writes it."""
+        return self.pbx_dir / "remarks"
+
+    @property
+    def status_dids(self) -> tuple[str, ...]:
+        """The forms of the status line's number under which the trunk may deliver a call; none where there is none."""
+        beginnings = (f"+380{self.profile.area_code}", "+38", "+", "") if self.status_line else ()
+        return tuple(dict.fromkeys(self.status_line.removeprefix(beginning) for beginning in beginnings))
+
+    @property
     def prompts_dir(self) -> Path:
         """Sentences that the town recorded, each by its name: ``keys.wav``."""
         return self.var / "prompts"
@@ -136,6 +153,11 @@ class Settings:
     @property
     def cel_file(self) -> Path:
         return self.pbx_dir / "log" / "cel-custom" / "cel.csv"
+
+    @property
+    def restore_journal(self) -> Path:
+        """What a restore has still to do while it puts things in their places (`jobs.restore`)."""
+        return self.var / "restore.json"
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -172,14 +194,39 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         reserved_lines=_count(environ, "CC_RESERVED_LINES", 1),
         call_hours=_hours(environ, "CC_CALL_HOURS", "09:00-20:00"),
         call_sundays=_yes_or_no(environ, "CC_CALL_SUNDAYS"),
+        status_line=_number(environ, "CC_STATUS_LINE", profile.area_code),
         mail_server=_mail_server(environ),
         mail_from=_mail_from(environ),
         public_url=_public_url(environ),
+        backup_dir=_folder(environ, "CC_BACKUP_DIR"),
+        backup_keep=max(_count(environ, "CC_BACKUP_KEEP", 14), 1),
+        backup_days=_count(environ, "CC_BACKUP_DAYS", 1 if environ.get("CC_BACKUP_DIR") else 0),
     )
     _check_ports(settings)
     if len(str(settings.supervisor_socket)) > 90:  # the kernel's limit is 107, and supervisord adds its pid
         raise SettingsError(f"CC_VAR ({settings.var}) is too long a path for sockets: choose a shorter folder.")
     return settings
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Every setting as it may be shown to people: without passwords."""
+    from sqlalchemy import make_url
+
+    found = {field.name: str(getattr(settings, field.name)) for field in fields(settings)}
+    found["profile"] = settings.profile.name
+    found["database_url"] = make_url(settings.database_url).render_as_string(hide_password=True)
+    if "@" in settings.redis_url:  # a password stands before it
+        found["redis_url"] = f"…@{settings.redis_url.rpartition('@')[2]}"
+    return found
+
+
+def refuse_half_restored(settings: Settings) -> None:
+    """Raise `SettingsError` while a restore has put only a part of the data in place."""
+    if settings.restore_journal.exists():
+        raise SettingsError(
+            f"A restore of the data in {settings.var} was broken off: run contact-center restore once more with the "
+            "same file, it goes on where it stopped."
+        )
 
 
 def demo_only(settings: Settings) -> None:
@@ -263,6 +310,21 @@ def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) > 1000:
         raise SettingsError(f"{name} is {text!r}: write how many, such as {default}.")
     return int(text)
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name) or ""
+    if text and not text.startswith("/"):
+        raise SettingsError(f"{name} is {text!r}: write the whole path of a folder, such as /mnt/backup.")
+    return Path(text) if text else None
+
+
+def _number(environ: Mapping[str, str], name: str, area_code: str) -> str:
+    text = environ.get(name, "").strip()
+    found = re.fullmatch(r"(?:\+?38)?0(\d{9})|(\d{5})", re.sub(r"[\s()-]", "", text), re.ASCII)
+    if text and not found:
+        raise SettingsError(f"{name} is {text!r}: write a telephone number, such as 5-11-11 or 05448 5-11-11.")
+    return f"+380{found[1] or area_code + found[2]}" if found else ""
 
 
 def _hours(environ: Mapping[str, str], name: str, default: str) -> tuple[time, time]:

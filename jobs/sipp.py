@@ -14,6 +14,7 @@ from jobs.pbx import Asterisk, private_root
 from jobs.settings import CHECKOUT, Settings
 
 _PCAP_HEAD, _UDP_HEADS = 24, 14 + 20 + 8  # bytes before the first packet, and before the RTP of each
+SPEECH = "speech"
 CITIZEN_HOST = "127.0.0.2"  # the demo trunk's address: citizens are told from phones by it
 
 
@@ -97,13 +98,20 @@ def start_called(
     early_media: bool = False,
     ring_ms: int = 500,
     talk_ms: int = 60_000,
+    talks: Sequence[int] = (),
     keys: Sequence[tuple[int, str]] = (),
 ) -> subprocess.Popen:
     """The town's telephones at the trunk's port: whoever is called rings for ``ring_ms`` and lifts the receiver.
 
     Then each key is pressed, so many milliseconds after the one before it, and after ``talk_ms`` more the citizen hangs
-    up. With ``refusal``, a SIP status with its words, nobody lifts it.
+    up; with ``talks`` each call has a time of its own, in turn. Instead of a key `SPEECH` is seven seconds of it. With
+    ``refusal``, a SIP status in words, nobody lifts it.
     """
+    if talks:
+        folder.mkdir(parents=True, exist_ok=True)
+        listed = folder / "talks.csv"
+        listed.write_text("SEQUENTIAL\n" + "".join(f"{milliseconds}\n" for milliseconds in talks))
+        arguments = (*arguments, "-inf", str(listed))
     text = scenario(
         "called",
         refusal=refusal,
@@ -111,19 +119,24 @@ def start_called(
         early_media=early_media,
         ring_ms=ring_ms,
         talk_ms=talk_ms,
-        keys=[(wait_ms, _tone(folder, key, place)) for place, (wait_ms, key) in enumerate(keys, 1)],
+        talks=bool(talks),
+        keys=_tones(folder, keys),
     )
     return start_sipp(settings, text, folder, *arguments, host=CITIZEN_HOST, port=settings.trunk_port)
 
 
+def _tones(folder: Path, keys: Sequence[tuple[int, str]]) -> list[tuple[int, Path]]:
+    return [(wait_ms, _tone(folder, key, place)) for place, (wait_ms, key) in enumerate(keys, 1)]
+
+
 def _tone(folder: Path, key: str, place: int) -> Path:
-    """The sound of a key, as SIPp has recorded it, for the ``place``-th key of a call.
+    """The sound of a key or of speech, as SIPp has recorded it, for the ``place``-th one of a call.
 
     Its packets get times of their own: of two keys with falling times the exchange takes the second for an old one.
     """
     root = private_root() if (private_root() / "usr/bin/sipp").exists() else Path("/")
-    name = {"*": "star", "#": "pound"}.get(key, key)
-    recorded = bytearray((root / f"usr/share/sip-tester/dtmf_2833_{name}.pcap").read_bytes())
+    name = {"*": "dtmf_2833_star", "#": "dtmf_2833_pound", SPEECH: "g711a"}.get(key, f"dtmf_2833_{key}")
+    recorded = bytearray((root / f"usr/share/sip-tester/{name}.pcap").read_bytes())
     at = _PCAP_HEAD
     while at < len(recorded):
         (length,) = struct.unpack_from("<I", recorded, at + 8)
@@ -145,10 +158,13 @@ def start_citizen(
     line: str,
     patience_ms: int = 60_000,
     talk_ms: int = 20_000,
+    keys: Sequence[tuple[int, str]] = (),
 ) -> subprocess.Popen:
     """A citizen calls ``line`` (digits); ``caller`` is the whole From address, ``<sip:0671234567@town>``.
 
-    Gives up after ``patience_ms`` of ringing, hangs up after ``talk_ms`` of talk. One call unless arguments say more.
+    Gives up after ``patience_ms`` of ringing, hangs up after ``talk_ms`` of talk. Each key is pressed so many
+    milliseconds after the one before it. One call unless arguments say more.
     """
-    text = scenario("citizen", caller=caller, line=line, patience_ms=patience_ms, talk_ms=talk_ms)
+    values = {"caller": caller, "line": line, "patience_ms": patience_ms, "talk_ms": talk_ms}
+    text = scenario("citizen", **values, keys=_tones(folder, keys))
     return start_sipp(settings, text, folder, *arguments, host=CITIZEN_HOST, port=free_udp_port(CITIZEN_HOST))

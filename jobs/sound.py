@@ -16,6 +16,7 @@ _WIDTH = 16  # how many samples of the result to each side the filter looks
 _PASSED = 3500.0  # Hz: a telephone line passes 3400
 _WINDOW = RATE // 100  # 10 ms
 _SILENT = 10 ** (-38 / 20)  # of the loudest window
+_QUIET_LINE = 32768 * 10 ** (-42 / 20)  # as loud a line may be on which nobody speaks: Asterisk's own measure
 _BEFORE, _BEHIND = 4, 12  # windows that stay around the speech; so that two sentences do not run into each other
 
 
@@ -32,8 +33,22 @@ def for_telephone(content: bytes) -> bytes:
     return _write(_levelled(_trimmed(_resampled(samples, rate))))
 
 
+def tone() -> bytes:
+    """What is heard before somebody may speak: four tenths of a second of 1000 Hz."""
+    length = 4 * RATE // 10
+    return _write(_levelled([math.sin(2 * math.pi * 1000 * at / RATE) for at in range(length)]))
+
+
+def seconds_spoken(content: bytes) -> float:
+    """For how long something louder than a quiet line is heard in a WAV. Raises `BadSound` for what is none."""
+    samples, rate = _read(content)
+    window = rate // 100
+    loudness = (_rms(samples[at : at + window]) for at in range(0, len(samples), window))
+    return sum(loud > _QUIET_LINE for loud in loudness) / 100
+
+
 def seconds_of(content: bytes) -> float:
-    """How long a WAV is that `for_telephone` made."""
+    """How long a WAV is."""
     with wave.open(io.BytesIO(content)) as file:
         return file.getnframes() / file.getframerate()
 

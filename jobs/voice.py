@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from jobs.files import one_at_a_time, write_whole
 from jobs.pbx import SERVICE_USER
 from jobs.settings import Settings
-from jobs.sound import BadSound, for_telephone, seconds_of
+from jobs.sound import BadSound, for_telephone, seconds_of, tone
 from models.spoken import Sentence
 
 LONGEST = 20.0  # seconds that a program may speak; ten seconds of speech take it half of one
@@ -89,6 +89,33 @@ def speak(settings: Settings, sentences: Iterable[Sentence], voice: Voice | None
     return sounds
 
 
+def ready(settings: Settings, sentences: Iterable[Sentence]) -> list[Path]:
+    """The same sounds, of what is spoken already: nobody waits for a program. Raises `NoVoice` where one is missing."""
+    voice, sounds = None, []
+    try:
+        for sentence in sentences:
+            if recording := _recording(settings, sentence):
+                source = [b"recorded", recording.read_bytes()]
+            else:
+                voice = voice or find_voice()
+                source = [voice.name.encode(), sentence.text.encode()]
+            sounds.append(_file_of(settings, source))
+            if not _asked_for(sounds[-1]):
+                raise NoVoice("This is not spoken yet: the periodic jobs do it within seconds (part rounds).")
+    except OSError as error:
+        raise NoVoice(f"Speech in {settings.sounds_dir} cannot be read ({error.strerror}).") from error
+    return sounds
+
+
+def tone_of(settings: Settings) -> Path:
+    """The tone after which a citizen may speak. Raises `NoVoice` when it cannot be kept."""
+    try:
+        _make_folder(settings)
+        return _kept(settings, [b"tone"], tone)
+    except OSError as error:
+        raise NoVoice(f"The tone cannot be kept in {settings.sounds_dir} ({error.strerror}).") from error
+
+
 def tidy_voice(settings: Settings, at: datetime, kept: timedelta = KEPT) -> int:
     """Delete the sounds that nobody asked for in the last ``kept``; how many there were."""
     if not settings.sounds_dir.is_dir():
@@ -147,15 +174,25 @@ def _spoken(settings: Settings, text: str, voice: Voice) -> Path:
 
 def _kept(settings: Settings, source: Iterable[bytes], make: Callable[[], bytes]) -> Path:
     """The file of what is made from ``source``; ``make`` makes it where it is not there yet."""
-    named = hashlib.sha256(b"\0".join([_MADE, *source])).hexdigest()
-    path = settings.sounds_dir / f"{named}.wav"
-    with one_at_a_time(settings.sounds_dir):  # also, no more than one program speaks at a time
-        if path.exists():
-            with suppress(PermissionError):
-                path.touch()  # it is asked for: `tidy_voice` leaves it
-        else:
+    path = _file_of(settings, source)
+    if _asked_for(path):  # who plays it waits for nobody who speaks
+        return path
+    with one_at_a_time(settings.sounds_dir):  # no more than one program speaks at a time
+        if not _asked_for(path):
             write_whole({path: make()})
     return path
+
+
+def _file_of(settings: Settings, source: Iterable[bytes]) -> Path:
+    named = hashlib.sha256(b"\0".join([_MADE, *source])).hexdigest()
+    return settings.sounds_dir / f"{named}.wav"
+
+
+def _asked_for(path: Path) -> bool:
+    """Whether the sound is there; `tidy_voice` leaves it then."""
+    with suppress(PermissionError, FileNotFoundError):
+        os.utime(path)
+    return path.exists()
 
 
 def _say(settings: Settings, text: str, voice: Voice) -> bytes:

@@ -23,11 +23,8 @@ def warn_of_emergencies(app: Flask, at: datetime) -> str:
     if not _letters_go_out(app):
         return ""
     with app.app_context():
-        try:
-            if emergencies_to_tell(db.session(), at):
-                _warn(app.config["SETTINGS"], at, (AlertKind.EMERGENCY,))
-        finally:
-            db.session.remove()
+        if emergencies_to_tell(db.session(), at):
+            _warn(app.config["SETTINGS"], at, (AlertKind.EMERGENCY,))
     return ""
 
 
@@ -36,10 +33,7 @@ def warn_of_deadlines(app: Flask, at: datetime) -> str:
     if not _letters_go_out(app):
         return ""
     with app.app_context():
-        try:
-            _warn(app.config["SETTINGS"], at, tuple(RULES))
-        finally:
-            db.session.remove()
+        _warn(app.config["SETTINGS"], at, tuple(RULES))
     return ""
 
 

@@ -26,6 +26,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from jobs.heartbeat import Heart, read_beat
 from jobs.logs import write_log
+from jobs.ping import Absent, Silent, probe_agi
 from jobs.settings import Settings, load_settings
 
 AGI_SECONDS = 1.0  # how long the AGI server may be silent; a caller waits at most this, a round and the kill
@@ -33,32 +34,6 @@ AGI_ROUND_SECONDS = 0.2
 START_SECONDS = 30.0  # a process that is not there to be asked after this time hung while it started
 
 log = logging.getLogger("watchdog")
-
-
-class Silent(Exception):
-    """The part accepted the question and did not answer in time; ``pid`` is which process beat last, if it tells."""
-
-    def __init__(self, text: str, pid: int | None = None) -> None:
-        super().__init__(text)
-        self.pid = pid
-
-
-class Absent(Exception):
-    """There is nobody to ask: the part is starting, or supervisord is about to start it."""
-
-
-def probe_agi(port: int, seconds: float) -> None:
-    """Ask the AGI server for a sign of life. Raises `Silent` when it took the question and said nothing, `Absent`
-    when nobody listens."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), seconds) as connection:
-            connection.settimeout(seconds)
-            connection.sendall(b"agi_network_script: ping\n\n")
-            connection.recv(16)  # even if it only closes: it is busy, or on its way out
-    except TimeoutError:
-        raise Silent(f"no answer for {seconds} s") from None
-    except OSError as error:
-        raise Absent(error.strerror) from None
 
 
 def probe_asterisk(ami_port: int, where: tuple[str, int], seconds: float) -> None:
@@ -112,7 +87,7 @@ def probe_heartbeat(run_dir: Path, part: str, seconds: float) -> None:
 
 def probe_rounds(run_dir: Path, seconds: float) -> None:
     """Like `probe_heartbeat`, of all that `jobs.rounds` does side by side."""
-    for part in ("rounds", "reconcile", "calls", "worker"):
+    for part in ("rounds", "reconcile", "calls", "worker", "plan"):
         probe_heartbeat(run_dir, part, seconds)
 
 
@@ -136,7 +111,7 @@ def watches(settings: Settings) -> list[Watch]:
         # by its heartbeat, for an answer comes late from one that has much to do
         Watch("web", lambda: probe_heartbeat(run, "web", 15.0), every=1.0, grace=20.0),
         Watch("listener", lambda: probe_heartbeat(run, "listener", 10.0), every=1.0, grace=15.0),
-        Watch("rounds", lambda: probe_rounds(run, 90.0), every=5.0, grace=90.0),
+        Watch("rounds", lambda: probe_rounds(run, 30.0), every=5.0, grace=45.0),
     ]
     sip = ("127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind, settings.sip_port)
     exchange = Watch("asterisk", lambda: probe_asterisk(settings.ami_port, sip, 3.0), every=3.0, misses=3, grace=30.0)

@@ -22,6 +22,7 @@ class Subject(StrEnum):
 
     REPORT = "report"
     CALL = "call"
+    TASK = "task"  # a call that is to be made
     PERSON = "person"
     ATTACHMENT = "attachment"
     JOURNAL = "journal"
@@ -31,6 +32,7 @@ class Subject(StrEnum):
     EXPORT_NAMES = "export_names"
     LOG = "log"
     ERASURE = "erasure"
+    PHONE = "phone"  # what a desk phone logs in with
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models.base import announce
 from models.directories import email_fault
 from models.people import ORGANISATION_ROLES, Organisation, Phone, Role, User
+from models.plan_acts import note_present
 from models.reference import (
     Fault,
     FaultKind,
@@ -190,3 +191,4 @@ def _give_phone(session: Session, user: User, phone: Phone | None, by: User | No
     session.flush()  # a user has one phone: the former is given back before the next is taken
     user.phone = phone
     user.revision += 1
+    note_present(session, by, at)

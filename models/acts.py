@@ -13,8 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import now
+from models.calltasks import open_question
 from models.deadlines import Deadline, DeadlineKind, open_deadlines
 from models.executions import execution_of, executions_of
+from models.machine import IllegalMove
 from models.people import ORGANISATION_ROLES, Role, User
 from models.reports import AT_WORK, OPEN_STATES, REPORT_TABLE, UNDONE, HistoryRow, Report, ReportEvent, ReportState
 
@@ -30,6 +32,7 @@ class WordsMissing(Exception):
 class Act(StrEnum):
     INFORM_HEAD = "inform_head"
     ACCEPT = "accept"
+    PLAN = "plan"
     COMPLETE = "complete"
     GIVE_REASONS = "give_reasons"
     CLOSE_UNSOLVED = "close_unsolved"
@@ -40,9 +43,12 @@ class Act(StrEnum):
     REASSIGN = "reassign"
     ADD_EXECUTOR = "add_executor"
     WARN = "warn"
+    CORRECT = "correct"
     ADD_FILES = "add_files"
     NOTE = "note"
     PUBLIC_NOTE = "public_note"
+    ASK = "ask"
+    CALL_OFF = "call_off"
 
 
 EXECUTOR = frozenset({Role.OPERATOR})
@@ -66,6 +72,7 @@ class Terms:
 ACTS: dict[Act, Terms] = {
     Act.INFORM_HEAD: Terms(EXECUTOR, _UNDONE),  # R 4.2
     Act.ACCEPT: Terms(EXECUTOR, _UNDONE),  # R 4.3
+    Act.PLAN: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS})),  # R 4.4, W5
     Act.COMPLETE: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.5
     Act.GIVE_REASONS: Terms(EXECUTOR, frozenset({ReportState.IN_PROGRESS}), words=True),  # R 4.4
     Act.CLOSE_UNSOLVED: Terms(CONTROL, frozenset({ReportState.REASONS_GIVEN}), words=True),  # R 4.4
@@ -76,9 +83,12 @@ ACTS: dict[Act, Terms] = {
     Act.REASSIGN: Terms(KEEPERS, _AT_WORK, words=True),
     Act.ADD_EXECUTOR: Terms(KEEPERS, _AT_WORK),  # W15
     Act.WARN: Terms(KEEPERS, _UNDONE),  # R 4.3
+    Act.CORRECT: Terms(KEEPERS, _OPEN),  # what was wrong at intake (R 2.5)
     Act.ADD_FILES: Terms(CENTRE | EXECUTOR, _OPEN),
     Act.NOTE: Terms(CENTRE | EXECUTOR | CONTROL, _OPEN, words=True),
     Act.PUBLIC_NOTE: Terms(CENTRE | EXECUTOR, _OPEN, words=True),
+    Act.ASK: Terms(KEEPERS, _OPEN, words=True),  # R 4.4
+    Act.CALL_OFF: Terms(CENTRE, _OPEN, words=True),
 }
 
 
@@ -107,18 +117,37 @@ def possible_acts(session: Session, report: Report, user: User, at: datetime | N
     not_now = {
         Act.INFORM_HEAD: part is not None and part.informed_at is not None,
         Act.ACCEPT: part is not None and part.accepted_at is not None,
+        Act.PLAN: (part is not None and (part.accepted_at is None or part.completed_at is not None))
+        or report.overdue(at or now()),  # the term has passed: there is no day left to plan for
         Act.COMPLETE: part is not None and (part.accepted_at is None or part.completed_at is not None),
         Act.GIVE_REASONS: part is not None and (part.accepted_at is None or part.completed_at is not None),
         Act.CLOSE_UNSOLVED: not decides(session, report, user),
         Act.RETURN: not decides(session, report, user),
         Act.REFUTE: _closed_unsolved(session, report),
         Act.WARN: not missed_by_operators(session, report, at or now()),
+        Act.CALL_OFF: open_question(session, report.id) is None,
     }
     return [
         act
         for act, terms in ACTS.items()
         if user.role in terms.roles and report.state in terms.states and not not_now.get(act, False)
     ]
+
+
+def check_act(
+    session: Session, report: Report, user: User, act: Act, words: str | None = None, at: datetime | None = None
+) -> None:
+    """Raise `NotYours`, `IllegalMove` or `WordsMissing` where `ACTS` does not allow the act.
+
+    Until the transaction ends nobody else moves the report (SQLite has taken its only write lock already).
+    """
+    session.refresh(report, ["state", "revision"], with_for_update=True)
+    if user.role not in ACTS[act].roles or not concerns(session, report, user):
+        raise NotYours(act)
+    if act not in possible_acts(session, report, user, at):
+        raise IllegalMove("report", report.state, act)
+    if ACTS[act].words and words is not None and not words.strip():
+        raise WordsMissing(act)
 
 
 def missed_by_operators(session: Session, report: Report, at: datetime) -> list[Deadline]:

@@ -88,7 +88,8 @@ _UNTOLD = sql("letter_id IS NOT NULL AND told_at IS NULL")
 
 
 class Alert(Base):
-    """One warning to one recipient. Rows are only ever added; ``letter`` is set once, when it is written to them."""
+    """One warning to one recipient. Rows are only ever added; what became of it is set later, once each: ``letter``,
+    ``moot_at``, ``told_at``."""
 
     __tablename__ = "alerts"
     __table_args__ = (

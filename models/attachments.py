@@ -1,4 +1,4 @@
-"""Photos and documents of a report: before the work, after it, others (R 4.5).
+"""Photos and documents of a report: before the work, after it, others (R 4.5); and what its applicant said (S 3.2).
 
 What a file is was found out from its content before it comes here (`jobs.pictures`); its bytes lie in the file store
 under their hash (`jobs.filestore`), never under the name that was given.
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from models.base import Base, UTCDateTime, announce
+from models.attempts import AttemptTask
+from models.base import Base, UTCDateTime, announce, insert_new
 from models.people import User
 from models.reports import HistoryEvent, Report, note_history
 
@@ -25,6 +26,11 @@ class AttachmentKind(StrEnum):
     BEFORE = "before"
     AFTER = "after"
     OTHER = "other"
+    REMARK = "remark"  # spoken words of the applicant, recorded in a call of the machine
+
+
+REMARK_NAME = "слова заявника"
+REMARK_TYPE = "audio/wav"
 
 
 class TooManyFiles(Exception):
@@ -40,16 +46,22 @@ class StoredFile:
     """A file that lies in the store: its hash, what it is, how large, and how whoever sent it called it."""
 
     sha256: str
-    type: str  # image/jpeg, image/png, image/webp, application/pdf
+    type: str  # image/jpeg, image/png, image/webp, application/pdf, audio/wav
     size: int  # bytes
     name: str
 
 
 class Attachment(Base):
-    """One file of a report: what it shows, who added it and when. Without a user it came by the web form."""
+    """One file of a report: what it shows, who added it and when. Without a user it came by the web form.
+
+    A remark came by the call of an attempt, where it answered the question of a task; it lasts so many ``seconds``.
+    """
 
     __tablename__ = "attachments"
-    __table_args__ = (UniqueConstraint("report_id", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("report_id", "sha256"),
+        Index("uq_attachments_remark", "attempt_id", "task_id", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     report_id: Mapped[int] = mapped_column(ForeignKey("reports.id"))
@@ -60,6 +72,9 @@ class Attachment(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     at: Mapped[datetime] = mapped_column(UTCDateTime)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("call_attempts.id"))
+    task_id: Mapped[int | None] = mapped_column(ForeignKey("call_tasks.id"))
+    seconds: Mapped[int | None]
 
     report: Mapped[Report] = relationship()
     user: Mapped[User | None] = relationship()
@@ -67,6 +82,10 @@ class Attachment(Base):
     @property
     def picture(self) -> bool:
         return self.type.startswith("image/")
+
+    @property
+    def spoken(self) -> bool:
+        return self.kind == AttachmentKind.REMARK
 
 
 def keep_files(
@@ -78,7 +97,8 @@ def keep_files(
     `TooManyFiles`.
     """
     session.refresh(report, ["revision"], with_for_update=True)
-    there = set(session.scalars(select(Attachment.sha256).where(Attachment.report_id == report.id)))
+    added = select(Attachment.sha256).where(Attachment.report_id == report.id, Attachment.kind != AttachmentKind.REMARK)
+    there = set(session.scalars(added))
     new = {file.sha256: file for file in files if file.sha256 not in there}
     if len(there) + len(new) > MOST_FILES:
         raise TooManyFiles(MOST_FILES - len(there))
@@ -90,6 +110,25 @@ def keep_files(
     if new:
         session.flush()
         announce(session, "report", report.id)
+
+
+def keep_remark(session: Session, attempt_id: int, task_id: int, file: StoredFile, seconds: int, at: datetime) -> bool:
+    """Keep what the applicant said at ``at`` in the attempt's call with the report of the task, once, with a row of
+    its history; whether it was kept now. Not where the applicant's data were taken out meanwhile (A3).
+    """
+    part = session.get(AttemptTask, (attempt_id, task_id))
+    report = part.task.report if part is not None else None
+    if report is None or report.anonymised_at is not None:
+        return False
+    row = insert_new(
+        session, Attachment, report_id=report.id, kind=AttachmentKind.REMARK, name=file.name, type=file.type,
+        size=file.size, sha256=file.sha256, at=at, attempt_id=attempt_id, task_id=task_id, seconds=seconds,
+    )  # fmt: skip
+    if row is None:
+        return False
+    note_history(session, report, HistoryEvent.REMARK, None, at=at)
+    announce(session, "report", report.id)
+    return True
 
 
 def files_of(session: Session, report: Report) -> list[Attachment]:

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from models.base import Base, UTCDateTime, announce, one_at_a_time
 from models.calling import Outcome
 from models.calls import earliest
-from models.calltasks import CallTask
+from models.calltasks import CallTask, Why
+from models.lines import Line
 from models.machine import next_state
 from models.people import Phone, User
 
@@ -28,7 +29,8 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
-DIALLING = 0xD1A1  # the lock of who plans and dials, and of who forbids it
+NOTE_STOPPED = "stopped"  # the note of an attempt whose call the red button ends
+DIALLING_LOCK = 0xD1A1  # the lock of who plans and dials, and of who forbids it
 LIVE_ATTEMPTS = (AttemptState.PLANNED, AttemptState.DIALLING, AttemptState.TALKING)
 
 
@@ -62,7 +64,7 @@ ATTEMPT_TABLE: dict[tuple[AttemptState, AttemptEvent], AttemptState] = {
 class End(StrEnum):
     """Whose end of an attempt's call a channel is."""
 
-    OURS = "ours"  # the desk phone of who calls; a machine has none
+    OURS = "ours"  # the desk phone of who calls, or to which the machine puts somebody through
     THEIRS = "theirs"
 
 
@@ -79,6 +81,12 @@ class Attempt(Base):
             postgresql_where=sql("settled_at IS NULL"),
         ),
         Index("ix_call_attempts_settled_at", "settled_at"),
+        Index(
+            "ix_call_attempts_number_held",
+            "planned_at",
+            sqlite_where=sql("number <> ''"),
+            postgresql_where=sql("number <> ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -95,7 +103,7 @@ class Attempt(Base):
     answered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     keys: Mapped[str] = mapped_column(String(32), default="")  # what was pressed, in order
-    note: Mapped[str] = mapped_column(String(32), default="")  # why it was withdrawn
+    note: Mapped[str] = mapped_column(String(32), default="")  # why it was withdrawn, or that we ended it
 
     user: Mapped[User | None] = relationship()
     phone: Mapped[Phone | None] = relationship()
@@ -166,9 +174,39 @@ def find_attempt(session: Session, attempt_id: int) -> Attempt | None:
 def move_attempt(session: Session, attempt: Attempt, event: AttemptEvent, at: datetime) -> None:
     """Move the attempt by `ATTEMPT_TABLE`. Raises `IllegalMove` for what the table does not list."""
     attempt.state = next_state("attempt", ATTEMPT_TABLE, AttemptState(attempt.state), event)
-    if attempt.state not in LIVE_ATTEMPTS:
+    if event not in (AttemptEvent.DIALLED, AttemptEvent.ANSWERED):  # an answer that is told late ends nothing
         attempt.settled_at = earliest(attempt.settled_at, at)
-    announce(session, "attempt", attempt.id)
+    announce(session, "board", 0)
+
+
+def line_to_call_back(session: Session, attempt: Attempt) -> Line | None:
+    """The line that the citizen calls back when they see who has called: the one they had called, else the first."""
+    for task in attempt.tasks:
+        if task.report is not None and task.report.line is not None:
+            return task.report.line
+        if task.call is not None and task.call.line is not None:
+            return task.call.line
+    return session.scalar(select(Line).where(Line.active).order_by(Line.number).limit(1))
+
+
+def machine_outcomes(session: Session, task: CallTask) -> list[Outcome]:
+    """How the machine's attempts at this task ended, in order; of several questions in one call each has its own."""
+    session.flush()
+    query = (
+        select(Attempt.outcome, AttemptTask.key)
+        .join(Attempt.parts)
+        .where(AttemptTask.task_id == task.id)
+        .where(Attempt.user_id.is_(None), Attempt.outcome.is_not(None))
+    )
+    return [
+        Outcome.NO_INPUT if outcome == Outcome.ANSWERED and not key else Outcome(outcome)
+        for outcome, key in session.execute(query.order_by(Attempt.id))
+    ]
+
+
+def why_given_up(last: Outcome) -> Why:
+    """Why a person decides, where nobody is called again after this outcome."""
+    return {Outcome.BAD_NUMBER: Why.BAD_NUMBER, Outcome.UNKNOWN: Why.UNKNOWN}.get(last, Why.TRIES_OVER)
 
 
 def last_switch(session: Session) -> MachineSwitch | None:
@@ -182,6 +220,6 @@ def machine_is_on(session: Session) -> bool:
 
 def switch_machine(session: Session, user: User, at: datetime, *, on: bool) -> None:
     """Switch the machine's calls on, or stop them all; nothing that is planned is dialled after a stop (C5)."""
-    one_at_a_time(session, DIALLING)
+    one_at_a_time(session, DIALLING_LOCK)
     session.add(MachineSwitch(at=at, user_id=user.id, on=on))
-    announce(session, "machine", 0)
+    announce(session, "board", 0)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.base import now
+from models.buildings import read_building
 from models.calls import Call
 from models.drafts import claim_draft
 from models.people import Person, PersonNumber, User
@@ -157,6 +158,46 @@ def _perhaps(reports: list[Report], known: list[Person]) -> list[Perhaps]:
             found.setdefault(name, []).append(report)
     by_frequency = sorted(found.values(), key=len, reverse=True)
     return [Perhaps(same[0].applicant_name, len(same), same[0].place) for same in by_frequency]
+
+
+def known_address(session: Session, caller: Caller) -> Report | None:
+    """The newest report that has the address of the one who calls: of the person who was named, else of the only one
+    who is known; also what came from their own number counts."""
+    person = caller.person or (caller.known[0] if len(caller.known) == 1 and not caller.other_person else None)
+    if person is None:
+        return None
+    theirs = Report.person_id == person.id
+    if caller.number is not None and person in caller.known:
+        theirs = or_(theirs, Report.contact_number == caller.number)
+    query = select(Report).where(
+        theirs, Report.state != ReportState.DRAFT, Report.street_id.is_not(None), Report.anonymised_at.is_(None)
+    )
+    return session.scalar(query.options(joinedload(Report.street)).order_by(Report.id.desc()).limit(1))
+
+
+def likely_place(session: Session, number: str) -> tuple[int, str] | None:
+    """The street and the building that the caller's number belongs to: those of all that was ever reported from it.
+
+    None where that was about more than one building: then nobody knows where it is today (C7).
+    """
+    rows = session.execute(
+        select(Report.street_id, Report.building)
+        .where(
+            Report.contact_number == number,
+            Report.street_id.is_not(None),
+            Report.state.in_((*REGISTERED_STATES, ReportState.ATTACHED, ReportState.CONSULTATION)),
+            Report.anonymised_at.is_(None),
+        )
+        .order_by(Report.id.desc())
+        .limit(_LOOKED_AT)
+    ).all()
+    places = {(street, read_building(building) or building.strip()): building for street, building in rows}
+    if len({street for street, _building in rows}) == 1:  # who named only the street meant the same place
+        places = {place: building for place, building in places.items() if place[1]} or places
+    if len(places) != 1:
+        return None
+    (((street, _), building),) = places.items()
+    return street, building
 
 
 def open_reports(session: Session, number: str | None, limit: int = 12) -> list[Report]:

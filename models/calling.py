@@ -23,10 +23,16 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     BAD_NUMBER = "bad_number"
     TRUNK_TROUBLE = "trunk_trouble"
+    STOPPED = "stopped"  # ended by us: somebody stopped the machine's calls
     OUR_PHONE = "our_phone"  # the phone of our own person was not lifted: the citizen was not called
+    NOT_CALLED = "not_called"  # it was lifted, and nobody was called: nothing was to be asked any more, or no line
     UNKNOWN = "unknown"  # nobody can say whether it rang
 
 
+NOT_DIALLED = (Outcome.OUR_PHONE, Outcome.NOT_CALLED)  # the citizen's phone never rang
+
+NETWORK_OUT_OF_ORDER = 38
+NOTHING_TO_SAY = 41  # temporary failure: the dialplan ends so a call that was answered while our scripts are away
 # ITU-T Q.850, as Asterisk gives it for the citizen's channel
 _CAUSES = {
     1: Outcome.BAD_NUMBER,  # unallocated
@@ -39,7 +45,7 @@ _CAUSES = {
     27: Outcome.TRUNK_TROUBLE,
     28: Outcome.BAD_NUMBER,  # not a whole number
     34: Outcome.TRUNK_TROUBLE,
-    38: Outcome.TRUNK_TROUBLE,
+    NETWORK_OUT_OF_ORDER: Outcome.TRUNK_TROUBLE,
     41: Outcome.TRUNK_TROUBLE,
     42: Outcome.TRUNK_TROUBLE,
     44: Outcome.TRUNK_TROUBLE,
@@ -54,7 +60,7 @@ def outcome_of(cause: int | None, *, answered: bool, key: bool) -> Outcome:
     if key:
         return Outcome.ANSWERED
     if answered:
-        return Outcome.NO_INPUT
+        return Outcome.TRUNK_TROUBLE if cause == NOTHING_TO_SAY else Outcome.NO_INPUT
     if cause is None:
         return Outcome.UNKNOWN
     return _CAUSES.get(cause, Outcome.NO_ANSWER)
@@ -72,14 +78,14 @@ class Window:
 
     def is_open(self, at: datetime, calendar: WorkCalendar) -> bool:
         local = at.astimezone(KYIV)
-        return self._calls_on(local, calendar) and self.begins <= local.time() < self.ends
+        return self.calls_on(local, calendar) and self.begins <= local.time() < self.ends
 
     def next_open(self, at: datetime, calendar: WorkCalendar) -> datetime:
         """The first moment from ``at`` on at which the window is open."""
         local = at.astimezone(KYIV)
         if self.is_open(local, calendar):
             return at
-        if not (self._calls_on(local, calendar) and local.time() < self.begins):
+        if not (self.calls_on(local, calendar) and local.time() < self.begins):
             local = self._next_day(local, calendar)
         return datetime.combine(local.date(), self.begins, KYIV)
 
@@ -87,12 +93,13 @@ class Window:
         """The beginning of the half of a day in which ``last`` was not, on the same day or a later one."""
         local = last.astimezone(KYIV)
         was_early = local.time() < self.halves
-        if next_day or not was_early or not self._calls_on(local, calendar):
+        if next_day or not was_early or not self.calls_on(local, calendar):
             local = self._next_day(local, calendar)
         return datetime.combine(local.date(), self.halves if was_early else self.begins, KYIV)
 
-    def _calls_on(self, local: datetime, calendar: WorkCalendar) -> bool:
-        day = local.date()
+    def calls_on(self, at: datetime, calendar: WorkCalendar) -> bool:
+        """Whether citizens are called at any hour of this day in Kyiv."""
+        day = at.astimezone(KYIV).date()
         if day.weekday() == 6 and not self.on_sundays:
             return False
         return self.on_holidays or not calendar.is_holiday(day)
@@ -100,7 +107,7 @@ class Window:
     def _next_day(self, local: datetime, calendar: WorkCalendar) -> datetime:
         for _day in range(60):
             local += timedelta(days=1)
-            if self._calls_on(local, calendar):
+            if self.calls_on(local, calendar):
                 return local
         raise ValueError("the calendar has no day on which citizens are called")
 
@@ -113,7 +120,6 @@ class Rules:
     most_tries: int = 3  # over all causes; then a person decides
     apart: timedelta = timedelta(hours=2)  # machine calls to one number
     a_day: int = 2  # machine calls to one number
-    ring_seconds: int = 30
     trunk_failures: int = 5  # in a row: then no machine calls
     trunk_pause: timedelta = timedelta(minutes=15)  # until one more is tried
 
@@ -123,6 +129,7 @@ class _Follow:
     """What follows from an outcome: after how long it is tried again, in which half of which day, and how often."""
 
     after: tuple[timedelta, ...] = ()
+    endless: bool = False  # the last wait of ``after`` goes on
     other_half: bool = False
     next_day: bool = False
     uses_try: bool = True
@@ -133,9 +140,11 @@ _FOLLOWS: dict[Outcome, _Follow] = {
     Outcome.BUSY: _Follow(after=(timedelta(minutes=10), timedelta(minutes=60), timedelta(minutes=60))),
     Outcome.NO_ANSWER: _Follow(after=(timedelta(hours=2),) * 3, other_half=True),
     Outcome.REJECTED: _Follow(after=(timedelta(),), other_half=True, next_day=True),
-    Outcome.TRUNK_TROUBLE: _Follow(after=(timedelta(minutes=2),) * 100, uses_try=False),
-    # of our own phone: the person who asked for the call sees it and tries again
+    Outcome.TRUNK_TROUBLE: _Follow(after=(timedelta(minutes=2),), endless=True, uses_try=False),
+    Outcome.STOPPED: _Follow(after=(timedelta(),), endless=True, uses_try=False),
+    # the person who asked for the call sees it and tries again
     Outcome.OUR_PHONE: _Follow(uses_try=False),
+    Outcome.NOT_CALLED: _Follow(uses_try=False),
     Outcome.BAD_NUMBER: _Follow(),
     Outcome.UNKNOWN: _Follow(),
     Outcome.ANSWERED: _Follow(),
@@ -160,9 +169,9 @@ def next_try(
     if sum(uses_try(one) for one in outcomes) >= rules.most_tries:
         return None
     times = outcomes.count(outcome)
-    if times > len(follow.after):
+    if not follow.after or times > len(follow.after) and not follow.endless:
         return None
-    wait = follow.after[times - 1]
+    wait = follow.after[min(times, len(follow.after)) - 1]
     at = last + wait * (1 + jitter) if outcome == Outcome.TRUNK_TROUBLE else last + wait
     if follow.other_half:
         at = max(at, rules.window.other_half(last, calendar, next_day=follow.next_day))

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, false, or_, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
@@ -25,6 +25,7 @@ class CallState(StrEnum):
     TALKING = "talking"
     ENDED = "ended"
     MISSED = "missed"
+    AFFECTED = "affected"  # heard that there is an outage, and left before anybody's phone rang (C7)
 
 
 LIVE_STATES = (CallState.RINGING, CallState.TALKING)
@@ -35,6 +36,7 @@ NUMBER_HELD = sql(f"number_received <> '{ERASED}'")
 class CallEvent(StrEnum):
     ANSWERED = "answered"
     HUNG_UP = "hung_up"
+    LEFT = "left"  # while an outage was announced, or by a key after it
 
 
 CALL_TABLE: dict[tuple[CallState, CallEvent], CallState] = {
@@ -46,6 +48,13 @@ CALL_TABLE: dict[tuple[CallState, CallEvent], CallState] = {
     (CallState.ENDED, CallEvent.HUNG_UP): CallState.ENDED,  # doubled
     (CallState.MISSED, CallEvent.ANSWERED): CallState.ENDED,  # late: a person did speak
     (CallState.MISSED, CallEvent.HUNG_UP): CallState.MISSED,  # doubled
+    (CallState.RINGING, CallEvent.LEFT): CallState.AFFECTED,
+    (CallState.MISSED, CallEvent.LEFT): CallState.AFFECTED,  # the hang-up was told first
+    (CallState.AFFECTED, CallEvent.HUNG_UP): CallState.AFFECTED,
+    (CallState.AFFECTED, CallEvent.LEFT): CallState.AFFECTED,  # doubled
+    (CallState.AFFECTED, CallEvent.ANSWERED): CallState.ENDED,  # a person did speak
+    (CallState.TALKING, CallEvent.LEFT): CallState.TALKING,
+    (CallState.ENDED, CallEvent.LEFT): CallState.ENDED,
 }
 
 
@@ -72,9 +81,12 @@ class Call(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cause: Mapped[int | None]  # Q.850 hangup cause
     recovered: Mapped[bool] = mapped_column(default=False)  # first heard of from the CEL file
+    # they hear of an outage before any phone rings (C7)
+    announced: Mapped[bool] = mapped_column(default=False, server_default=false())
     # the later contact, in or out (C1)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))
     settled_by_attempt_id: Mapped[int | None] = mapped_column(ForeignKey("call_attempts.id"))
+    settled_by_user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # by whose word
 
     line: Mapped[Line | None] = relationship()
     answered_by: Mapped[Phone | None] = relationship(foreign_keys=[answered_by_id])
@@ -83,13 +95,15 @@ class Call(Base):
 
     @hybrid_property
     def settled(self) -> bool:
-        """Whether there was a later contact with the number (C1)."""
-        return self.settled_by_id is not None or self.settled_by_attempt_id is not None
+        """Whether there was a later contact with the number, or somebody says that none is needed (C1)."""
+        settled_by = (self.settled_by_id, self.settled_by_attempt_id, self.settled_by_user_id)
+        return any(one is not None for one in settled_by)
 
     @settled.inplace.expression
     @classmethod
     def _settled(cls) -> ColumnElement[bool]:
-        return cls.settled_by_id.is_not(None) | cls.settled_by_attempt_id.is_not(None)
+        settled_by = (cls.settled_by_id, cls.settled_by_attempt_id, cls.settled_by_user_id)
+        return or_(*(one.is_not(None) for one in settled_by))
 
 
 class CallLeg(Base):

@@ -1,11 +1,10 @@
 """Calls that are to be made to citizens: tasks with a purpose and a deadline, and a row for every move (C1-C5)."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -36,11 +35,12 @@ OPEN_TASKS = (TaskState.WAITING, TaskState.PERSON)
 
 class TaskEvent(StrEnum):
     CREATED = "created"
-    TRIED = "tried"  # a call ended without an answer, and there will be another
+    TRIED = "tried"  # a call ended, and its task goes on
     POSTPONED = "postponed"  # they named a time, or a person chose one
     HANDED = "handed"  # to a person
     SETTLED = "settled"
     CANCELLED = "cancelled"  # there is no reason for the call any more
+    REOPENED = "reopened"  # it was over too early: a machine had answered, or its draft was opened again
 
 
 class Why(StrEnum):
@@ -52,11 +52,14 @@ class Why(StrEnum):
     UNKNOWN = "unknown"  # whether it rang: it is not dialled again by itself
     ASKED_FOR_PERSON = "asked_for_person"
     OPTED_OUT = "opted_out"  # they do not want to be called by a machine
-    LEFT_WORDS = "left_words"
     ANSWERED = "answered"
-    SPOKEN = "spoken"  # there was a talk with the number
+    SPOKEN = "spoken"  # there was a talk with the number, or its draft was ended
     REPORT_MOVED = "report_moved"  # its report is not in the state that asks for the call
     ACCEPTED = "accepted"
+    WARNED = "warned"  # a person has warned the operator
+    NOT_REACHED = "not_reached"  # says who called
+    LATE = "late"  # the machine could not make its calls in time: it is off, or has no line
+    NOT_NEEDED = "not_needed"  # somebody says so
 
 
 TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
@@ -73,9 +76,12 @@ TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
     # late: its call ended after it was settled otherwise
     (TaskState.SETTLED, TaskEvent.TRIED): TaskState.SETTLED,
     (TaskState.CANCELLED, TaskEvent.TRIED): TaskState.CANCELLED,
+    (TaskState.SETTLED, TaskEvent.REOPENED): TaskState.WAITING,
+    (TaskState.CANCELLED, TaskEvent.REOPENED): TaskState.WAITING,
 }
 
 _OPEN = sql("settled_at IS NULL")
+_SETTLED = sql("settled_at IS NOT NULL")
 
 
 class CallTask(Base):
@@ -106,6 +112,21 @@ class CallTask(Base):
         Index("ix_call_tasks_due", "state", "deadline_at", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_call_tasks_number", "number", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_call_tasks_report_id", "report_id"),
+        Index(
+            "ix_call_tasks_outage_id",
+            "outage_id",
+            sqlite_where=sql("outage_id IS NOT NULL"),
+            postgresql_where=sql("outage_id IS NOT NULL"),
+        ),
+        Index("ix_call_tasks_open", "purpose", "state", "due_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index(
+            "ix_call_tasks_settled",
+            "settled_at",
+            "purpose",
+            "state",
+            sqlite_where=_SETTLED,
+            postgresql_where=_SETTLED,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -115,6 +136,7 @@ class CallTask(Base):
     report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
     call_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))  # the missed one
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    outage_id: Mapped[int | None] = mapped_column(ForeignKey("outages.id"))  # that is over: is it back? (C7)
     asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: a rule
     words: Mapped[str] = mapped_column(Text, default="")  # what is to be asked, or said
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -178,20 +200,23 @@ def add_task(session: Session, purpose: Purpose, at: datetime, deadline_at: date
     return task
 
 
+def open_question(session: Session, report_id: int) -> CallTask | None:
+    """The call in which the report's applicant is to be asked something, while it is to be made (C4)."""
+    asked = (CallTask.report_id == report_id, CallTask.purpose == Purpose.CLARIFICATION, CallTask.settled_at.is_(None))
+    return session.scalar(select(CallTask).where(*asked))
+
+
 def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> None:
     """Move the task by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
     before = task.state
     task.state = next_state("task", TASK_TABLE, TaskState(task.state), move.event)
     task.why = move.why or task.why
+    if move.event == TaskEvent.REOPENED:
+        task.settled_at = task.why = None
     if task.state in (TaskState.SETTLED, TaskState.CANCELLED):
         task.settled_at = task.settled_at or at
         task.held_by_id = task.held_until = None
     _note(session, task, before, move, at)
-
-
-def move_all(session: Session, tasks: Collection[CallTask], move: Move, at: datetime) -> None:
-    for task in tasks:
-        move_task(session, task, move, at)
 
 
 def _note(session: Session, task: CallTask, before: str, move: Move, at: datetime) -> None:
@@ -207,4 +232,6 @@ def _note(session: Session, task: CallTask, before: str, move: Move, at: datetim
             attempt_id=move.attempt_id,
         )
     )
-    announce(session, "task", task.id)
+    if task.purpose == Purpose.HAND_OVER:
+        announce(session, "report", task.report_id)  # how it goes stands on top of the desk
+    announce(session, "board", 0)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, select
 from sqlalchemy import text as sql
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
 from models.base import Base, UTCDateTime
@@ -69,6 +70,7 @@ EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ReportEvent.ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the first of them
     HistoryEvent.ASSIGNED: Effect(begins=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
     HistoryEvent.HEAD_INFORMED: Effect(meets=(DeadlineKind.INFORM_HEAD,)),
+    HistoryEvent.URGENT: Effect(begins=(DeadlineKind.INFORM_HEAD,)),
     HistoryEvent.PART_ACCEPTED: Effect(meets=(DeadlineKind.ACCEPT,)),  # the others
     HistoryEvent.RELEASED: Effect(cancels=(DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),
 }
@@ -107,10 +109,25 @@ class Deadline(Base):
     organisation: Mapped[Organisation | None] = relationship()
     steps: Mapped[list["DeadlineStep"]] = relationship(back_populates="deadline", order_by="DeadlineStep.id")
 
-    @property
+    @hybrid_property
     def open(self) -> bool:
         """Whether it is still to be met, running or paused."""
         return self.met_at is None and self.cancelled_at is None
+
+    @open.inplace.expression
+    @classmethod
+    def _open(cls) -> ColumnElement[bool]:
+        return and_(cls.met_at.is_(None), cls.cancelled_at.is_(None))
+
+    @hybrid_property
+    def running(self) -> bool:
+        """Whether it is open and its time goes on; `ix_deadlines_running` holds these."""
+        return self.open and self.paused_at is None
+
+    @running.inplace.expression
+    @classmethod
+    def _running(cls) -> ColumnElement[bool]:
+        return and_(cls.met_at.is_(None), cls.cancelled_at.is_(None), cls.paused_at.is_(None))
 
     @property
     def moved(self) -> bool:
@@ -126,6 +143,7 @@ class StepKind(StrEnum):
     PAUSED = "paused"
     MOVED = "moved"  # another due moment: after a pause, or decided
     RECOUNTED = "recounted"  # the working calendar changed
+    CORRECTED = "corrected"  # the report is of another category
     WARNED = "warned"
 
 
@@ -176,13 +194,14 @@ def apply_effects(
             deadline.paused_at = at
             _note(session, deadline, StepKind.PAUSED, None, at)
     for kind in effect.begins:
+        due = due_moment(kind, at, report.category.working_days, calendar)
         begun = Deadline(
             report_id=report.id,
             organisation_id=organisation_id,
             kind=kind,
             clause=RULES[kind].clause,
             began_at=at,
-            due_at=due_moment(kind, at, report.category.working_days, calendar),
+            due_at=_within_work(kind, due, report, at),
         )
         session.add(begun)
         if kind == DeadlineKind.WORK:
@@ -203,13 +222,37 @@ def move_due(
 
 
 def recount_due(
-    session: Session, deadline: Deadline, due: datetime, user: User | None, note: str, at: datetime
+    session: Session,
+    deadline: Deadline,
+    due: datetime,
+    user: User | None,
+    note: str,
+    at: datetime,
+    why: StepKind = StepKind.RECOUNTED,
 ) -> None:
-    """Give an open deadline another due moment because the working calendar changed (W14)."""
-    _note(session, deadline, StepKind.RECOUNTED, user, at, note)
+    """Give an open deadline another due moment because the working calendar (W14) or the category changed."""
+    _note(session, deadline, why, user, at, note)
     deadline.due_at = due
     if deadline.kind == DeadlineKind.WORK:
         deadline.report.due_at = due
+
+
+def count_by_category(session: Session, report: Report, calendar: WorkCalendar, user: User, at: datetime) -> None:
+    """The report is of another category now: count its open terms for the work and to take it to work from their
+    beginnings anew (S 2.3).
+
+    What somebody decided stays. A term that would have passed already ends with the next working day: nobody can keep
+    one that was late when it came.
+    """
+    for kind in (DeadlineKind.WORK, DeadlineKind.ACCEPT):
+        for deadline in open_deadlines(session, report, (kind,)):
+            began, soonest = deadline.began_at, calendar.end_of_working_days(at, 1)
+            due = _within_work(kind, due_moment(kind, began, report.category.working_days, calendar), report, began)
+            if due <= at < deadline.due_at:
+                due = min(soonest, deadline.due_at)
+            if due != deadline.due_at and not deadline.moved:
+                recount_due(session, deadline, due, user, report.category.name, at, StepKind.CORRECTED)
+    session.flush()
 
 
 def note_warning(session: Session, deadline: Deadline, user: User | None, note: str, at: datetime) -> None:
@@ -231,12 +274,19 @@ def open_deadlines(
     query = select(Deadline).where(
         Deadline.report_id == report.id,
         Deadline.kind.in_(kinds),
-        Deadline.met_at.is_(None),
-        Deadline.cancelled_at.is_(None),
+        Deadline.open,
     )
     if organisation_id is not None:
         query = query.where(Deadline.organisation_id == organisation_id)
     return list(session.scalars(query.order_by(Deadline.id)))
+
+
+def _within_work(kind: DeadlineKind, due: datetime, report: Report, began: datetime) -> datetime:
+    """The term to take a report to work ends with that of the work at the latest, unless that had passed before it
+    began."""
+    if kind == DeadlineKind.ACCEPT and report.due_at is not None and report.due_at > began:
+        return min(due, report.due_at)
+    return due
 
 
 def _note(

@@ -11,43 +11,44 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from models.attempts import (
-    DIALLING,
+    DIALLING_LOCK,
     LIVE_ATTEMPTS,
     Attempt,
     AttemptEvent,
     AttemptState,
     AttemptTask,
-    LineSlot,
     NeverByMachine,
     find_attempt,
     machine_is_on,
     move_attempt,
 )
 from models.base import announce, one_at_a_time
-from models.calling import Outcome, Rules, free_again, may_be_dialled
-from models.calls import LIVE_STATES, Call
+from models.calling import NOT_DIALLED, Outcome, Rules, free_again, may_be_dialled
+from models.calls import Call
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.duty_calls import aim, duty_numbers, is_awaited
+from models.leases import Lines, free_lines, lease_line, live_calls, release_line
+from models.missed import waits_for_us
 from models.people import User
-from models.reports import ReportState
+from models.reports import UNDONE, ReportState
 from models.workdays import WorkCalendar
 
-BY_MACHINE = (Purpose.STATUS_CHECK, Purpose.HAND_OVER)
+BY_MACHINE = (Purpose.HAND_OVER, Purpose.STATUS_CHECK)
 ANY_HOUR = (Purpose.HAND_OVER,)  # an emergency does not wait for the morning
 TOGETHER = 4  # reports that one call asks about
-LEASE = timedelta(minutes=10)
-PROMPT = timedelta(seconds=30)  # within which what was planned is dialled, or planned anew
+DIALLED_WITHIN = timedelta(seconds=30)  # else what was planned is planned anew
 _LOOKED_AT = 100  # tasks
 
 # in which state of its report a task's call makes sense
 _REPORT_STATES = {
     Purpose.STATUS_CHECK: {ReportState.DONE},
     Purpose.CLARIFICATION: {ReportState.NEW, ReportState.IN_PROGRESS, ReportState.REASONS_GIVEN, ReportState.DONE},
-    Purpose.HAND_OVER: {ReportState.NEW, ReportState.IN_PROGRESS},
-    Purpose.WARN_OPERATOR: {ReportState.NEW, ReportState.IN_PROGRESS},
+    Purpose.HAND_OVER: set(UNDONE),
+    Purpose.WARN_OPERATOR: set(UNDONE),
 }
 
 
@@ -60,13 +61,13 @@ class Refusal(StrEnum):
     OPTED_OUT = "opted_out"
     BUDGET = "budget"
     NO_LINE = "no_line"
-    TRUNK = "trunk"
     ALREADY = "already"  # another call with the number is going on
     TASK_OVER = "task_over"  # settled, cancelled, or its report moved on
     NUMBER_CHANGED = "number_changed"
     STALE = "stale"  # planned too long ago, or one of the two clocks is wrong
     HELD = "held"  # it is on a colleague's screen
-    EXCHANGE = "exchange"  # it is away
+    OWN_CALL = "own_call"  # who calls has a call that goes on
+    EXCHANGE = "exchange"  # it is away, or the scripts that speak for us
     VOICE = "voice"  # there is none: nobody is rung up by a silent machine
 
 
@@ -79,14 +80,6 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Lines:
-    """How many lines the trunk has, and how many of them stay free for citizens (C6)."""
-
-    capacity: int = 3
-    reserved: int = 1
-
-
-@dataclass(frozen=True)
 class Dialler:
     """What the rules go by: the town's rules, its lines, its working calendar."""
 
@@ -96,40 +89,62 @@ class Dialler:
 
 
 def plan_calls(session: Session, dialler: Dialler, at: datetime, most: int = 10) -> list[int]:
-    """Plan the machine calls that may begin now, the fewest hours left first; their attempts' ids.
+    """Plan the machine calls that may begin now; their attempts' ids. Emergencies first, the fewest hours left first.
 
     Tasks of which the number is not to be called yet are put off, so that they are not looked at again until then.
     """
-    one_at_a_time(session, DIALLING)
+    one_at_a_time(session, DIALLING_LOCK)
     if not machine_is_on(session) or trunk_pauses(session, dialler.rules, at):
         return []
-    open_now = dialler.rules.window.is_open(at, dialler.calendar)
-    purposes = BY_MACHINE if open_now else ANY_HOUR
+    most = 1 if trunk_failed(session, dialler.rules) else most  # whether it is well again is tried with one call
     planned: list[int] = []
-    while len(planned) < most and free_lines(session, dialler.lines, at) > 0:
-        attempt = _plan_next(session, dialler, purposes, at)
-        if attempt is None:
-            break
-        planned.append(attempt.id)
+    for purpose in _purposes(dialler, at):
+        for_persons = 0 if purpose in ANY_HOUR else who_calls(session, at)
+        while len(planned) < most and free_lines(session, dialler.lines, at) > for_persons:
+            attempt = _plan_next(session, dialler, purpose, at)
+            if attempt is None:
+                break
+            planned.append(attempt.id)
     return planned
 
 
-def machine_calls_due(session: Session, at: datetime) -> bool:
-    """Whether the machine is on and has a task whose time has come. Only reads: it is asked every second."""
-    due = select(CallTask.id).where(*_due(at), CallTask.purpose.in_(BY_MACHINE))
-    return machine_is_on(session) and session.scalar(due.limit(1)) is not None
+def _purposes(dialler: Dialler, at: datetime) -> Sequence[Purpose]:
+    """What machine calls may be about now, emergencies first."""
+    return BY_MACHINE if dialler.rules.window.is_open(at, dialler.calendar) else ANY_HOUR
+
+
+def who_calls(session: Session, at: datetime) -> int:
+    """How many people are calling one after another and speak with nobody now: the next line is theirs."""
+    speaks = select(Attempt.user_id).where(Attempt.settled_at.is_(None), Attempt.user_id.is_not(None))
+    query = select(func.count(CallTask.held_by_id.distinct())).where(
+        CallTask.settled_at.is_(None), CallTask.held_until > at, CallTask.held_by_id.not_in(speaks)
+    )
+    return session.scalar(query) or 0
+
+
+def machine_calls_due(session: Session, dialler: Dialler, at: datetime) -> bool:
+    """Whether `plan_calls` may have something to plan. Only reads: it is asked every second, also all night."""
+    due = select(CallTask.id).where(*_due(at), CallTask.purpose.in_(_purposes(dialler, at)))
+    return (
+        machine_is_on(session)
+        and session.scalar(due.limit(1)) is not None
+        and not trunk_pauses(session, dialler.rules, at)
+        and free_lines(session, dialler.lines, at) > 0
+    )
 
 
 def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
     return CallTask.settled_at.is_(None), CallTask.state == TaskState.WAITING, CallTask.due_at <= at
 
 
-def _plan_next(session: Session, dialler: Dialler, purposes: Sequence[Purpose], at: datetime) -> Attempt | None:
-    due = select(CallTask).where(*_due(at), CallTask.purpose.in_(purposes))
+def _plan_next(session: Session, dialler: Dialler, purpose: Purpose, at: datetime) -> Attempt | None:
+    due = select(CallTask).where(*_due(at), CallTask.purpose == purpose)
     for task in session.scalars(due.order_by(CallTask.deadline_at, CallTask.id).limit(_LOOKED_AT)):
         if task.held_until is not None and task.held_until > at:
             continue
-        tasks = [task, *_others_of(session, task)]
+        if task.purpose == Purpose.HAND_OVER and not aim(session, task, at):
+            continue
+        tasks = [task, *_others_of(session, task, at)]
         try:
             check_call(session, dialler, task.number, tasks, at, by=None)
         except Refused as refused:
@@ -139,18 +154,24 @@ def _plan_next(session: Session, dialler: Dialler, purposes: Sequence[Purpose], 
     return None
 
 
-def _others_of(session: Session, task: CallTask) -> list[CallTask]:
-    """What else is to be asked of the same person: one call covers it (C5)."""
+def _others_of(session: Session, task: CallTask, at: datetime, user: User | None = None) -> list[CallTask]:
+    """What else is to be asked of the same person now: one call covers it (C5).
+
+    A person asks also what the machine has given up, and what it would ask later.
+    """
     if task.purpose != Purpose.STATUS_CHECK:
         return []
     query = select(CallTask).where(
         CallTask.settled_at.is_(None),
-        CallTask.state == TaskState.WAITING,
         CallTask.purpose == task.purpose,
         CallTask.number == task.number,
         CallTask.id != task.id,
+        CallTask.held_until.is_(None) | (CallTask.held_until <= at) | (CallTask.held_by_id == (user.id if user else 0)),
     )
-    return list(session.scalars(query.order_by(CallTask.deadline_at, CallTask.id).limit(TOGETHER - 1)))
+    if user is None:
+        query = query.where(*_due(at))
+    found = session.scalars(query.order_by(CallTask.deadline_at, CallTask.id).limit(TOGETHER - 1))
+    return [other for other in found if why_not(session, other) is None]
 
 
 def _put_off(session: Session, dialler: Dialler, tasks: Sequence[CallTask], why: Refusal, at: datetime) -> None:
@@ -170,11 +191,14 @@ def _put_off(session: Session, dialler: Dialler, tasks: Sequence[CallTask], why:
 
 def plan_own_call(session: Session, dialler: Dialler, task: CallTask, user: User, at: datetime) -> Attempt:
     """Plan a call of a person to a citizen: their own phone rings first. Raises `Refused`."""
-    one_at_a_time(session, DIALLING)
+    one_at_a_time(session, DIALLING_LOCK)
     if task.held_by_id not in (None, user.id) and task.held_until is not None and task.held_until > at:
         raise Refused(Refusal.HELD)
-    tasks = [task, *_others_of(session, task)]
+    tasks = [task, *_others_of(session, task, at, user)]
     check_call(session, dialler, task.number, tasks, at, by=user)
+    own = select(Attempt.id).where(Attempt.user_id == user.id, Attempt.settled_at.is_(None))
+    if session.scalar(own.limit(1)) is not None:  # one person speaks with one citizen, and takes one line
+        raise Refused(Refusal.OWN_CALL)
     if free_lines(session, dialler.lines, at) < 1:
         raise Refused(Refusal.NO_LINE)
     return _make_attempt(session, dialler, task.number, tasks, at, user)
@@ -198,11 +222,12 @@ def check_call(
     if not may_be_dialled(number):
         raise Refused(Refusal.NUMBER)
     for task in tasks:
-        _check_task(task)
+        if (refusal := why_not(session, task)) is not None:
+            raise Refused(refusal)
     going_on = select(Attempt.id).where(
         Attempt.number == number, Attempt.settled_at.is_(None), Attempt.id != (besides or 0)
     )
-    live = select(Call.id).where(Call.number == number, Call.state.in_(LIVE_STATES))
+    live = select(Call.id).where(Call.number == number, *live_calls(at))
     if session.scalar(going_on.limit(1)) is not None or session.scalar(live.limit(1)) is not None:
         raise Refused(Refusal.ALREADY)
     if by is not None:
@@ -219,15 +244,20 @@ def check_call(
         raise Refused(Refusal.BUDGET)
 
 
-def _check_task(task: CallTask) -> None:
+def why_not(session: Session, task: CallTask) -> Refusal | None:
+    """Why nobody is to be called about the task any more, at its number; None when it still makes sense."""
     if not task.open:
-        raise Refused(Refusal.TASK_OVER)
+        return Refusal.TASK_OVER
+    if task.purpose == Purpose.CALL_BACK and not waits_for_us(session, task.number):
+        return Refusal.TASK_OVER
     if task.report is None or task.purpose not in _REPORT_STATES:
-        return
+        return None
     if task.report.state not in _REPORT_STATES[task.purpose]:
-        raise Refused(Refusal.TASK_OVER)
-    if task.organisation_id is None and task.number != task.report.contact_number:
-        raise Refused(Refusal.NUMBER_CHANGED)
+        return Refusal.TASK_OVER
+    if task.organisation_id is not None and not is_awaited(session, task):
+        return Refusal.TASK_OVER
+    of_whom = duty_numbers(session, task.organisation_id) if task.organisation_id else [task.report.contact_number]
+    return None if task.number in of_whom else Refusal.NUMBER_CHANGED
 
 
 def _make_attempt(
@@ -250,62 +280,43 @@ def _make_attempt(
     session.add_all(
         AttemptTask(attempt_id=attempt.id, task_id=task.id, place=place) for place, task in enumerate(tasks, 1)
     )
-    _lease(session, dialler.lines, attempt, at)
-    announce(session, "attempt", attempt.id)
+    lease_line(session, dialler.lines, attempt, at)
+    announce(session, "board", 0)
     return attempt
 
 
 def machine_calls_to(session: Session, number: str, at: datetime, besides: int | None = None) -> list[datetime]:
-    """When the machine called the number in the last two days; what did not get out of the trunk is no call."""
+    """When the machine rang the number in the last two days: what did not get out of the trunk, and what found it
+    busy, has disturbed nobody."""
     query = select(Attempt.dialled_at).where(
         Attempt.number == number,
         Attempt.user_id.is_(None),
         Attempt.planned_at > at - timedelta(days=2),
         Attempt.dialled_at.is_not(None),
-        func.coalesce(Attempt.outcome, "") != Outcome.TRUNK_TROUBLE,
+        func.coalesce(Attempt.outcome, "").not_in((Outcome.TRUNK_TROUBLE, Outcome.BUSY))
+        | Attempt.answered_at.is_not(None),
         Attempt.id != (besides or 0),
     )
     return list(session.scalars(query))
 
 
 def trunk_pauses(session: Session, rules: Rules, at: datetime) -> bool:
-    """Whether the last machine calls all failed for trouble of the trunk, so that for a while none is made."""
+    """Whether the last calls over the trunk all failed for its trouble, so that for a while the machine makes none."""
+    failed_at = trunk_failed(session, rules)
+    return failed_at is not None and at < failed_at + rules.trunk_pause
+
+
+def trunk_failed(session: Session, rules: Rules) -> datetime | None:
+    """When the last of so many calls over the trunk failed that all failed for its trouble; None where one did not."""
     last = session.execute(
         select(Attempt.outcome, Attempt.settled_at)
-        .where(Attempt.settled_at.is_not(None), Attempt.outcome.is_not(None))
+        .where(Attempt.settled_at.is_not(None), Attempt.outcome.is_not(None), Attempt.outcome.not_in(NOT_DIALLED))
         .order_by(Attempt.settled_at.desc())
         .limit(rules.trunk_failures)
     ).all()
     if len(last) < rules.trunk_failures or any(outcome != Outcome.TRUNK_TROUBLE for outcome, _at in last):
-        return False
-    return at < last[0].settled_at + rules.trunk_pause
-
-
-# ---- lines
-
-
-def free_lines(session: Session, lines: Lines, at: datetime) -> int:
-    """How many calls of ours may begin: a line is left for the citizen who calls now, whoever talks already (C6)."""
-    inbound = session.scalar(select(func.count()).where(Call.state.in_(LIVE_STATES))) or 0
-    leased = session.scalar(select(func.count()).where(LineSlot.until > at)) or 0
-    return lines.capacity - lines.reserved - inbound - leased
-
-
-def _lease(session: Session, lines: Lines, attempt: Attempt, at: datetime) -> None:
-    slots = session.scalars(select(LineSlot).order_by(LineSlot.slot).with_for_update()).all()
-    known = {slot.slot for slot in slots}
-    free = [slot for slot in slots if slot.until is None or slot.until <= at]
-    if free:
-        slot = free[0]
-    else:
-        slot = LineSlot(slot=next(number for number in range(1, lines.capacity + 2) if number not in known))
-        session.add(slot)
-    slot.attempt_id, slot.until = attempt.id, at + LEASE
-    session.flush()
-
-
-def release_line(session: Session, attempt_id: int) -> None:
-    session.execute(update(LineSlot).where(LineSlot.attempt_id == attempt_id).values(attempt_id=None, until=None))
+        return None
+    return last[0].settled_at
 
 
 # ---- dialling, once
@@ -316,7 +327,7 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
 
     Else why it is not dialled: it is not planned any more, or the call may no longer be made, and then it is withdrawn.
     """
-    one_at_a_time(session, DIALLING)
+    one_at_a_time(session, DIALLING_LOCK)
     attempt = find_attempt(session, attempt_id)
     if attempt is None or attempt.state != AttemptState.PLANNED:
         return Refusal.ALREADY
@@ -326,7 +337,7 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
         if task.report is not None:
             session.refresh(task.report, ["state", "contact_number"], with_for_update=True)
     try:
-        if not -PROMPT <= at - attempt.planned_at <= PROMPT:
+        if not -DIALLED_WITHIN <= at - attempt.planned_at <= DIALLED_WITHIN:
             raise Refused(Refusal.STALE)
         check_call(session, dialler, attempt.number, tasks, at, by=attempt.user, besides=attempt.id)
     except Refused as refused:
@@ -337,9 +348,19 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
     return None
 
 
+def withdraw_planned(session: Session, attempt_id: int, why: Refusal, at: datetime) -> None:
+    """Withdraw the attempt unless it is being dialled, or over, already."""
+    attempt = find_attempt(session, attempt_id)
+    if attempt is not None and attempt.state == AttemptState.PLANNED:
+        withdraw(session, attempt, why, at)
+
+
 def withdraw(session: Session, attempt: Attempt, why: Refusal, at: datetime) -> None:
     """It is not dialled: its line is free again, and its tasks wait; a minute, when the trouble is ours."""
     attempt.note = why
+    for task in attempt.tasks:
+        if attempt.user_id is not None and task.held_by_id == attempt.user_id:
+            task.held_by_id = task.held_until = None
     if why in (Refusal.STALE, Refusal.EXCHANGE, Refusal.VOICE):
         for task in attempt.tasks:
             task.due_at = max(task.due_at, at + timedelta(minutes=1))
@@ -350,7 +371,7 @@ def withdraw(session: Session, attempt: Attempt, why: Refusal, at: datetime) -> 
 def not_dialled_yet(session: Session, at: datetime) -> list[Attempt]:
     """What was planned and that nobody has dialled in time: to be withdrawn, for its job may have got lost."""
     query = select(Attempt).where(
-        Attempt.settled_at.is_(None), Attempt.state == AttemptState.PLANNED, Attempt.planned_at < at - PROMPT
+        Attempt.settled_at.is_(None), Attempt.state == AttemptState.PLANNED, Attempt.planned_at < at - DIALLED_WITHIN
     )
     return list(session.scalars(query.with_for_update()))
 

@@ -1,13 +1,14 @@
 """Streets, kinds of problems and organisations: what each entry must be (A2)."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.addresses import NoAddress, read_address
+from models.calling import may_be_dialled
 from models.people import Organisation, Role, User
 from models.places import Category, Street, split_names, street_key
 from models.reference import Entry, Fault, FaultKind, Refused, Subject, check_name, tidy, write_entry
@@ -17,6 +18,7 @@ from models.search import plain, words_of
 LONGEST_NAME = {Category: 128, Organisation: 160, Street: 128}  # characters
 LONGEST_NAMES = 256  # characters of all former, or of all other names of a street
 MOST_DAYS, MOST_POSITION = 365, 9999
+MOST_DUTY_NUMBERS = 5  # each is called twice: of more the last would hear of an emergency too late
 _QUOTES = re.compile('[«»“”„"]')
 
 
@@ -114,16 +116,20 @@ def save_organisation(
     email: str,
     active: bool,
     controlled_by: Collection[User],
+    duty_numbers: Sequence[str] | None = None,
 ) -> Organisation:
     """Add an organisation, or change one and who controls it (R order 4). Raises `Refused` for one that cannot be so.
 
-    One that is switched off gets no new reports; it finishes those that it has.
+    ``duty_numbers`` (E.164) are called in this order when an emergency is handed over (I8); None leaves those that are
+    there. One that is switched off gets no new reports; it finishes those that it has.
     """
     name, email = tidy(name), tidy(email)
     others = [one.name for one in session.scalars(select(Organisation)) if one is not organisation]
     faults = _name_faults(name, Organisation, [other for other in others if name_key(other) == name_key(name)])
     if fault := email_fault(email):
         faults["email"] = fault
+    if fault := duty_fault(duty_numbers or ()):
+        faults["duty_numbers"] = fault
     ends = organisation is not None and organisation.active and not active
     if ends and (kinds := responsible_for(session, organisation)):
         faults["active"] = Fault(FaultKind.RESPONSIBLE, ", ".join(f"«{kind}»" for kind in kinds))
@@ -133,6 +139,8 @@ def save_organisation(
     if organisation is not None and set(members) == set(organisation.controlled_by):
         members = organisation.controlled_by  # in whatever order they were read
     values = {"name": name, "email": email, "active": active, "controlled_by": members}
+    if duty_numbers is not None:
+        values["duty_numbers"] = tuple(dict.fromkeys(duty_numbers))
     return _written(session, Subject.ORGANISATION, organisation or Organisation(), faults, values, by, at)
 
 
@@ -149,6 +157,19 @@ def email_fault(email: str) -> Fault | None:
     except NoAddress:
         return Fault(FaultKind.EMAIL)
     return None
+
+
+def duty_fault(numbers: Sequence[str]) -> Fault | None:
+    """What is wrong with an organisation's duty numbers: one that is never dialled, or too many of them."""
+    wrong = next((number for number in numbers if not may_be_dialled(number)), None)
+    if wrong is not None:
+        return Fault(FaultKind.DUTY_NUMBER, wrong)
+    return Fault(FaultKind.DUTY_MANY, str(MOST_DUTY_NUMBERS)) if len(numbers) > MOST_DUTY_NUMBERS else None
+
+
+def split_numbers(typed: str) -> list[str]:
+    """The telephones of a list, each once, as they were typed: a comma, a semicolon or a line between two."""
+    return list(dict.fromkeys(one for part in re.split(r"[,;\n]", typed) if (one := tidy(part))))
 
 
 def name_key(name: str) -> str:

@@ -3,17 +3,18 @@ or otherwise (I1-I6, I9)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from models.base import announce, now
-from models.calls import Call, CallState
+from models.calls import LIVE_STATES, Call, CallState
 from models.machine import IllegalMove
-from models.people import User
+from models.people import Role, User
 from models.pins import give_pin
 from models.places import Category
+from models.repeats import find_repeated
 from models.reports import (
     OPEN_STATES,
     REPORT_TABLE,
@@ -73,6 +74,8 @@ class SavedMeanwhile(Exception):
     """The draft was saved by somebody else (or in another tab) since it was loaded."""
 
 
+LEFT_AFTER = timedelta(minutes=30)  # without a change a colleague's draft is left
+
 # what people type into a draft
 DRAFT_FIELDS = (
     "category_id",
@@ -88,16 +91,16 @@ DRAFT_FIELDS = (
     "other_phone",
 )
 # how a person ends a draft without a report (I6); added to another report it ends by `attach_draft`
-_NO_ENDINGS = (ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.FORGOTTEN)
+_NOT_ENDINGS = (ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.FORGOTTEN)
 ENDINGS = {
     event: after
     for (before, event), after in REPORT_TABLE.items()
-    if before == ReportState.DRAFT and event not in _NO_ENDINGS
+    if before == ReportState.DRAFT and event not in _NOT_ENDINGS
 }
 
 
-def open_draft(session: Session, call: Call) -> Report:
-    """The call's draft, made when it is not there yet: one draft a call, whoever asks first (I1)."""
+def report_of_call(session: Session, call: Call) -> Report:
+    """The call's draft, or what became of it; made when there is none: one a call, whoever asks first (I1)."""
     return session.scalar(select(Report).where(Report.call_id == call.id)) or make_draft(session, call)
 
 
@@ -161,7 +164,36 @@ def give_to_speaker(session: Session, draft: Report, user: User, call: Call) -> 
     _take(session, draft, user, Report.owner_id == former.id if former else Report.owner_id.is_(None))
 
 
-def _take(session: Session, draft: Report, user: User, free: ColumnElement[bool]) -> None:
+def may_take_over(draft: Report, user: User, at: datetime) -> bool:
+    """Whether `take_over_draft` would give ``user`` this colleague's draft at this moment."""
+    if draft.state != ReportState.DRAFT or draft.open_to(user) or (draft.call and draft.call.state in LIVE_STATES):
+        return False
+    return user.role == Role.SUPERVISOR or (draft.saved_at or draft.created_at) <= at - LEFT_AFTER
+
+
+def take_over_draft(session: Session, draft: Report, user: User, at: datetime) -> None:
+    """Make ``user`` the one who works on a colleague's draft, who is not there to hand it over.
+
+    Not while its call goes on. The supervisor may at any other time, others `LEFT_AFTER` its last change. The history
+    says who took it from whom. Raises `TakenByAnother` and `IllegalMove` as `claim_draft` does.
+    """
+    former = draft.owner
+    if former is not None and former is not user:
+        live = select(Call.id).where(Call.id == Report.call_id, Call.state.in_(LIVE_STATES)).exists()
+        left = func.coalesce(Report.saved_at, Report.created_at) <= at - LEFT_AFTER
+        free = and_(Report.owner_id == former.id, ~live, or_(left, user.role == Role.SUPERVISOR))
+        _take(session, draft, user, free, HistoryEvent.TAKEN_OVER, former.name)
+    claim_draft(session, draft, user)
+
+
+def _take(
+    session: Session,
+    draft: Report,
+    user: User,
+    free: ColumnElement[bool],
+    event: HistoryEvent = HistoryEvent.TAKEN,
+    note: str = "",
+) -> None:
     """Make ``user`` the owner if it is a draft and ``free``; else nothing changes. The draft is loaded anew."""
     former = draft.owner_id
     taken = session.execute(
@@ -172,21 +204,22 @@ def _take(session: Session, draft: Report, user: User, free: ColumnElement[bool]
     )
     session.refresh(draft, ["state", "owner_id"])
     if taken.rowcount == 1 and former != user.id:
-        note_history(session, draft, HistoryEvent.TAKEN, user)
+        draft.saved_at = now()
+        note_history(session, draft, event, user, note)
         _announce_owner(session, draft)
 
 
 def hand_over_draft(session: Session, draft: Report, user: User, to: User) -> None:
     """Give the draft to a colleague (``to``). Raises `TakenByAnother` when it is not ``user``'s, and `IllegalMove`."""
     claim_draft(session, draft, user)
-    draft.owner_id = to.id
+    draft.owner_id, draft.saved_at = to.id, now()
     note_history(session, draft, HistoryEvent.HANDED_OVER, user, to.name)
     _announce_owner(session, draft)
 
 
 def handings_over(session: Session, drafts: Iterable[Report]) -> dict[int, HistoryRow]:
     """How those of these drafts that a colleague handed over came to whom they belong now, by draft."""
-    changes = (HistoryEvent.TAKEN, HistoryEvent.HANDED_OVER)
+    changes = (HistoryEvent.TAKEN, HistoryEvent.TAKEN_OVER, HistoryEvent.HANDED_OVER)
     last = (
         select(func.max(HistoryRow.id))
         .where(HistoryRow.report_id.in_([draft.id for draft in drafts]), HistoryRow.event.in_(changes))
@@ -209,12 +242,12 @@ def save_draft(
     saved = session.execute(
         update(Report)
         .where(Report.id == draft.id, Report.state == ReportState.DRAFT, Report.revision == revision)
-        .values(revision=revision + 1)
+        .values(revision=revision + 1, saved_at=now())
         .execution_options(synchronize_session=False)
     )
     if saved.rowcount != 1:
         raise SavedMeanwhile()
-    session.refresh(draft, ["revision"])
+    session.refresh(draft, ["revision", "saved_at"])
     for name in DRAFT_FIELDS:
         if name in values:
             setattr(draft, name, values[name])
@@ -264,15 +297,17 @@ def register_draft(session: Session, draft: Report, user: User) -> None:
     begin_work(session, draft, user, at)
 
 
-def end_draft(session: Session, draft: Report, user: User, event: ReportEvent, note: str = "") -> None:
+def end_draft(
+    session: Session, draft: Report, user: User, event: ReportEvent, note: str = "", at: datetime | None = None
+) -> None:
     """End a draft without a report (I6): one of `ENDINGS`. Raises `TakenByAnother`, `IllegalMove`."""
     if event not in ENDINGS:
         raise IllegalMove("report", draft.state, event)
     claim_draft(session, draft, user)
-    move(session, draft, event, user, note)
+    move(session, draft, event, user, note, at)
 
 
-def attach_draft(session: Session, draft: Report, user: User, report: Report) -> None:
+def attach_draft(session: Session, draft: Report, user: User, report: Report, at: datetime | None = None) -> None:
     """The call was about a report that is already there: add it, with what was typed as a note (I6, I10).
 
     So is what came without a call. The draft must be nobody's or ``user``'s own, and is the user's then; the report
@@ -285,9 +320,9 @@ def attach_draft(session: Session, draft: Report, user: User, report: Report) ->
         raise ReportIsClosed(report)
     draft.attached_to_id = report.id
     session.flush()
-    move(session, draft, ReportEvent.ATTACHED, user, note=report.number or "")
+    move(session, draft, ReportEvent.ATTACHED, user, report.number or "", at)
     event = HistoryEvent.APPLICANT_TOLD_AGAIN if draft.call_id is None else HistoryEvent.APPLICANT_CALLED
-    note_history(session, report, event, user, draft.text, told_by=draft)
+    note_history(session, report, event, user, draft.text, at=at, told_by=draft)
     announce(session, "report", report.id)
 
 
@@ -308,28 +343,6 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
         draft.attached_to_id = None
         note_history(session, report, HistoryEvent.CALL_DETACHED, user)
         announce(session, "report", report.id)
-
-
-def find_repeated(session: Session, draft: Report) -> Report | None:
-    """The open report that this draft repeats: the same number and category, and the same place (I10)."""
-    if draft.contact_number is None or draft.category_id is None or not (draft.street_id or draft.landmark):
-        return None
-    query = (
-        select(Report)
-        .where(
-            Report.id != draft.id,
-            Report.contact_number == draft.contact_number,
-            Report.category_id == draft.category_id,
-            Report.state.in_(OPEN_STATES),
-        )
-        .order_by(Report.id.desc())
-        .limit(1)
-    )
-    if draft.street_id is not None:
-        query = query.where(Report.street_id == draft.street_id, Report.building == draft.building)
-    else:
-        query = query.where(Report.street_id.is_(None), Report.landmark == draft.landmark)
-    return session.scalar(query)
 
 
 def _announce_owner(session: Session, draft: Report) -> None:

@@ -78,9 +78,7 @@ def _due(query: Select, rule: Rule, calendar: WorkCalendar, at: datetime) -> Sel
     """The deadlines that run, and have come to the rule's moment."""
     query = query.join(Report, Report.id == Deadline.report_id).where(
         Deadline.kind == rule.deadline,
-        Deadline.met_at.is_(None),
-        Deadline.cancelled_at.is_(None),
-        Deadline.paused_at.is_(None),
+        Deadline.running,
     )
     if rule.emergency is not None:
         query = query.where(Report.emergency.is_(rule.emergency))

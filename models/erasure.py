@@ -35,12 +35,25 @@ _NOTES_OF_OURS = frozenset(
         HistoryEvent.ASSIGNED,
         HistoryEvent.RELEASED,
         HistoryEvent.HANDED_OVER,
+        HistoryEvent.TAKEN_OVER,
         HistoryEvent.ANONYMISED,
         ReportEvent.ATTACHED,
     }
 )
 # tables with texts that are never about an applicant
-_OURS = frozenset({"users", "phones", "lines", "organisations", "categories", "streets", "marks", "day_exceptions"})
+_OURS = frozenset(
+    {
+        "users",
+        "phones",
+        "lines",
+        "plan_versions",
+        "organisations",
+        "categories",
+        "streets",
+        "marks",
+        "day_exceptions",
+    }
+)
 _ROOM_FOR_ID = LONGEST_NAME - 12
 _SHORTEST_TEXT = 64  # characters; shorter columns hold codes and numbers
 # who is called the same is somebody else: in these only telephones are looked for
@@ -96,6 +109,9 @@ def erase_person(
         for report in held.reports:
             anonymise_report(session, report, user, reason, texts=texts, traces=traces, at=at)
         erase_numbers(session, [call.id for call in held.calls])
+        forget_tasks(session, [task.id for task in held.ours.tasks])
+        forget_attempts(session, [attempt.id for attempt in held.ours.attempts])
+        session.execute(delete(NeverByMachine).where(NeverByMachine.number.in_(traces.numbers)))
         delete_persons(session, [person.id for person in held.persons])
         session.flush()
         for table, column, row in mentions:
@@ -161,13 +177,23 @@ def erase_numbers(session: Session, calls: Collection[int]) -> None:
 
 def _forget_our_calls(session: Session, about: ColumnElement[bool]) -> None:
     """Take the number out of these tasks and the attempts at them: that somebody was called stays, not who."""
-    tasks = session.scalars(select(CallTask.id).where(about)).all()
+    tasks = session.scalars(select(CallTask.id).where(about, CallTask.organisation_id.is_(None))).all()
+    forget_tasks(session, tasks)
     for part in _parts(tasks):
         attempts = select(AttemptTask.attempt_id).where(AttemptTask.task_id.in_(part))
-        numbers = session.scalars(select(Attempt.number).where(Attempt.id.in_(attempts))).all()
-        session.execute(delete(NeverByMachine).where(NeverByMachine.number.in_(numbers)))
-        session.execute(update(Attempt).where(Attempt.id.in_(attempts)).values(number=""))
+        forget_attempts(session, session.scalars(attempts).all())
+
+
+def forget_tasks(session: Session, tasks: Collection[int]) -> None:
+    """Take out of these tasks whom they are to be made to, and what was to be asked."""
+    for part in _parts(tasks):
         session.execute(update(CallTask).where(CallTask.id.in_(part)).values(number=None, words=""))
+
+
+def forget_attempts(session: Session, attempts: Collection[int]) -> None:
+    """Take the number out of these attempts."""
+    for part in _parts(attempts):
+        session.execute(update(Attempt).where(Attempt.id.in_(part)).values(number=""))
 
 
 def delete_persons(session: Session, persons: Collection[int]) -> None:

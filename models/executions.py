@@ -1,5 +1,6 @@
 """Who works on a report: one organisation, or several, each with its own part (W15)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, select
@@ -35,6 +36,7 @@ class Execution(Base):
     assigned_at: Mapped[datetime] = mapped_column(UTCDateTime)
     informed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the head knows of it (R 4.2)
     accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # taken to work (R 4.3)
+    planned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the day that the operator named last (W5)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     reasons_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # gave reasons that are not decided on yet (R 4.4)
     done: Mapped[str] = mapped_column(Text, default="")  # what was done (R 4.5)
@@ -56,3 +58,8 @@ def execution_of(session: Session, report: Report, organisation_id: int | None) 
     return session.scalar(
         select(Execution).where(Execution.report_id == report.id, Execution.organisation_id == organisation_id)
     )
+
+
+def planned_for(parts: Iterable[Execution]) -> datetime | None:
+    """For which day the work is planned: the latest that is named for a part not done yet (W5)."""
+    return max((part.planned_at for part in parts if part.planned_at and part.completed_at is None), default=None)

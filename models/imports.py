@@ -17,12 +17,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from models.base import Base, UTCDateTime
 from models.directories import (
     LONGEST_NAME,
+    duty_fault,
     email_fault,
     joined,
     keep_findable,
     long_names,
     name_key,
     responsible_for,
+    split_numbers,
     street_words,
 )
 from models.people import Organisation, User
@@ -142,17 +144,18 @@ def plan_streets(session: Session, rows: Sequence[Row]) -> list[Line]:
 
 
 def plan_organisations(session: Session, rows: Sequence[Row]) -> list[Line]:
-    """An organisation is the same whatever quotes its name stands in."""
+    """An organisation is the same whatever quotes its name stands in. Its duty numbers are E.164 by now."""
     known = {name_key(one.name): one for one in session.scalars(select(Organisation))}
 
     def look(_name: str, row: Organisation | None, values: dict[str, object]) -> tuple[Fault | None, Fault | None]:
-        wrong = email_fault(str(values.get("email", "")))
+        wrong = email_fault(str(values.get("email", ""))) or duty_fault(values.get("duty_numbers", ()))
         if wrong is None and row is not None and values.get("active") is False:
             kinds = responsible_for(session, row)
             wrong = Fault(FaultKind.RESPONSIBLE, ", ".join(f"«{kind}»" for kind in kinds)) if kinds else None
         return wrong, None
 
-    return _plan(rows, Organisation, known, name_key, {"email": tidy}, look)
+    readers = {"email": tidy, "duty_numbers": lambda cell: tuple(split_numbers(cell))}
+    return _plan(rows, Organisation, known, name_key, readers, look)
 
 
 def _plan(
@@ -160,7 +163,7 @@ def _plan(
     table: type,
     known: Mapping[str, Street | Organisation],
     key_of: Callable[[str], str],
-    readers: Mapping[str, Callable[[str], str]],
+    readers: Mapping[str, Callable[[str], object]],
     look: Callable[[str, object, dict[str, object]], tuple[Fault | None, Fault | None]],
 ) -> list[Line]:
     lines, seen = [], {}
@@ -187,7 +190,7 @@ def _plan(
     return lines
 
 
-def _values(cells: Row, readers: Mapping[str, Callable[[str], str]]) -> tuple[dict[str, object], Fault | None]:
+def _values(cells: Row, readers: Mapping[str, Callable[[str], object]]) -> tuple[dict[str, object], Fault | None]:
     values: dict[str, object] = {name: read(cells[name]) for name, read in readers.items() if cells.get(name)}
     active = tidy(cells.get("active", "")).lower()
     if active:

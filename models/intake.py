@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.base import announce, insert_new
 from models.calls import Call, earliest, find_call
-from models.drafts import make_draft, open_draft, reachable_at
+from models.drafts import make_draft, reachable_at, report_of_call
 from models.lines import find_line
 from models.search import search_text
 from models.telephone import to_e164
@@ -20,7 +20,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 class Began:
     """A citizen called, as the exchange tells it: number and name as received, the line as the dialplan knows it.
 
-    ``call`` is the unique id of the inbound trunk channel; ``recovered``: told by the CEL file.
+    ``call`` is the unique id of the inbound trunk channel; ``recovered``: told by the CEL file; ``announced``: an
+    outage is announced to them before any phone rings.
     """
 
     call: str
@@ -29,6 +30,7 @@ class Began:
     name: str
     at: datetime
     recovered: bool = False
+    announced: bool = False
 
 
 def record_inbound(session: Session, began: Began, area_code: str, known: Call | None = None) -> Call:
@@ -50,6 +52,7 @@ def record_inbound(session: Session, began: Began, area_code: str, known: Call |
             caller_name=printable(began.name)[:128],
             started_at=began.at,
             recovered=began.recovered,
+            announced=began.announced,
         )
         if call is not None:
             make_draft(session, call)
@@ -61,13 +64,14 @@ def record_inbound(session: Session, began: Began, area_code: str, known: Call |
 
 def _complete(session: Session, call: Call, began: Began, area_code: str) -> None:
     if call.line_id is None and (line := find_line(session, began.dialled)) is not None:
-        call.line_id = open_draft(session, call).line_id = line.id
+        call.line_id = report_of_call(session, call).line_id = line.id
     if began.number and not call.number_received:
         call.number_received = printable(began.number)[:128]
         call.number = to_e164(began.number, area_code)
-        draft = open_draft(session, call)
+        draft = report_of_call(session, call)
         draft.contact_number = reachable_at(draft, area_code)
         draft.search_text = search_text(draft)
+    call.announced = call.announced or began.announced
     call.caller_name = call.caller_name or printable(began.name)[:128]
     call.started_at = earliest(call.started_at, began.at)
     if session.is_modified(call):

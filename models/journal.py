@@ -123,7 +123,8 @@ def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int
     """The first ``count`` ids of the page, in the order in which they are walked."""
     walk = _walk(session, wanted, before, after, count)
     name = _sparsest(walk, wanted)
-    first = _first_sqlite if session.get_bind().dialect.name == "sqlite" else _first_postgresql
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    first = _first_sqlite if sqlite else _first_postgresql
     typed = wanted.text.strip()
     if not typed:
         return first(walk, name, wanted, [])
@@ -133,7 +134,9 @@ def _ids(session: Session, wanted: JournalFilter, before: int | None, after: int
         meant = walk.bounded(select(Report.id).where(Report.number.in_(by_number)), Report.id)
         found.update(walk.first(meant.where(*within(name, wanted), *conditions(wanted))))
     words = [telephone] if telephone else [] if by_number else search_words(typed)
-    if words:
+    if words and telephone and not sqlite:  # never dense: not worth reading the newest reports for it
+        found.update(_all_postgresql(walk, name, wanted, words))
+    elif words:
         found.update(first(walk, name, wanted, words))
     return sorted(found, reverse=walk.newest_first)[:count]
 
@@ -187,18 +190,21 @@ def _first_postgresql(walk: _Walk, name: str, wanted: JournalFilter, words: list
     """The same; PostgreSQL cannot be told to walk an index, and its full-text index knows no order.
 
     So the stream's first reports are read through. Where they do not fill the page, what is wanted is not dense, and
-    all of it is fetched: with memory for it, for otherwise whole pages of the table are read again, and by a plan made
-    for all, for one made for the first would rather walk the whole table.
+    all of it is fetched.
     """
     near = _near(walk, name, wanted, _READ if words else _NEAR)
     other = aliased(Report)
     text = select(other.search_text).where(other.id == near.c.id).scalar_subquery()  # after the filters, row by row
     ids = walk.first(select(near.c.id).where(*conditions(wanted, near.c), *(_has_word(text, word) for word in words)))
-    if len(ids) < walk.count:
-        walk.session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
-        hits = walk.stream(name, wanted).where(*conditions(wanted), *([_match_postgresql(words)] if words else []))
-        ids = walk.first(select(hits.cte("hits").prefix_with("MATERIALIZED").c.id))
-    return ids
+    return ids if len(ids) == walk.count else _all_postgresql(walk, name, wanted, words)
+
+
+def _all_postgresql(walk: _Walk, name: str, wanted: JournalFilter, words: list[str]) -> list[int]:
+    """The same, by fetching all that is wanted: with memory for it, for otherwise whole pages of the table are read
+    again, and by a plan made for all, for one made for the first would rather walk the whole table."""
+    walk.session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
+    hits = walk.stream(name, wanted).where(*conditions(wanted), *([_match_postgresql(words)] if words else []))
+    return walk.first(select(hits.cte("hits").prefix_with("MATERIALIZED").c.id))
 
 
 def _report_numbers(session: Session, typed: str) -> set[str]:

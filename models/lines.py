@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, func, or_, select
+from sqlalchemy import ForeignKey, String, UniqueConstraint, bindparam, func, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base
@@ -18,6 +18,7 @@ class Line(Base):
     number: Mapped[str] = mapped_column(String(16), unique=True)
     e164: Mapped[str] = mapped_column(String(20), unique=True)
     title: Mapped[str] = mapped_column(String(128), default="")
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     ring_steps: Mapped[list["RingStep"]] = relationship(back_populates="line", order_by="RingStep.step")
 
@@ -29,7 +30,13 @@ class Line(Base):
     @property
     def dids(self) -> tuple[str, ...]:
         """The forms of its number under which the trunk may deliver a call: local, national, international."""
-        return self.digits, self.e164.removeprefix("+38"), self.e164.removeprefix("+"), self.e164
+        return dialled_forms(self.digits, self.e164)
+
+
+def dialled_forms(digits: str, e164: str) -> tuple[str, ...]:
+    """The forms in which a number is dialled: local, national, international."""
+    forms = (digits, e164.removeprefix("+38"), e164.removeprefix("+"), e164)
+    return tuple(dict.fromkeys(forms))  # where the local form is the national one, each once
 
 
 _LINE = select(Line).where(
@@ -66,7 +73,7 @@ _RING_ORDER = (
     select(RingStep.step, RingStep.seconds, Phone.name)
     .join_from(RingStep, Line)
     .join(Phone)
-    .where(func.replace(Line.number, "-", "") == bindparam("digits"))
+    .where(func.replace(Line.number, "-", "") == bindparam("digits"), Line.active, Phone.active)
     .order_by(RingStep.step, RingStep.id)
 )
 

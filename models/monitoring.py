@@ -23,7 +23,6 @@ MOST = 200  # rows of one list of a day
 SHOWN = 20  # of one list of the daily monitoring
 SOON = 2  # working days
 SENT_BACK = (ReportEvent.REFUTED, ReportEvent.RETURNED)
-_RUNNING = (Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None), Deadline.paused_at.is_(None))
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,9 @@ def _tallies(
     )
     for query in (of_parts, of_reports):
         key = query.selected_columns[0]
-        query = query.where(*_RUNNING, Deadline.due_at < max(end for _start, end in terms.values())).group_by(key)
+        query = query.where(Deadline.running, Deadline.due_at < max(end for _start, end in terms.values())).group_by(
+            key
+        )
         for organisation_id, *found in session.execute(query.where(key.in_(organisations)) if organisations else query):
             counted.setdefault(organisation_id, Counter()).update(dict(zip(terms, map(int, found), strict=True)))
     named = session.scalars(select(Organisation).where(Organisation.id.in_(counted)))
@@ -198,7 +199,7 @@ def _most_urgent(
     session: Session, start: datetime | None, end: datetime, organisations: Collection[int]
 ) -> Sequence[Deadline]:
     """The `SHOWN` deadlines that are due first, with the others of their reports that belong to the same list."""
-    query = select(Deadline).join(Deadline.report).where(*_RUNNING, _within(start, end))
+    query = select(Deadline).join(Deadline.report).where(Deadline.running, _within(start, end))
     if organisations:
         query = query.where(func.coalesce(Deadline.organisation_id, Report.executor_id).in_(organisations))
     first = query.with_only_columns(Deadline.report_id).order_by(Deadline.due_at, Deadline.id).limit(SHOWN)
@@ -244,8 +245,7 @@ def _running(session: Session, reports: Sequence[int], organisation_id: int) -> 
         select(Deadline)
         .where(
             Deadline.report_id.in_(reports),
-            Deadline.met_at.is_(None),
-            Deadline.cancelled_at.is_(None),
+            Deadline.open,
             Deadline.organisation_id.is_(None) | (Deadline.organisation_id == organisation_id),
             Deadline.kind != DeadlineKind.REASONS,  # the work's own term is the nearer one
         )

@@ -40,7 +40,7 @@ class LineToday:
 
 
 def calls_since(session: Session, begin: datetime) -> tuple[list[LineToday], LineToday]:
-    """The calls since a moment: a row for each line, also for one that nobody called, and their sum."""
+    """The calls since a moment: a row for each line in use, also for one that nobody called, and their sum."""
     rows = {line.id: LineToday(line) for line in session.scalars(select(Line).order_by(Line.id))}
     total = LineToday(None)
     counted = session.execute(
@@ -52,7 +52,7 @@ def calls_since(session: Session, begin: datetime) -> tuple[list[LineToday], Lin
     for line_id, call_state, report_state, count in counted:
         rows.setdefault(line_id, LineToday(None)).add(call_state, report_state, count)
         total.add(call_state, report_state, count)
-    return list(rows.values()), total
+    return [row for row in rows.values() if row.calls or row.line is None or row.line.active], total
 
 
 @dataclass(frozen=True)

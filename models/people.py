@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, select
+from sqlalchemy import Column, ForeignKey, Index, String, Table, UniqueConstraint, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, now
@@ -69,6 +69,8 @@ class Phone(Base):
     secret: Mapped[str] = mapped_column(String(64))
     title: Mapped[str] = mapped_column(String(128), default="")
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    key: Mapped[int] = mapped_column(default=0, server_default="0")  # raised by each new secret
 
     user: Mapped[User | None] = relationship(back_populates="phone")
 
@@ -85,6 +87,26 @@ class Organisation(Base):
     revision: Mapped[int] = mapped_column(default=0, server_default="0")
 
     controlled_by: Mapped[list[User]] = relationship(secondary=lambda: CONTROL, back_populates="controls")
+    duty: Mapped[list["DutyNumber"]] = relationship(order_by="DutyNumber.place", cascade="all, delete-orphan")
+
+    @property
+    def duty_numbers(self) -> tuple[str, ...]:
+        """The telephones of its duty (E.164), in the order in which they are called (I8)."""
+        return tuple(one.number for one in self.duty)
+
+    @duty_numbers.setter
+    def duty_numbers(self, numbers: Collection[str]) -> None:
+        self.duty = [DutyNumber(place=place, number=number) for place, number in enumerate(numbers, 1)]
+
+
+class DutyNumber(Base):
+    """A telephone at which an organisation takes emergencies over; ``place``, from 1, is its turn (I8)."""
+
+    __tablename__ = "duty_numbers"
+
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[str] = mapped_column(String(20))  # E.164
 
 
 # which member of the control body controls which organisation (R order 4)
@@ -129,7 +151,8 @@ class PersonNumber(Base):
 class AccessLog(Base):
     """One look at personal data: who, at what, when and why (A3). Rows are only ever added (`models.kept`).
 
-    ``subject_id`` is the row's; of a "journal" page or another "list" its newest report's; of a "search" for a
+    Without a user it was the applicant, who heard the state of the report by telephone (W10). ``subject_id`` is the
+    row's; of a "journal" page or another "list" its newest report's; of a "search" for a
     telephone, how many of its digits were given; of the "log" itself the user whose looks were read, 0 for all; of an
     "erasure" how many reports it was about; of an "export", or of "export_names" with names and telephones, how many
     the file holds.
@@ -146,12 +169,12 @@ class AccessLog(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, index=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     subject: Mapped[str] = mapped_column(String(32))  # `models.accesses.Subject`
     subject_id: Mapped[int]
     reason: Mapped[str] = mapped_column(String(64))
 
-    user: Mapped[User] = relationship()
+    user: Mapped[User | None] = relationship()
 
 
 def people_of(session: Session, organisations: Collection[int]) -> dict[int, list[User]]:

@@ -3,7 +3,7 @@
 A family has one landline: with a name besides the number only what bears that name, or none, is this person's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Select, or_, select
@@ -13,6 +13,7 @@ from models.attachments import Attachment
 from models.calls import Call
 from models.lines import Line
 from models.people import AccessLog, Person, PersonNumber
+from models.personal_calls import OurCalls, exported_calls, our_calls_to
 from models.redaction import Traces
 from models.reports import OPEN_STATES, HistoryEvent, HistoryRow, Report, ReportState
 from models.search import plain, telephone_word
@@ -45,10 +46,11 @@ class Held:
     calls: list[Call] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)  # of the reports
+    ours: OurCalls = field(default_factory=OurCalls)
 
     @property
     def anything(self) -> bool:
-        return bool(self.persons or self.reports or self.calls)
+        return bool(self.persons or self.reports or self.calls or self.ours.anything)
 
     @property
     def open(self) -> list[Report]:
@@ -74,7 +76,7 @@ def held_about(session: Session, sought: Sought) -> Held:
         calls = [call for call in calls if call.id in {report.call_id for report in found.values()}]
     known = {call.id for call in calls}
     calls += [report.call for report in found.values() if report.call is not None and report.call_id not in known]
-    return Held(
+    held = Held(
         sought,
         persons,
         sorted(found.values(), key=lambda report: report.id, reverse=True),
@@ -88,6 +90,9 @@ def held_about(session: Session, sought: Sought) -> Held:
             )
         ],
     )
+    alone = None if sought.name else sought.number
+    numbers = traces_of(session, held).numbers
+    return replace(held, ours=our_calls_to(session, alone, numbers, found, [call.id for call in held.calls]))
 
 
 def traces_of(session: Session, held: Held) -> Traces:
@@ -156,6 +161,7 @@ def exported(session: Session, held: Held) -> dict[str, object]:
             }
             for file in held.files
         ],
+        **exported_calls(held.ours),
         "looks": [
             {"at": at, "role": role, "subject": subject, "reason": reason}
             for at, role, subject, reason in _looks(session, held)
@@ -193,16 +199,21 @@ def _exported_report(report: Report, own: set[int]) -> dict[str, object]:
 
 
 def _looks(session: Session, held: Held) -> list[tuple[datetime, str, str, str]]:
-    """Who looked at this person's data: when, of which role, at what and why; the newest first."""
+    """Who looked at this person's data: when, of which role ("": themselves), at what and why; the newest first."""
     found = []
-    for subject, rows in (("report", held.reports), ("call", held.calls), ("person", held.persons)):
+    for subject, rows in (
+        ("report", held.reports),
+        ("call", held.calls),
+        ("task", held.ours.tasks),
+        ("person", held.persons),
+    ):
         ids = [row.id for row in rows]
         for begin in range(0, len(ids), _MANY):
             query = select(AccessLog).where(
                 AccessLog.subject == subject, AccessLog.subject_id.in_(ids[begin : begin + _MANY])
             )
             rows_found = session.scalars(query.options(joinedload(AccessLog.user))).all()
-            found += [(row.at, str(row.user.role), row.subject, row.reason) for row in rows_found]
+            found += [(row.at, str(row.user.role) if row.user else "", row.subject, row.reason) for row in rows_found]
     return sorted(found, reverse=True)[:_LOOKS]
 
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
+from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind, open_deadlines
 from models.executions import Execution
 from models.lists import Listed, first_of
+from models.people import User
 from models.reports import UNDONE, Report
 
 SHOWN = 20  # rows of one list
@@ -17,24 +18,24 @@ MOST = 100  # the counts on every screen go no further
 
 def unaccepted_emergencies(session: Session, most: int = SHOWN) -> Listed[Execution]:
     """The executors' parts of emergencies that nobody has taken to work, the longest waiting first (I8)."""
-    query = _unaccepted(select(Execution)).options(
+    query = unaccepted(select(Execution)).options(
         joinedload(Execution.organisation),
         joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)),
     )
     query = query.order_by(Execution.assigned_at, Execution.id)
-    return first_of(session, query, _unaccepted(select(Execution.id)), most)
+    return first_of(session, query, unaccepted(select(Execution.id)), most)
 
 
 def to_warn(session: Session, at: datetime, most: int = SHOWN) -> Listed[Deadline]:
     """What was *new* for too long and whose operator no person has warned since, the oldest first (R 4.3)."""
-    query = _to_warn(select(Deadline), at).options(
+    query = new_too_long(select(Deadline), at).options(
         joinedload(Deadline.organisation),
         joinedload(Deadline.report).options(
             joinedload(Report.category), joinedload(Report.street), joinedload(Report.executor)
         ),
     )
     query = query.order_by(Deadline.due_at, Deadline.id)
-    return first_of(session, query, _to_warn(select(Deadline.id), at), most)
+    return first_of(session, query, new_too_long(select(Deadline.id), at), most)
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Pressing:
 def count_pressing(session: Session, at: datetime) -> Pressing:
     """For the counts on every screen."""
     return Pressing(
-        emergencies=_count(session, _unaccepted(select(Execution.id))),
-        to_warn=_count(session, _to_warn(select(Deadline.id), at)),
+        emergencies=_count(session, unaccepted(select(Execution.id))),
+        to_warn=_count(session, new_too_long(select(Deadline.id), at)),
     )
 
 
@@ -62,13 +63,15 @@ def count_new(session: Session, organisation_id: int) -> int:
     return _count(session, waiting)
 
 
-def _unaccepted(query: Select) -> Select:
+def unaccepted(query: Select) -> Select:
+    """The parts of emergencies that are not accepted; ``query`` selects from `Execution`."""
     return query.join(Report, Report.id == Execution.report_id).where(
         Report.emergency, Report.state.in_(UNDONE), Execution.accepted_at.is_(None)
     )
 
 
-def _to_warn(query: Select, at: datetime) -> Select:
+def new_too_long(query: Select, at: datetime | ColumnElement[datetime]) -> Select:
+    """What was *new* for too long at ``at``, its operator not warned by a person; ``query`` selects from `Deadline`."""
     warned = select(DeadlineStep.id).where(
         DeadlineStep.deadline_id == Deadline.id,
         DeadlineStep.kind == StepKind.WARNED,
@@ -77,12 +80,23 @@ def _to_warn(query: Select, at: datetime) -> Select:
     )
     return query.where(
         Deadline.kind == DeadlineKind.ACCEPT,
-        Deadline.met_at.is_(None),
-        Deadline.cancelled_at.is_(None),
-        Deadline.paused_at.is_(None),
+        Deadline.running,
         Deadline.due_at < at,
         ~warned.exists(),
     )
+
+
+def who_warned(session: Session, report: Report, organisation_id: int) -> User | None:
+    """The person who has warned the operator of this organisation, who has not accepted the report yet (R 4.3)."""
+    steps = (
+        step
+        for deadline in open_deadlines(session, report, (DeadlineKind.ACCEPT,))
+        if (deadline.organisation_id or report.executor_id) == organisation_id
+        for step in deadline.steps
+        if step.kind == StepKind.WARNED and step.user_id is not None
+    )
+    last = max(steps, key=lambda step: step.at, default=None)
+    return last.user if last else None
 
 
 def _count(session: Session, rows: Select) -> int:

@@ -32,9 +32,7 @@ def find_shifts(session: Session, before: WorkCalendar, then: WorkCalendar, touc
     query = (
         select(Deadline)
         .where(
-            Deadline.met_at.is_(None),
-            Deadline.cancelled_at.is_(None),
-            Deadline.paused_at.is_(None),
+            Deadline.running,
             Deadline.due_at >= datetime.combine(touched, time(), KYIV),
         )
         .options(

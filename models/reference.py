@@ -57,6 +57,8 @@ class FaultKind(StrEnum):
     CHOOSE = "choose"
     NUMBER = "number"  # about: the least and the most
     EMAIL = "email"
+    DUTY_NUMBER = "duty_number"  # none that is ever dialled; about: what was typed
+    DUTY_MANY = "duty_many"  # about: how many fit
     LOGIN = "login"
     RESPONSIBLE = "responsible"  # about: the kinds that the organisation is responsible for
     NEEDS_ORGANISATION = "needs_organisation"
@@ -168,7 +170,7 @@ def note_added(
     """The trace of a new entry, and of each value that it was given."""
     note_change(session, subject, row, "added", None, None, by, at)
     for name, value in values.items():
-        if name not in ("name", "password_hash") and value not in (None, "", True) and value != []:
+        if name not in ("name", "password_hash") and value not in (None, "", True, [], ()):
             note_change(session, subject, row, name, None, value, by, at)
 
 
@@ -204,6 +206,8 @@ def as_text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(as_text, value))  # in their order
     if isinstance(value, list):
         return "; ".join(sorted(as_text(one) for one in value))
     return value.name if isinstance(value, Organisation | User | Phone) else str(value)

@@ -63,6 +63,7 @@ class HistoryEvent(StrEnum):
     """What the history tells besides the moves: the state stays as it is."""
 
     TAKEN = "taken"
+    TAKEN_OVER = "taken_over"  # from a colleague who is not there any more
     HANDED_OVER = "handed_over"
     IDENTIFIED = "identified"  # somebody said who calls
     OTHER_PERSON = "other_person"  # somebody said that it is none of those who were named
@@ -73,11 +74,17 @@ class HistoryEvent(StrEnum):
     RELEASED = "released"  # and is one no longer
     HEAD_INFORMED = "head_informed"  # R 4.2
     PART_ACCEPTED = "part_accepted"  # one of the executors took it to work
+    PLANNED = "planned"  # the operator named the day (W5)
     PART_COMPLETED = "part_completed"  # one of them is done, others are not
     WARNED = "warned"  # R 4.3
+    CORRECTED = "corrected"  # what was taken down wrongly
+    URGENT = "urgent"  # it is an emergency now: the heads are to be told anew (I8)
     NOTE = "note"  # for those who work here
     PUBLIC_NOTE = "public_note"  # for the applicant, too
     FILE_ADDED = "file_added"  # a photo or a document
+    CLARIFICATION_ASKED = "clarification_asked"  # the applicant is to be called (R 4.4)
+    CLARIFICATION_CALLED_OFF = "clarification_called_off"
+    REMARK = "remark"  # the applicant left spoken words
     ANONYMISED = "anonymised"  # the applicant's data were taken out: their term ended, or they were erased (A3)
 
 
@@ -122,7 +129,8 @@ REGISTERED_STATES = (*OPEN_STATES, ReportState.CLOSED)
 
 class Source(StrEnum):
     TELEPHONE = "telephone"
-    ONLINE = "online"
+    ONLINE = "online"  # the web form
+    LETTER = "letter"  # an e-mail, taken down by hand
     VIDEO = "video"
     VISIT = "visit"
 
@@ -136,7 +144,7 @@ def _only(column: str) -> dict[str, TextClause]:
 
 
 _REGISTERED = _only("number")
-ANSWERS = sql("event IN ('confirmed', 'refuted')")  # the applicants', by which an index finds those of a day
+IS_ANSWER = sql("event IN ('confirmed', 'refuted')")  # the applicants', by which an index finds those of a day
 COUNTED = (  # what summaries count by, in the order of their index
     "created_at", "state", "executor_id", "category_id", "street_id", "line_id", "source", "repeat_of_id",
     "registered_at", "id",
@@ -194,6 +202,7 @@ class Report(Base):
     repeat_of_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
     attached_to_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    saved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # typed into, or changed hands
     registered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     search_text: Mapped[str] = mapped_column(Text, default="")
@@ -216,14 +225,19 @@ class Report(Base):
     @property
     def spot(self) -> str:
         """Where it is without the flat, which is the applicant's: what may be told where no look is recorded."""
-        street = self.street.name if self.street else ""
+        street = self.street.name if self.street else self.street_typed
         return ", ".join(part for part in (street, self.building, self.landmark) if part)
+
+    @property
+    def address(self) -> str:
+        """Street, building and flat, in one line."""
+        street, flat = self.street.name if self.street else self.street_typed, f"кв. {self.flat}" if self.flat else ""
+        return ", ".join(part for part in (street, self.building, flat) if part)
 
     @property
     def place(self) -> str:
         """Where it is, in one line: street, building, flat, landmark."""
-        street, flat = self.street.name if self.street else "", f"кв. {self.flat}" if self.flat else ""
-        return ", ".join(part for part in (street, self.building, flat, self.landmark) if part)
+        return ", ".join(part for part in (self.address, self.landmark) if part)
 
     @property
     def running_due(self) -> datetime | None:
@@ -263,7 +277,7 @@ class HistoryRow(Base):
     __tablename__ = "report_history"
     __table_args__ = (
         Index("ix_report_history_report_id_event", "report_id", "event"),
-        Index("ix_report_history_answers", "at", "event", sqlite_where=ANSWERS, postgresql_where=ANSWERS),
+        Index("ix_report_history_answers", "at", "event", sqlite_where=IS_ANSWER, postgresql_where=IS_ANSWER),
         Index("ix_report_history_told_by_id", "told_by_id", **_only("told_by_id")),
     )
 

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Select, String, UniqueConstraint, delete, exists, func, select, update
+from sqlalchemy import Select, String, UniqueConstraint, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from models.attempts import Attempt, NeverByMachine
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import NUMBER_HELD, Call
-from models.erasure import anonymise_report, delete_persons, erase_numbers
+from models.calltasks import CallTask
+from models.erasure import anonymise_report, delete_persons, erase_numbers, forget_attempts, forget_tasks
 from models.kept import unlocked
 from models.marks import Mark
 from models.people import AccessLog, Person, PersonNumber
@@ -32,6 +35,9 @@ class Kind(StrEnum):
     REPORTS = "reports"
     DRAFTS = "drafts"  # nobody finished them
     CALLS = "calls"
+    CALL_TASKS = "call_tasks"  # calls of ours
+    CALL_ATTEMPTS = "call_attempts"
+    NO_MACHINE_CALLS = "no_machine_calls"
     PERSONS = "persons"
     ACCESS_LOG = "access_log"
     SHIFT_SHEETS = "shift_sheets"
@@ -53,7 +59,7 @@ class Rule:
     fate: Fate
     source: str
     due: Callable[[datetime], Select]
-    end: Callable[[Session, Sequence[int], datetime], None]
+    end: Callable[[Session, Sequence[Any], datetime], None]
 
 
 class RetentionDay(Base):
@@ -157,6 +163,15 @@ def _forget_drafts(session: Session, ids: Sequence[int], at: datetime) -> None:
     _anonymise(session, ids, at)
 
 
+def _settled_tasks(before: datetime) -> Select:
+    held = or_(CallTask.number.is_not(None), CallTask.words != "")
+    return select(CallTask.id).where(CallTask.settled_at.is_not(None), CallTask.settled_at < before, held)
+
+
+def _delete_refusals(session: Session, numbers: Sequence[str], at: datetime) -> None:
+    session.execute(delete(NeverByMachine).where(NeverByMachine.number.in_(numbers)))
+
+
 def _delete_looks(session: Session, ids: Sequence[int], at: datetime) -> None:
     with unlocked(session):
         session.execute(delete(AccessLog).where(AccessLog.id.in_(ids)))
@@ -187,6 +202,24 @@ RULES: dict[Kind, Rule] = {
         _LAW,
         lambda before: select(Call.id).where(NUMBER_HELD, Call.started_at < before),
         lambda session, ids, _at: erase_numbers(session, ids),
+    ),
+    Kind.CALL_TASKS: Rule(
+        3, Fate.ANONYMISED, _LAW, _settled_tasks, lambda session, ids, _at: forget_tasks(session, ids)
+    ),
+    Kind.CALL_ATTEMPTS: Rule(
+        3,
+        Fate.ANONYMISED,
+        _LAW,
+        lambda before: select(Attempt.id).where(Attempt.number != "", Attempt.planned_at < before),
+        lambda session, ids, _at: forget_attempts(session, ids),
+    ),
+    # the last of them: a number that once said no is not called anew because its other records are gone
+    Kind.NO_MACHINE_CALLS: Rule(
+        5,
+        Fate.DELETED,
+        _LAW,
+        lambda before: select(NeverByMachine.number).where(NeverByMachine.at < before),
+        _delete_refusals,
     ),
     Kind.PERSONS: Rule(
         5, Fate.DELETED, _LIST, _forgotten_persons, lambda session, ids, _at: delete_persons(session, ids)

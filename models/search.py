@@ -14,6 +14,8 @@ _WORD = re.compile(r"[^\W_]+")
 _SHORTEST_TAIL, _LONGEST_TAIL = 4, 9  # digits; nine tell a number apart however its beginning is written
 _REPORT_NUMBER = re.compile(r"20\d\d\s*[-/]\s*\d{1,6}")
 _TELEPHONE_WORD = re.compile(r"t\d")
+_LATIN_KEYS = "qwertyuiop[]asdfghjkl;'zxcvbnm,./`{}:\"<>~"
+_THEIR_LETTERS = "йцукенгшщзхїфівапролджєячсмитьбю.'хїжєбю'"
 _ENDING = re.compile("(ами|ями|ого|ому|ими|ій|ий|ою|ею|ів|їв|ах|ях|ам|ям|ом|ем|[аеиіїйоуюяь])$")
 
 
@@ -64,6 +66,13 @@ def search_text(report: "Report") -> str:
 def words_of(*texts: str) -> list[str]:
     """The plain words of these texts, as the full-text index keeps them."""
     return _WORD.findall(plain(" ".join(texts)))
+
+
+def in_ukrainian_layout(typed: str) -> str:
+    """What the same keys write in the Ukrainian layout: «cj,jhyf» → «соборна»; "" where it was not the other one."""
+    if not re.search("[A-Za-z]", typed) or re.search("[А-яҐґЄєІіЇї]", typed):
+        return ""
+    return typed.lower().translate(str.maketrans(_LATIN_KEYS, _THEIR_LETTERS))
 
 
 def search_words(typed: str) -> list[str]:

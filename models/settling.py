@@ -1,7 +1,7 @@
 """How an attempt went and what follows from it: told by the exchange, in any order, doubled or late (C3, C5)."""
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,8 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.attempts import (
-    DIALLING,
+    DIALLING_LOCK,
     LIVE_ATTEMPTS,
+    NOTE_STOPPED,
     Attempt,
     AttemptEvent,
     AttemptState,
@@ -19,15 +20,18 @@ from models.attempts import (
     End,
     NeverByMachine,
     find_attempt,
+    machine_outcomes,
     move_attempt,
+    why_given_up,
 )
 from models.base import announce, insert_new, one_at_a_time
-from models.calling import Outcome, Rules, next_try, outcome_of
+from models.calling import NETWORK_OUT_OF_ORDER, NOT_DIALLED, Outcome, Rules, next_try, outcome_of
 from models.calls import Call, CallState, earliest
-from models.calltasks import CallTask, Move, TaskEvent, TaskState, Why, move_task
-from models.dialling import release_line
+from models.calltasks import Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.duty_calls import answer_hand_over, try_next
+from models.leases import release_line
 from models.reports import Report, ReportState
-from models.status_script import Key
+from models.status_script import HandoverKey, Key
 from models.work import confirmed_by_telephone, refuted_by_telephone
 from models.workdays import WorkCalendar
 
@@ -42,13 +46,17 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class AttemptLeg:
-    """One end of an attempt's call rings, is up, or is gone; ``cause`` is the Q.850 cause of its end."""
+    """One end of an attempt's call rings, is up, or is gone; ``cause`` is the Q.850 cause of its end.
+
+    ``trunk_silent``: the gateway or provider did not answer the exchange then.
+    """
 
     attempt_id: int
     end: End
     sign: Sign
     at: datetime
     cause: int | None = None
+    trunk_silent: bool = False
 
 
 def note_leg(session: Session, leg: AttemptLeg, rules: Rules, calendar: WorkCalendar) -> None:
@@ -59,22 +67,38 @@ def note_leg(session: Session, leg: AttemptLeg, rules: Rules, calendar: WorkCale
     if leg.sign == Sign.RINGS and leg.end == End.THEIRS:
         attempt.ringing_at = earliest(attempt.ringing_at, leg.at)
     elif leg.sign == Sign.UP and leg.end == End.OURS:
+        news = attempt.lifted_at is None
         attempt.lifted_at = earliest(attempt.lifted_at, leg.at)
+        if news and attempt.by_machine and attempt.answered_at is not None:  # they asked for a person
+            settle_called_back(session, attempt)
     elif leg.sign == Sign.UP:
+        news = attempt.answered_at is None
         attempt.answered_at = earliest(attempt.answered_at, leg.at)
         move_attempt(session, attempt, AttemptEvent.ANSWERED, leg.at)
-        if not attempt.by_machine:
-            settle_number(session, attempt)
+        if attempt.state == AttemptState.SETTLED:  # told late
+            attempt.outcome = _outcome(attempt)
+        if news and not attempt.by_machine:  # told again, it does not undo what was recorded meanwhile
+            settle_called_back(session, attempt)
     elif leg.sign == Sign.GONE and leg.end == End.THEIRS:
-        attempt.cause = leg.cause if attempt.cause is None else attempt.cause
+        attempt.cause = _cause(attempt, leg) if attempt.cause is None else attempt.cause
         _end(session, attempt, _outcome(attempt), leg.at, rules, calendar)
     elif leg.sign == Sign.GONE and attempt.ringing_at is None and attempt.answered_at is None:
         # our own end went before the citizen's rang; where theirs was dialled all the same, its own end comes later
-        _end(session, attempt, Outcome.OUR_PHONE, leg.at, rules, calendar)
-    announce(session, "attempt", attempt.id)
+        outcome = Outcome.OUR_PHONE if attempt.lifted_at is None else Outcome.NOT_CALLED
+        _end(session, attempt, outcome, leg.at, rules, calendar)
+    announce(session, "board", 0)
+
+
+def _cause(attempt: Attempt, leg: AttemptLeg) -> int | None:
+    """Why the citizen's end is gone: where nothing rang behind a trunk that says nothing, the trunk is out of order."""
+    rang = attempt.ringing_at is not None or attempt.answered_at is not None
+    vain = outcome_of(leg.cause, answered=False, key=False) in (Outcome.NO_ANSWER, Outcome.UNKNOWN)
+    return NETWORK_OUT_OF_ORDER if leg.trunk_silent and vain and not rang else leg.cause
 
 
 def _outcome(attempt: Attempt) -> Outcome:
+    if attempt.note == NOTE_STOPPED and not attempt.keys:
+        return Outcome.STOPPED
     spoke = not attempt.by_machine and attempt.answered_at is not None
     return outcome_of(attempt.cause, answered=attempt.answered_at is not None, key=bool(attempt.keys) or spoke)
 
@@ -84,7 +108,7 @@ def _end(
 ) -> None:
     was = AttemptState(attempt.state)
     move_attempt(session, attempt, AttemptEvent.ENDED, at)
-    if was == AttemptState.SETTLED and attempt.outcome != Outcome.OUR_PHONE:
+    if was == AttemptState.SETTLED and attempt.outcome not in NOT_DIALLED:
         return  # told twice
     attempt.outcome = outcome
     release_line(session, attempt.id)
@@ -94,39 +118,40 @@ def _end(
 
 def _follow_up(session: Session, attempt: Attempt, at: datetime, rules: Rules, calendar: WorkCalendar) -> None:
     """Plan the next call of the tasks that were not answered, or hand them to a person, by the rule of the outcome."""
-    for part in attempt.parts:
+    for part in _locked_parts(session, attempt):
         task = part.task
         if not task.open or part.key:
             continue
         if not attempt.by_machine:
             move_task(session, task, Move(TaskEvent.TRIED, attempt.user, attempt_id=attempt.id), at)
             continue
-        outcomes = outcomes_of(session, task)
+        if task.purpose == Purpose.HAND_OVER:
+            try_next(session, task, attempt, at)
+            continue
+        outcomes = machine_outcomes(session, task)
         later = next_try(outcomes, at, rules, calendar, random.random())
-        if later is None or task.state == TaskState.PERSON:
-            why = {Outcome.BAD_NUMBER: Why.BAD_NUMBER, Outcome.UNKNOWN: Why.UNKNOWN}.get(outcomes[-1], Why.TRIES_OVER)
-            move_task(session, task, Move(TaskEvent.HANDED, why=why, attempt_id=attempt.id), at)
+        if task.state == TaskState.PERSON:  # it has its reason
+            move_task(session, task, Move(TaskEvent.TRIED, attempt_id=attempt.id), at)
+        elif later is None:
+            given_up = Move(TaskEvent.HANDED, why=why_given_up(outcomes[-1]), attempt_id=attempt.id)
+            move_task(session, task, given_up, at)
         else:
             task.due_at = later
             move_task(session, task, Move(TaskEvent.TRIED, attempt_id=attempt.id), at)
 
 
-def outcomes_of(session: Session, task: CallTask) -> list[Outcome]:
-    """How the machine's attempts at this task ended, in order."""
-    session.flush()
-    query = (
-        select(Attempt.outcome)
-        .join(Attempt.parts)
-        .where(AttemptTask.task_id == task.id)
-        .where(Attempt.user_id.is_(None), Attempt.outcome.is_not(None))
-    )
-    return [Outcome(outcome) for outcome in session.scalars(query.order_by(Attempt.id))]
+def _locked_parts(session: Session, attempt: Attempt) -> Sequence[AttemptTask]:
+    """What the attempt asks about; its tasks as they stand now, so that nobody settles them meanwhile."""
+    session.flush()  # what the same batch of facts has changed already is not read away
+    for part in sorted(attempt.parts, key=lambda part: part.task_id):
+        session.refresh(part.task, with_for_update=True)
+    return attempt.parts
 
 
-def unsettled(session: Session, attempts: Collection[int]) -> set[int]:
-    """Of these attempts those of which it is not known how they ended."""
-    live = Attempt.state.in_((*LIVE_ATTEMPTS, AttemptState.UNKNOWN))
-    return set(session.scalars(select(Attempt.id).where(Attempt.id.in_(attempts), live))) if attempts else set()
+def not_all_known(session: Session, attempts: Collection[int]) -> set[int]:
+    """Of these attempts those of which it is not known how they ended, or that they were answered."""
+    lacks = Attempt.state.in_((*LIVE_ATTEMPTS, AttemptState.UNKNOWN)) | Attempt.answered_at.is_(None)
+    return set(session.scalars(select(Attempt.id).where(Attempt.id.in_(attempts), lacks))) if attempts else set()
 
 
 def lose(session: Session, attempt_id: int, at: datetime) -> None:
@@ -137,7 +162,7 @@ def lose(session: Session, attempt_id: int, at: datetime) -> None:
     move_attempt(session, attempt, AttemptEvent.LOST, at)
     attempt.outcome = Outcome.UNKNOWN
     release_line(session, attempt.id)
-    for part in attempt.parts:
+    for part in _locked_parts(session, attempt):
         if part.task.open and not part.key:
             move_task(session, part.task, Move(TaskEvent.HANDED, why=Why.UNKNOWN, attempt_id=attempt.id), at)
 
@@ -146,29 +171,42 @@ def lose(session: Session, attempt_id: int, at: datetime) -> None:
 
 
 def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at: datetime) -> None:
-    """The citizen has pressed the key that answers this task's question: what it means for the report (S 3.2)."""
+    """Who was called has pressed the key that answers this task's question: what it means (S 3.2, I8)."""
     attempt = find_attempt(session, attempt_id)
-    part = next((part for part in attempt.parts if part.task_id == task_id), None) if attempt else None
+    if attempt is None or not attempt.by_machine or attempt.dialled_at is None:
+        return  # no citizen can have pressed it
+    part = next((part for part in attempt.parts if part.task_id == task_id), None)
     if part is None or part.key:
         return
     part.key = key
     attempt.keys = (attempt.keys + key)[:32]
+    if attempt.outcome == Outcome.NO_INPUT:  # the hang-up was told first
+        attempt.outcome = Outcome.ANSWERED
     task = part.task
-    if not task.open:
-        return
-    if key in (Key.DONE, Key.NOT_DONE, Key.PARTLY):
+    session.refresh(task, with_for_update=True)
+    if task.purpose == Purpose.HAND_OVER:
+        if task.open:
+            answer_hand_over(session, attempt, task, HandoverKey(key), at)
+    elif key in (Key.NOT_ME, Key.PERSON):
+        _ask_no_more(session, attempt, key, at)
+    elif task.open:
         report = session.get_one(Report, task.report_id, with_for_update=True, populate_existing=True)
+        if report.contact_number != attempt.number:  # a stranger's key; `models.task_rules` has the applicant called
+            return
         if report.state == ReportState.DONE:
             if key == Key.DONE:
                 confirmed_by_telephone(session, report, at)
             else:
                 refuted_by_telephone(session, report, partly=key == Key.PARTLY, at=at)
         move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
-        return
+
+
+def _ask_no_more(session: Session, attempt: Attempt, key: Key, at: datetime) -> None:
+    """They want no machine, or a person: all that is open of the call is a person's, whichever question it was at."""
     if key == Key.NOT_ME:
         never_by_machine(session, attempt.number, at, attempt_id=attempt.id)
     why = Why.OPTED_OUT if key == Key.NOT_ME else Why.ASKED_FOR_PERSON
-    for other in attempt.parts:
+    for other in _locked_parts(session, attempt):
         if other.task.open and other.key in ("", key):
             move_task(session, other.task, Move(TaskEvent.HANDED, why=why, attempt_id=attempt.id), at)
             other.key = key
@@ -178,15 +216,18 @@ def never_by_machine(
     session: Session, number: str, at: datetime, *, attempt_id: int | None = None, user_id: int | None = None
 ) -> None:
     """The machine does not call this number again, whatever it is about."""
-    one_at_a_time(session, DIALLING)
+    one_at_a_time(session, DIALLING_LOCK)
     insert_new(session, NeverByMachine, number=number, at=at, attempt_id=attempt_id, user_id=user_id)
 
 
-def settle_number(session: Session, attempt: Attempt) -> None:
-    """A person of ours speaks with the number: its missed calls need no call-back any more (C1)."""
+def settle_called_back(session: Session, attempt: Attempt) -> None:
+    """A person of ours speaks with the number: what they had missed of it needs no call-back any more (C1)."""
     missed = session.scalars(
         select(Call).where(
-            Call.number == attempt.number, Call.state == CallState.MISSED, Call.settled_by_attempt_id.is_(None)
+            Call.number == attempt.number,
+            Call.state == CallState.MISSED,
+            ~Call.settled,
+            Call.started_at <= attempt.answered_at,
         )
     ).all()
     for call in missed:

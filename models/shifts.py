@@ -9,12 +9,15 @@ from typing import Any
 from sqlalchemy import ForeignKey, Select, Text, and_, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
+from models.attempts import last_switch
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import Call, CallState
+from models.checking import count_checks
 from models.deadlines import Deadline, DeadlineKind
 from models.lines import Line, RingStep
+from models.outages import active_outages
 from models.people import Phone, User
-from models.pressing import unaccepted_emergencies
+from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import UNDONE, Report, ReportState
 from models.telephone import without_numbers
 from models.waiting import count_missed, missed_calls
@@ -22,6 +25,7 @@ from models.workdays import KYIV
 
 MOST = 100  # rows of one list; the counts are of all
 FIRST_WORDS = 60  # characters of a draft
+WHERE_WORDS = 160  # characters of an outage's streets
 LONGEST_REMARKS = 10_000  # characters
 Figures = dict[str, Any]
 
@@ -107,7 +111,7 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
     """
     drafts = _drafts(session, area_code)
     emergencies = unaccepted_emergencies(session, MOST)
-    due = _due_today(session, at)
+    due, outages = _due_today(session, at), _outages(session, at)
     return {
         "drafts": {"count": session.scalar(_begun(select(func.count()))), "rows": drafts},
         "missed": {"count": count_missed(session), "rows": _missed(session)},
@@ -115,7 +119,9 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
             "count": emergencies.count,
             "rows": [{**_report_row(part.report), "executor": part.organisation.name} for part in emergencies.rows],
         },
+        "outages": {"count": len(outages), "rows": outages[:MOST]},
         "due": {"count": len(due), "rows": due[:MOST]},
+        "calls": _calls(session, at),
         "lines": _who_is_on_which_line(session),
     }
 
@@ -166,9 +172,7 @@ def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:
         .join(Deadline, Deadline.report_id == Report.id)
         .where(
             Deadline.kind == DeadlineKind.WORK,
-            Deadline.met_at.is_(None),
-            Deadline.cancelled_at.is_(None),
-            Deadline.paused_at.is_(None),
+            Deadline.running,
             Deadline.due_at.between(begin, end),
             Report.state.in_(UNDONE),
         )
@@ -176,6 +180,34 @@ def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:
         .order_by(Deadline.due_at, Report.id)
     )
     return [{**_report_row(row), "executor": row.executor.name if row.executor else ""} for row in rows]
+
+
+def _outages(session: Session, at: datetime) -> list[dict[str, Any]]:
+    """The active ones, also those whose expected end has passed: nobody has said that they are over."""
+    return [
+        {
+            "id": outage.id,
+            "kind": outage.kind,
+            "planned": outage.planned,
+            "where": shorten(outage.where, WHERE_WORDS, placeholder="…"),
+            "at": outage.begins_at.isoformat(timespec="seconds"),
+            "until": outage.ends_at.isoformat(timespec="seconds") if outage.ends_at else "",
+            "organisation": outage.organisation.name,
+        }
+        for outage in active_outages(session, at)
+    ]
+
+
+def _calls(session: Session, at: datetime) -> dict[str, Any]:
+    """Whether the machine calls, who switched it last and when; how many checks and operators to warn wait."""
+    switch = last_switch(session)
+    return {
+        "on": switch is not None and switch.on,
+        "by": switch.user.name if switch else "",
+        "at": switch.at.isoformat(timespec="seconds") if switch else "",
+        "checks": count_checks(session),
+        "to_warn": to_warn(session, at, most=1).count,
+    }
 
 
 def _report_row(report: Report) -> dict[str, Any]:
@@ -195,7 +227,7 @@ def _who_is_on_which_line(session: Session) -> list[dict[str, str]]:
         .join(RingStep, RingStep.line_id == Line.id)
         .join(Phone, Phone.id == RingStep.phone_id)
         .outerjoin(User, User.id == Phone.user_id)
-        .where(RingStep.step == 1)
+        .where(RingStep.step == 1, Line.active, Phone.active)
         .order_by(Line.id, RingStep.id)
     )
     lines: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ Numbers are always written out: no synthesizer is trusted with digits, and their
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 
 MONTHS = (
     "січня", "лютого", "березня", "квітня", "травня", "червня",
@@ -74,6 +74,11 @@ class Sentence:
     prompt: str = ""
 
 
+def in_cyrillic(text: str) -> str:
+    """The text with Cyrillic letters instead of the Latin ones that look the same."""
+    return text.translate(_LATIN)
+
+
 def say_number(number: int, gender: str = "masculine") -> str:
     """``number``, not below zero, in the nominative: «двадцять один», feminine «двадцять одна», neuter «двадцять одне».
 
@@ -99,6 +104,16 @@ def say_date(day: date, today: date) -> str:
     """«чотирнадцятого листопада»; the year only when it is not the present one."""
     said = f"{say_ordinal(day.day, 'го')} {MONTHS[day.month - 1]}"
     return said if day.year == today.year else f"{said} {say_ordinal(day.year, 'го')} року"
+
+
+def say_hour(at: time) -> str:
+    """Until when, behind «до»: «шістнадцятої години тридцяти хвилин»."""
+    said = f"{say_ordinal(at.hour, 'ї')} години"
+    if not at.minute:
+        return said
+    word = "хвилини" if at.minute % 10 == 1 and at.minute != 11 else "хвилин"
+    minutes = re.sub("одного$", "однієї", _num2words(at.minute, case="genitive"))
+    return f"{said} {minutes} {word}"
 
 
 def say_report_number(number: str) -> str:
@@ -148,7 +163,7 @@ def say_street(name: str) -> str:
 
 def say_building(number: str) -> str:
     """The number of a building or flat: "12а" is «дванадцять а», "4/2" «чотири дріб два», "10-Б" «десять бе»."""
-    text = re.sub(r"^\s*(буд(инок)?|кв(артира)?|№)[.\s]*", "", number.translate(_LATIN), flags=re.IGNORECASE)
+    text = re.sub(r"^\s*(буд(инок)?|кв(артира)?|№)[.\s]*", "", in_cyrillic(number), flags=re.IGNORECASE)
     said: list[str] = []
     tokens = re.findall(r"\d+|[А-ЯІЇЄҐа-яіїєґ]+|[/,–-]", text)
     for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
@@ -168,8 +183,11 @@ def say_building(number: str) -> str:
 def say_subject(text: str, most: int = 80) -> str:
     """What a report is about, inside a sentence; of more than ``most`` characters the last words are left out.
 
-    Quotes, brackets, abbreviations and digits are written out, and a telephone is said as one.
+    Quotes, brackets, abbreviations and digits are written out, and a telephone is said as one. Of a text without a
+    letter or a digit nothing is said: no program can speak it.
     """
+    if not re.search(r"[^\W_]", text):
+        return ""
     said = re.sub('[«»„“”"]', "", text)
     said = re.sub(r"\s*[()]\s*", ", ", said)
     said = re.sub(r"(?<=[^\W\d])/(?=[^\W\d])", " або ", said)

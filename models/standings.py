@@ -118,7 +118,6 @@ def _reports_with_terms(
 ) -> Select:
     """A row for each report, with what its terms for the work say of it; ``timed`` adds when it began and was done."""
     late = running_into(at) > Deadline.due_at
-    still_open = and_(Deadline.met_at.is_(None), Deadline.cancelled_at.is_(None))
     met, cancelled = func.max(Deadline.met_at), func.max(Deadline.cancelled_at)
     unsolved = and_(
         Report.state == ReportState.CLOSED, cancelled.is_not(None), or_(met.is_(None), cancelled > met)
@@ -131,7 +130,7 @@ def _reports_with_terms(
             Report.state,
             _flag(Report.repeat_of_id.is_not(None)).label("repeated"),
             func.max(_flag(late)).label("late"),
-            func.max(_flag(and_(still_open, late))).label("overdue"),
+            func.max(_flag(and_(Deadline.open, late))).label("overdue"),
             _flag(unsolved).label("unsolved"),
             *times,
         )

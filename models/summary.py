@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from models.answers import PartAnswers, answers_by_executor
 from models.calls import Call, CallState
 from models.deadlines import Deadline, DeadlineKind
 from models.drafts import ENDINGS
@@ -81,6 +82,7 @@ class Summary:
     by_weekday: list[int]
     outcomes: dict[ReportEvent, int]
     deadlines: dict[DeadlineKind, Kept]
+    answers: list[PartAnswers]  # by executor
     average_days: float | None  # working days, from registration until it was done
     endings: dict[ReportState, int] = field(default_factory=dict)
     calls: int = 0
@@ -108,6 +110,7 @@ def summarise(session: Session, period: Period, at: datetime, organisations: Col
         by_weekday=weekdays,
         outcomes=outcomes(session, period, organisations),
         deadlines=deadlines_kept(session, period, organisations, at),
+        answers=answers_by_executor(session, period, organisations),
         average_days=average_working_days(session, period, organisations, at, load_calendar(session)),
         endings={} if organisations is not None else _other_endings(session, period),
         calls=sum(calls.values()),

@@ -1,4 +1,4 @@
-"""The rules that make calls' tasks and take them back: a task is there as long as its reason is (C1, C2).
+"""The rules that make calls' tasks and take them back: a task is there as long as its reason is (C1, C2, I8, W4).
 
 Convergent: what should have a task and has none is looked for, and what has one without a reason, so that a break of
 any length is made up for, and nothing else in the system needs to know of tasks.
@@ -9,37 +9,44 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.attempts import Attempt, AttemptTask
+from models.base import UTCDateTime
 from models.calling import may_be_dialled
 from models.calls import Call
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task
-from models.reports import Report, ReportState
-from models.waiting import only_missed
+from models.deadlines import Deadline
+from models.duty_calls import deadline_of, duty_numbers
+from models.executions import Execution, execution_of
+from models.missed import only_missed
+from models.pressing import new_too_long, unaccepted, who_warned
+from models.reports import OPEN_STATES, UNDONE, Report, ReportState
 from models.workdays import WorkCalendar
 
 AT_ONCE = 50  # tasks of one rule in one transaction: drafts wait for it
 CHECK_DAYS = 2  # working days within which the applicant is asked
 CALL_BACK_WITHIN = timedelta(hours=1)
 
+_AT = bindparam("at", type_=UTCDateTime)
 _OPEN = CallTask.settled_at.is_(None)
 
 
 @dataclass(frozen=True)
 class TaskRule:
-    """What the rule is about, and what is done with each row of it."""
+    """What the rule is about, at the moment that is bound to `_AT`, and what is done with each row of it."""
 
     query: Select
     act: Callable[[Session, WorkCalendar, Any, datetime], None]
 
 
-def sync_tasks(session: Session, calendar: WorkCalendar, at: datetime) -> int:
-    """Make the tasks that are missing and end those without a reason. Returns how many were touched; 0: all is done."""
+def sync_tasks(session: Session, calendar: WorkCalendar, at: datetime, rules: Sequence[TaskRule] | None = None) -> int:
+    """Make the tasks that are missing and end those without a reason, by these rules or by all. Returns how many were
+    touched; 0: all is done."""
     touched = 0
-    for rule in RULES:
-        rows: Sequence[Any] = session.scalars(rule.query.limit(AT_ONCE)).all()
+    for rule in RULES if rules is None else rules:
+        rows: Sequence[Any] = session.scalars(rule.query.limit(AT_ONCE), {"at": at}).all()
         for row in rows:
             rule.act(session, calendar, row, at)
         session.flush()
@@ -47,12 +54,12 @@ def sync_tasks(session: Session, calendar: WorkCalendar, at: datetime) -> int:
     return touched
 
 
-def out_of_step(session: Session) -> bool:
+def out_of_step(session: Session, at: datetime, rules: Sequence[TaskRule]) -> bool:
     """Whether `sync_tasks` has something to do. Only reads: it is asked every few seconds."""
-    return any(session.scalars(rule.query.limit(1)).first() is not None for rule in RULES)
+    return any(session.scalars(rule.query.limit(1), {"at": at}).first() is not None for rule in rules)
 
 
-def _check(session: Session, calendar: WorkCalendar, report: Report, at: datetime) -> None:
+def _make_check(session: Session, calendar: WorkCalendar, report: Report, at: datetime) -> None:
     task = add_task(
         session,
         Purpose.STATUS_CHECK,
@@ -61,7 +68,7 @@ def _check(session: Session, calendar: WorkCalendar, report: Report, at: datetim
         report_id=report.id,
         number=report.contact_number,
     )
-    _hand_over_without_number(session, task, at)
+    _leave_to_person_without_number(session, task, at)
 
 
 def _end_check(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
@@ -70,27 +77,76 @@ def _end_check(session: Session, _calendar: WorkCalendar, task: CallTask, at: da
 
 def _follow_number(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
     task.number = task.report.contact_number
-    _hand_over_without_number(session, task, at)
+    _leave_to_person_without_number(session, task, at)
 
 
-def _hand_over_without_number(session: Session, task: CallTask, at: datetime) -> None:
+def _leave_to_person_without_number(session: Session, task: CallTask, at: datetime) -> None:
     if task.state == TaskState.WAITING and not may_be_dialled(task.number):
         move_task(session, task, Move(TaskEvent.HANDED, why=Why.NO_NUMBER), at)
 
 
-def _call_back(session: Session, _calendar: WorkCalendar, call: Call, at: datetime) -> None:
+def _make_call_back(session: Session, _calendar: WorkCalendar, call: Call, at: datetime) -> None:
     """Of each number one task, for its latest call; a number that is never dialled has one that a person ends."""
     waits = select(CallTask.id).where(CallTask.number == call.number, CallTask.purpose == Purpose.CALL_BACK, _OPEN)
     if session.scalar(waits.limit(1)) is not None:
         return
+    former = session.scalar(select(CallTask).where(CallTask.call_id == call.id))
+    if former is not None:  # its draft was opened again
+        move_task(session, former, Move(TaskEvent.REOPENED), at)
+        _leave_to_person_without_number(session, former, at)
+        return
     task = add_task(
         session, Purpose.CALL_BACK, at, call.started_at + CALL_BACK_WITHIN, call_id=call.id, number=call.number
     )
-    _hand_over_without_number(session, task, at)
+    _leave_to_person_without_number(session, task, at)
 
 
 def _end_call_back(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
     move_task(session, task, Move(TaskEvent.SETTLED, why=Why.SPOKEN), at)
+
+
+def _make_hand_over(session: Session, _calendar: WorkCalendar, part: Execution, at: datetime) -> None:
+    numbers = duty_numbers(session, part.organisation_id)
+    task = add_task(
+        session,
+        Purpose.HAND_OVER,
+        at,
+        deadline_of(duty_numbers(session, part.organisation_id, by_machine=True), at),
+        report_id=part.report_id,
+        organisation_id=part.organisation_id,
+        number=next(iter(numbers), None),
+    )
+    _leave_to_person_without_number(session, task, at)
+
+
+def _too_late(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
+    move_task(session, task, Move(TaskEvent.HANDED, why=Why.LATE), at)
+
+
+def _make_warning(session: Session, _calendar: WorkCalendar, deadline: Deadline, at: datetime) -> None:
+    organisation_id = deadline.organisation_id or deadline.report.executor_id
+    task = add_task(
+        session,
+        Purpose.WARN_OPERATOR,
+        at,
+        deadline.due_at,
+        report_id=deadline.report_id,
+        organisation_id=organisation_id,
+        number=next(iter(duty_numbers(session, organisation_id)), None),
+    )
+    _leave_to_person_without_number(session, task, at)
+
+
+def _end_duty_call(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
+    """It was accepted on screen, its operator was warned, or the report is another's, closed, no emergency any more."""
+    part = execution_of(session, task.report, task.organisation_id)
+    if part is not None and part.accepted_at is not None:
+        move = Move(TaskEvent.SETTLED, why=Why.ACCEPTED)
+    elif task.purpose == Purpose.WARN_OPERATOR and (who := who_warned(session, task.report, task.organisation_id)):
+        move = Move(TaskEvent.SETTLED, who, Why.WARNED)
+    else:
+        move = Move(TaskEvent.CANCELLED, why=Why.REPORT_MOVED)
+    move_task(session, task, move, at)
 
 
 def _has_task(purpose: Purpose, about: Any) -> Any:
@@ -101,12 +157,87 @@ _BEING_CALLED = exists().where(
     AttemptTask.task_id == CallTask.id, AttemptTask.attempt_id == Attempt.id, Attempt.settled_at.is_(None)
 )
 
+_WHOSE = func.coalesce(Deadline.organisation_id, Report.executor_id)
+_NEW_TOO_LONG = new_too_long(select(Deadline).join(Report, Report.id == Deadline.report_id), _AT)
+
 RULES = (
+    # emergencies that are accepted, or are none for this organisation any more
+    TaskRule(
+        select(CallTask)
+        .where(
+            _OPEN,
+            CallTask.purpose == Purpose.HAND_OVER,
+            ~unaccepted(select(Execution.id))
+            .where(Execution.report_id == CallTask.report_id, Execution.organisation_id == CallTask.organisation_id)
+            .exists(),
+        )
+        .options(joinedload(CallTask.report)),
+        _end_duty_call,
+    ),
+    # the machine is off, or has no line: an emergency does not wait for it
+    TaskRule(
+        select(CallTask).where(
+            _OPEN,
+            CallTask.purpose == Purpose.HAND_OVER,
+            CallTask.state == TaskState.WAITING,
+            CallTask.deadline_at < _AT,
+            ~_BEING_CALLED,
+        ),
+        _too_late,
+    ),
+    # emergencies that an executor has not accepted (I8)
+    TaskRule(
+        unaccepted(select(Execution))
+        .where(
+            ~_has_task(
+                Purpose.HAND_OVER,
+                and_(CallTask.report_id == Execution.report_id, CallTask.organisation_id == Execution.organisation_id),
+            )
+        )
+        .order_by(Execution.id),
+        _make_hand_over,
+    ),
+    # operators who were warned, or need not be
+    TaskRule(
+        select(CallTask)
+        .where(
+            _OPEN,
+            CallTask.purpose == Purpose.WARN_OPERATOR,
+            ~_NEW_TOO_LONG.where(Deadline.report_id == CallTask.report_id, CallTask.organisation_id == _WHOSE).exists(),
+        )
+        .options(joinedload(CallTask.report)),
+        _end_duty_call,
+    ),
+    # what was new for too long (R 4.3)
+    TaskRule(
+        _NEW_TOO_LONG.where(
+            _WHOSE.is_not(None),
+            Report.state.in_(UNDONE),
+            ~_has_task(
+                Purpose.WARN_OPERATOR, and_(CallTask.report_id == Report.id, CallTask.organisation_id == _WHOSE)
+            ),
+        ).order_by(Deadline.id),
+        _make_warning,
+    ),
     # reports that are not done any more: confirmed, refuted or closed by somebody else
     TaskRule(
         select(CallTask)
         .join(CallTask.report)
         .where(_OPEN, CallTask.purpose == Purpose.STATUS_CHECK, Report.state != ReportState.DONE),
+        _end_check,
+    ),
+    # what was to be clarified, of a report that nobody works on any more; after an outage: of whom nothing is known
+    TaskRule(
+        select(CallTask)
+        .join(CallTask.report)
+        .where(
+            _OPEN,
+            CallTask.purpose == Purpose.CLARIFICATION,
+            or_(
+                and_(CallTask.outage_id.is_(None), Report.state.not_in(OPEN_STATES)),
+                and_(CallTask.outage_id.is_not(None), CallTask.number.is_(None)),
+            ),
+        ),
         _end_check,
     ),
     # the applicant has another number now; while one is being called it stays
@@ -127,14 +258,15 @@ RULES = (
         select(Report)
         .where(Report.state == ReportState.DONE, ~_has_task(Purpose.STATUS_CHECK, CallTask.report_id == Report.id))
         .order_by(Report.id),
-        _check,
+        _make_check,
     ),
     # somebody has spoken with the number, or dealt with its draft
     TaskRule(
         select(CallTask).where(
             _OPEN,
             CallTask.purpose == Purpose.CALL_BACK,
-            CallTask.number.not_in(only_missed(select(Call.number)).where(Call.number.is_not(None))),
+            CallTask.number.is_(None)  # erased
+            | CallTask.number.not_in(only_missed(select(Call.number)).where(Call.number.is_not(None))),
         ),
         _end_call_back,
     ),
@@ -143,6 +275,6 @@ RULES = (
         only_missed(select(Call))
         .where(Call.number.is_not(None), ~_has_task(Purpose.CALL_BACK, CallTask.number == Call.number))
         .order_by(Call.id.desc()),
-        _call_back,
+        _make_call_back,
     ),
 )

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import phonenumbers
 
@@ -83,15 +83,17 @@ def masked(number: str | None, received: str = "") -> str:
     return f"{text[:4]} ••• {text[-2:]}"
 
 
-def without_numbers(text: str, area_code: str, keep: Collection[str] = ()) -> str:
+def without_numbers(text: str, area_code: str, keep: Collection[str] = (), put: Callable[[str], str] = masked) -> str:
     """The text with every telephone that was typed into it masked, but for those to ``keep`` (E.164) (A3).
+
+    ``put`` makes of a number what stands there instead.
 
     Numbers of five digits stay: in texts they are the town's lines.
     """
 
     def mask(found: re.Match[str]) -> str:
         number = to_e164(found[0], area_code)
-        return found[0] if number is None or number in keep else masked(number)
+        return found[0] if number is None or number in keep else put(number)
 
     return _TYPED.sub(mask, text)
 

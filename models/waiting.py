@@ -3,11 +3,16 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.attempts import Attempt
+from models.base import now
 from models.calls import Call, CallState
+from models.calltasks import CallTask, Purpose
 from models.lists import Listed, first_of
+from models.missed import only_missed
+from models.own_calls import HELD
 from models.people import User
 from models.reports import Report, ReportState, Source
 
@@ -23,13 +28,15 @@ _WAITS_ONLINE = (Report.state == ReportState.DRAFT, Report.source == Source.ONLI
 class Missed:
     """A number we did not speak with: its latest missed call, that call's draft, and how often it tried.
 
-    ``by`` is who works on a draft of its missed calls already: two must not call the same citizen back.
+    ``by`` is who works on a draft of its missed calls already: two must not call the same citizen back. ``task`` is
+    the call-back, which a number that is withheld has not.
     """
 
     call: Call
     draft: Report
     times: int
     by: User | None
+    task: CallTask | None
 
 
 def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
@@ -47,23 +54,28 @@ def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
         )
     ).subquery()
     rows = session.execute(
-        select(Call, Report, ranked.c.times, _CALLER)
+        select(Call, Report, ranked.c.times, _CALLER, CallTask)
         .join(ranked, ranked.c.id == Call.id)
         .join(Report, Report.call_id == Call.id)
+        .outerjoin(CallTask, (CallTask.number == Call.number) & open_call_backs())
         .where(ranked.c.place == 1)
-        .options(joinedload(Call.line), joinedload(Report.owner))
+        .options(joinedload(Call.line), joinedload(Report.owner), joinedload(CallTask.held_by))
         .order_by(Call.started_at.desc(), Call.id.desc())
         .limit(limit)
     ).all()
-    at_work = dict(
-        session.execute(
-            only_missed(select(_CALLER, User))
-            .join(User, User.id == Report.owner_id)
-            .where(User.active)
-            .order_by(Call.id)
-        ).all()
-    )
-    return [Missed(call, draft, times, at_work.get(caller)) for call, draft, times, caller in rows]
+    at_work = who_calls_back(session)
+    return [Missed(call, draft, times, at_work.get(caller), task) for call, draft, times, caller, task in rows]
+
+
+def who_calls_back(session: Session) -> dict[str, User]:
+    """Who works on a draft of a missed call, by the number that called."""
+    works = only_missed(select(_CALLER, User)).join(User, User.id == Report.owner_id).where(User.active)
+    return dict(session.execute(works.order_by(Call.id)).all())
+
+
+def open_call_backs() -> ColumnElement[bool]:
+    """Of the tasks those that are call-backs and open: of each number there is one (`models.task_rules`)."""
+    return (CallTask.purpose == Purpose.CALL_BACK) & CallTask.settled_at.is_(None)
 
 
 def count_missed(session: Session) -> int:
@@ -76,14 +88,16 @@ def forsaken_drafts(session: Session, most: int = 30) -> Listed[Report]:
 
     Nobody's, because the call was answered on a phone without a user, or missed and settled by a later talk; or of
     a person who was switched off. A call that rings is on the desks, a missed one in `missed_calls`, what came by the
-    web form in `online_drafts`.
+    web form in `online_drafts`; that of whom a person calls back, or has just called back, on that one's screen.
     """
+    called_now = select(Attempt.id).where(or_(Attempt.settled_at.is_(None), Attempt.settled_at > now() - HELD))
     rings_or_missed = or_(Call.state == CallState.RINGING, and_(Call.state == CallState.MISSED, ~Call.settled))
     forsaken = (
         Report.state == ReportState.DRAFT,
         Report.nobodys,
         Report.source != Source.ONLINE,
         or_(Call.id.is_(None), ~rings_or_missed),
+        or_(Call.settled_by_attempt_id.is_(None), Call.settled_by_attempt_id.not_in(called_now)),
     )
     rows, ids = (
         select(what).select_from(Report).outerjoin(Call, Call.id == Report.call_id).where(*forsaken)
@@ -103,10 +117,3 @@ def online_drafts(session: Session, most: int = 30) -> Listed[Report]:
 def count_online(session: Session) -> int:
     """How many reports wait in `online_drafts`."""
     return session.scalar(select(func.count(Report.id)).where(*_WAITS_ONLINE)) or 0
-
-
-def only_missed(query: Select) -> Select:
-    """Of the calls in ``query`` those that wait for a call-back, with their drafts (C1)."""
-    return query.join(Report, Report.call_id == Call.id).where(
-        Call.state == CallState.MISSED, ~Call.settled, Report.state == ReportState.DRAFT
-    )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.acts import ACTS, Act, NotYours, WordsMissing, concerns, missed_by_operators, possible_acts
+from models.acts import Act, NotYours, check_act, missed_by_operators
 from models.attachments import AttachmentKind, StoredFile, keep_files
 from models.base import announce, now
 from models.deadlines import DeadlineKind, apply_effects, move_due, note_warning
@@ -14,14 +14,23 @@ from models.executions import Execution, execution_of, executions_of
 from models.free_days import load_calendar
 from models.machine import IllegalMove
 from models.people import Organisation, User
-from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, move, note_history
+from models.reports import UNDONE, HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, move, note_history
 from models.search import make_findable
+from models.workdays import KYIV
 
 SENT_TWICE = timedelta(minutes=1)  # the same note within it is one
 # the applicant's word, given by a key to a machine that asked; in the language of the records
 BY_KEY = "Заявник підтвердив клавішею телефону."
 NOT_DONE_BY_KEY = "Заявник натиснув клавішу «не виконано»."
 PARTLY_BY_KEY = "Заявник натиснув клавішу «виконано частково»."
+
+
+class PlannedTooLate(Exception):
+    """The planned day is after the term, which ends at ``due``."""
+
+    def __init__(self, due: datetime) -> None:
+        super().__init__(due)
+        self.due = due
 
 
 class ExecutorAlready(IllegalMove):
@@ -50,14 +59,52 @@ def head_informed_by_letter(session: Session, report: Report, organisation_id: i
         _record(session, report, HistoryEvent.HEAD_INFORMED, None, at, organisation=organisation_id)
 
 
+def found_urgent(session: Session, report: Report, user: User, at: datetime) -> None:
+    """The report turns out to be an emergency: whose part is not done is told anew, by an emergency's letter (I8)."""
+    if report.state not in UNDONE:
+        return
+    for part in executions_of(session, report):
+        if part.informed_at is not None and part.completed_at is None:
+            part.informed_at = None
+            apply_effects(session, report, HistoryEvent.URGENT, load_calendar(session), at, part.organisation_id)
+    note_history(session, report, HistoryEvent.URGENT, user, at=at)
+
+
 def accept(session: Session, report: Report, user: User, at: datetime | None = None) -> None:
     """The operator takes the report to work; the first who does makes it *in progress* (R 4.3)."""
-    at, part = at or now(), _part(session, report, user, Act.ACCEPT)
-    part.accepted_at = at
-    if report.state == ReportState.NEW:
-        _move(session, report, ReportEvent.ACCEPTED, user, "", at, part.organisation_id)
-    else:
-        _record(session, report, HistoryEvent.PART_ACCEPTED, user, at, organisation=part.organisation_id)
+    _accepted(session, report, _part(session, report, user, Act.ACCEPT), user, "", at or now())
+
+
+def accepted_by_telephone(
+    session: Session, report: Report, organisation_id: int, note: str, at: datetime, user: User | None = None
+) -> bool:
+    """The duty of the organisation takes the report to work by telephone, as `accept` does: by a key, or by what they
+    told ``user`` (I8).
+
+    ``note`` says whose telephone it was. Returns whether there was anything to accept: not what is accepted already.
+    """
+    session.refresh(report, ["state", "revision"], with_for_update=True)
+    part = execution_of(session, report, organisation_id)
+    if part is not None:
+        session.refresh(part)
+    if part is None or part.accepted_at is not None or report.state not in UNDONE:
+        return False
+    _accepted(session, report, part, user, note, at)
+    return True
+
+
+def plan(session: Session, report: Report, user: User, planned: datetime, at: datetime | None = None) -> None:
+    """The operator says for which day their part is planned; the applicant is told (R 4.4, W5).
+
+    Raises `PlannedTooLate` for a day after the term.
+    """
+    at, part = at or now(), _part(session, report, user, Act.PLAN)
+    day = planned.astimezone(KYIV).date()
+    if report.due_at is not None and day > report.due_at.astimezone(KYIV).date():
+        raise PlannedTooLate(report.due_at)
+    part.planned_at = planned
+    note_history(session, report, HistoryEvent.PLANNED, user, f"на {day:%d.%m.%Y}", at=at)
+    announce(session, "report", report.id)
 
 
 def complete(
@@ -93,7 +140,7 @@ def give_reasons(session: Session, report: Report, user: User, reasons: str, at:
 
 def close_unsolved(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
     """The control body accepts the reasons (R 4.4)."""
-    _check(session, report, user, Act.CLOSE_UNSOLVED, why)
+    check_act(session, report, user, Act.CLOSE_UNSOLVED, why)
     _take_reasons_off(session, report)
     _move(session, report, ReportEvent.CLOSED_UNSOLVED, user, why, at or now())
 
@@ -102,7 +149,7 @@ def return_to_work(
     session: Session, report: Report, user: User, why: str, due: datetime, at: datetime | None = None
 ) -> None:
     """The control body sends it back to work, to be done until ``due``."""
-    _check(session, report, user, Act.RETURN, why)
+    check_act(session, report, user, Act.RETURN, why)
     at = at or now()
     _take_reasons_off(session, report)
     _move(session, report, ReportEvent.RETURNED, user, why, at)
@@ -111,15 +158,14 @@ def return_to_work(
 
 def confirm(session: Session, report: Report, user: User, words: str = "", at: datetime | None = None) -> None:
     """The applicant says that it is done (S 3.2)."""
-    _check(session, report, user, Act.CONFIRM, words)
+    check_act(session, report, user, Act.CONFIRM, words)
     _move(session, report, ReportEvent.CONFIRMED, user, words, at or now())
 
 
 def refute(session: Session, report: Report, user: User, words: str, at: datetime | None = None) -> None:
     """The applicant says, in these words, that it is not done: back to work, within a new term (S 3.2)."""
-    _check(session, report, user, Act.REFUTE, words)
-    for part in executions_of(session, report):
-        part.completed_at = None
+    check_act(session, report, user, Act.REFUTE, words)
+    _begin_parts_anew(session, report)
     _move(session, report, ReportEvent.REFUTED, user, words, at or now())
 
 
@@ -130,14 +176,13 @@ def confirmed_by_telephone(session: Session, report: Report, at: datetime) -> No
 
 def refuted_by_telephone(session: Session, report: Report, *, partly: bool, at: datetime) -> None:
     """The applicant has said by a key that it is not done, or only ``partly``: back to work. Raises `IllegalMove`."""
-    for part in executions_of(session, report):
-        part.completed_at = None
+    _begin_parts_anew(session, report)
     _move(session, report, ReportEvent.REFUTED, None, PARTLY_BY_KEY if partly else NOT_DONE_BY_KEY, at)
 
 
 def close(session: Session, report: Report, user: User, why: str, at: datetime | None = None) -> None:
     """Done, and closed without the applicant's answer (R 4.5); the history says so."""
-    _check(session, report, user, Act.CLOSE, why)
+    check_act(session, report, user, Act.CLOSE, why)
     _move(session, report, ReportEvent.CLOSED, user, why, at or now())
 
 
@@ -149,7 +194,7 @@ def reassign(
     For it the report is new, also when it had a part in it. The report itself is *new* again, unless another executor
     has taken it to work: who is at work can go on. Raises `ExecutorAlready` for the one that leads.
     """
-    _check(session, report, user, Act.REASSIGN, why)
+    check_act(session, report, user, Act.REASSIGN, why)
     if to.id == report.executor_id:
         raise ExecutorAlready("report", report.state, Act.REASSIGN)
     at = at or now()
@@ -170,7 +215,7 @@ def add_executor(
     session: Session, report: Report, user: User, organisation: Organisation, at: datetime | None = None
 ) -> None:
     """One more organisation has a part in the report (W15). Raises `ExecutorAlready` for one that has a part."""
-    _check(session, report, user, Act.ADD_EXECUTOR)
+    check_act(session, report, user, Act.ADD_EXECUTOR)
     if execution_of(session, report, organisation.id) is not None:
         raise ExecutorAlready("report", report.state, Act.ADD_EXECUTOR)
     _assign(session, report, organisation.id, user, at or now())
@@ -179,7 +224,7 @@ def add_executor(
 def warn(session: Session, report: Report, user: User, how: str, at: datetime | None = None) -> None:
     """The administrator has warned the operators of those deadlines that they have missed (R 4.3)."""
     at = at or now()
-    _check(session, report, user, Act.WARN, at=at)
+    check_act(session, report, user, Act.WARN, at=at)
     for deadline in missed_by_operators(session, report, at):
         note_warning(session, deadline, user, how, at)
     note_history(session, report, HistoryEvent.WARNED, user, how, at=at)
@@ -195,7 +240,7 @@ def add_files(
     at: datetime | None = None,
 ) -> None:
     """Photos and documents are added to the report. Raises `TooManyFiles`."""
-    _check(session, report, user, Act.ADD_FILES)
+    check_act(session, report, user, Act.ADD_FILES)
     keep_files(session, report, user, files, kind, at or now())
 
 
@@ -206,7 +251,7 @@ def add_note(
 
     The same words by the same person within a minute are one note: the button was pressed twice.
     """
-    _check(session, report, user, Act.PUBLIC_NOTE if public else Act.NOTE, text)
+    check_act(session, report, user, Act.PUBLIC_NOTE if public else Act.NOTE, text)
     event, at = HistoryEvent.PUBLIC_NOTE if public else HistoryEvent.NOTE, at or now()
     same = select(HistoryRow.id).where(
         HistoryRow.report_id == report.id,
@@ -220,35 +265,33 @@ def add_note(
         announce(session, "report", report.id)
 
 
-def _check(
-    session: Session, report: Report, user: User, act: Act, words: str | None = None, at: datetime | None = None
-) -> None:
-    """Raise `NotYours`, `IllegalMove` or `WordsMissing` where `ACTS` does not allow the act.
-
-    Until the transaction ends nobody else moves the report (SQLite has taken its only write lock already).
-    """
-    session.refresh(report, ["state", "revision"], with_for_update=True)
-    if user.role not in ACTS[act].roles or not concerns(session, report, user):
-        raise NotYours(act)
-    if act not in possible_acts(session, report, user, at):
-        raise IllegalMove("report", report.state, act)
-    if ACTS[act].words and words is not None and not words.strip():
-        raise WordsMissing(act)
-
-
 def _part(session: Session, report: Report, user: User, act: Act, words: str | None = None) -> Execution:
     """The part of this person's organisation, once the act is checked."""
-    _check(session, report, user, act, words)
+    check_act(session, report, user, act, words)
     part = execution_of(session, report, user.organisation_id)
     if part is None:
         raise NotYours(act)
     return part
 
 
+def _accepted(session: Session, report: Report, part: Execution, user: User | None, note: str, at: datetime) -> None:
+    part.accepted_at = at
+    if report.state == ReportState.NEW:
+        _move(session, report, ReportEvent.ACCEPTED, user, note, at, part.organisation_id)
+    else:
+        _record(session, report, HistoryEvent.PART_ACCEPTED, user, at, organisation=part.organisation_id, note=note)
+
+
 def _take_reasons_off(session: Session, report: Report) -> None:
-    """They are decided on."""
+    """They are decided on; what was planned before them counts no longer."""
     for part in executions_of(session, report):
-        part.reasons_at = None
+        part.reasons_at = part.planned_at = None
+
+
+def _begin_parts_anew(session: Session, report: Report) -> None:
+    """Nobody's part is done, and no day is planned for it yet."""
+    for part in executions_of(session, report):
+        part.completed_at = part.planned_at = None
 
 
 def _move(
@@ -266,11 +309,18 @@ def _move(
 
 
 def _record(
-    session: Session, report: Report, event: HistoryEvent, user: User | None, at: datetime, *, organisation: int
+    session: Session,
+    report: Report,
+    event: HistoryEvent,
+    user: User | None,
+    at: datetime,
+    *,
+    organisation: int,
+    note: str = "",
 ) -> None:
     """A row of history that moves nothing, and what it does to the deadlines of this executor."""
     apply_effects(session, report, event, load_calendar(session), at, organisation)
-    note_history(session, report, event, user, at=at)
+    note_history(session, report, event, user, note, at=at)
     announce(session, "report", report.id)
 
 

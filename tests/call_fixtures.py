@@ -10,7 +10,8 @@ from models.attempts import Attempt, End, switch_machine
 from models.base import transaction
 from models.calling import Rules
 from models.calltasks import CallTask, Purpose
-from models.dialling import Dialler, Lines, Refusal, claim, plan_calls
+from models.dialling import Dialler, Refusal, claim, plan_calls
+from models.leases import Lines
 from models.people import Organisation, Role, User
 from models.places import Category
 from models.reports import Report, ReportState

@@ -18,10 +18,18 @@ from models.base import db
 from models.people import User
 from tests.desk_fixtures import Exchange, Site, fill_desks, user_id
 from tests.helpers import close_database, free_port
+from tests.static_fixtures import compressed_once
 from tests.web_fixtures import filled_web
-from webui import auth
+from webui import auth, static_files
 
-pytest_plugins = ["tests.call_fixtures", "tests.postgres_fixtures", "tests.mail_fixtures", "tests.speech_fixtures"]
+pytest_plugins = [
+    "tests.call_fixtures",
+    "tests.postgres_fixtures",
+    "tests.backup_fixtures",
+    "tests.mail_fixtures",
+    "tests.speech_fixtures",
+    "tests.table_fixtures",
+]
 
 
 # A password costs a tenth of a second to check, on purpose; a thousand tests log in.
@@ -43,6 +51,8 @@ class CompiledTemplates(BytecodeCache):
 
 
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
+
+static_files.compressed = compressed_once
 
 
 @pytest.fixture(scope="session")

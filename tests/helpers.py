@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.base import db
 from models.calls import Call
-from models.drafts import open_draft
+from models.drafts import report_of_call
 from models.intake import Began, record_inbound
 from models.lines import Line, RingStep
 from models.people import Phone, User
@@ -91,4 +91,4 @@ def record_call(
     """A citizen called: the call, one of its own without a ``uniqueid``, and its draft."""
     call = record_inbound(session, Began(uniqueid or f"test-{next(_calls)}", line, number, name, at), AREA_CODE)
     session.flush()  # it has its id
-    return call, open_draft(session, call)
+    return call, report_of_call(session, call)

@@ -13,7 +13,6 @@ from flask import Flask
 from sqlalchemy import select
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from jobs.mail import send_letters
 from jobs.settings import MailServer, Settings
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
@@ -148,7 +147,6 @@ def post(request: pytest.FixtureRequest, office: PostOffice, monkeypatch: pytest
     """The town on SQLite and on PostgreSQL; sending takes no time."""
     monkeypatch.setattr("jobs.mail.monotonic", lambda: 0.0)
     app = bare_app(with_mail(request.getfixturevalue(request.param), office.port))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         db.session.remove()

@@ -3,16 +3,19 @@
 import io
 
 from flask import Flask
+from sqlalchemy import select
 
 from models import quarterly
 from models.attempts import Attempt
 from models.base import db, now, transaction
+from models.calls import Call
 from models.calltasks import Purpose, add_task
 from models.drafts import claim_draft, end_draft
 from models.imports import keep_upload
 from models.outbox import letter_refused, take_letter, write_letter
 from models.people import Organisation, Role, User
 from models.periods import quarter_of
+from models.plan_acts import note_present
 from models.reference import Subject
 from models.reports import Report, ReportEvent, ReportState
 from models.saved_filters import save_filter
@@ -21,6 +24,7 @@ from models.work import Act
 from models.workdays import KYIV
 from tests.desk_fixtures import PEOPLE, Exchange, user_id
 from tests.helpers import AREA_CODE
+from tests.outage_fixtures import enter
 from tests.picture_fixtures import photo
 from tests.web_fixtures import logged_in, register
 
@@ -48,12 +52,37 @@ def things_of(web: Flask) -> Things:
         things[subject, "any", None] = {f"{subject}_id": 1}
         things[subject, "new", None] = {}
     things["user", "new", None] = {}
+    with web.app_context():
+        things["colleague", "any", None] = {"user_id": user_id("cherniavska")}
     things["kind of import", "any", None] = {"kind": "streets"}
+    for kind in ("line", "desk phone"):
+        things[kind, "new", None] = {}
+    things["line", "any", None] = {"digits": "53273"}
+    things["desk phone", "any", None] = things["desk phone that is there", "any", None] = {"name": "admin1"}
+    with web.app_context(), transaction() as session:
+        version = note_present(session, None, now())
+        things["version of the plan", "any", None] = {"version_id": version.id}
     things["static file", "any", None] = {"filename": "icon.svg", "version": "1"}
+    missed_id, _draft = Exchange(web).missed("0501112244")
     with web.app_context(), transaction() as session:
         task = add_task(session, Purpose.STATUS_CHECK, now(), now(), report_id=reports["own"], number="+380671234567")
         session.get_one(Report, reports["own"]).state = ReportState.DONE
         things["task", "any", None] = {"task_id": task.id}
+        duty = add_task(
+            session, Purpose.WARN_OPERATOR, now(), now(), report_id=reports["foreign"], organisation_id=2, number=None
+        )
+        things["duty task", "any", None] = {"task_id": duty.id}
+        things["call back", "of another page", None] = {"task_id": task.id}
+        missed = session.get_one(Call, missed_id)
+        back = add_task(session, Purpose.CALL_BACK, now(), now(), call_id=missed.id, number=missed.number)
+        things["call back", "any", None] = {"task_id": back.id}
+        asked = add_task(
+            session, Purpose.CLARIFICATION, now(), now(), report_id=reports["foreign"], number=missed.number
+        )
+        things["call back", "question", None] = {"task_id": asked.id}
+        things["outage", "own", None] = {"outage_id": enter(session).id}
+        others = session.scalars(select(Organisation).where(Organisation.name == "КП «Комунальник»")).one()
+        things["outage", "foreign", None] = {"outage_id": enter(session, "dyspetcher", organisation=others).id}
         operator, water = user_id("operator"), session.get_one(Organisation, 2)
         letter = write_letter(session, "one", "Строк минув", "№ 2026-0412", now(), user_id=operator)
         letter_refused(session, take_letter(session, letter.id, now()), "550 no such user")

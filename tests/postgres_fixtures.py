@@ -15,8 +15,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
-from jobs.settings import Settings
+from jobs.app import bare_app
+from jobs.database import prepare_database
+from jobs.settings import Settings, load_settings
+from tests.helpers import close_database
 
 FOLDERS = ["/usr/local/bin", *sorted(str(found) for found in Path("/usr/lib/postgresql").glob("*/bin"))]
 
@@ -84,15 +88,31 @@ def postgres_server() -> Iterator[Path]:
         yield folder
 
 
-def new_database(server: Path) -> str:
-    """The URL of a new, empty database."""
+def new_database(server: Path, template: str = "template1") -> str:
+    """The URL of a new database: an empty one, or a copy of ``template``."""
     name = f"town_{secrets.token_hex(4)}"
     with psycopg.connect(f"host={server} user=tester dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return f"postgresql+psycopg://tester@/{name}?host={server}"
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an empty database with all migrations applied, to be copied."""
+    url = new_database(postgres_server)
+    app = bare_app(load_settings({"CC_VAR": str(tmp_path_factory.mktemp("postgres")), "CC_DATABASE_URL": url}))
+    prepare_database(app)
+    close_database(app)
+    return make_url(url).database
+
+
 @pytest.fixture
-def postgres_settings(postgres_server: Path, settings: Settings) -> Settings:
+def postgres_settings(postgres_server: Path, migrated_postgres: str, settings: Settings) -> Settings:
+    """The test's settings, but with a migrated PostgreSQL database of its own."""
+    return replace(settings, database_url=new_database(postgres_server, migrated_postgres))
+
+
+@pytest.fixture
+def unmigrated_postgres_settings(postgres_server: Path, settings: Settings) -> Settings:
     """The test's settings, but with an empty PostgreSQL database of its own."""
     return replace(settings, database_url=new_database(postgres_server))

@@ -8,10 +8,14 @@ from sqlalchemy import String, select
 from sqlalchemy.orm import Session
 
 from models import work
+from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import Base, db, now, transaction
+from models.calling import Outcome
+from models.calltasks import Move, Purpose, TaskEvent, Why, add_task, move_task
 from models.drafts import attach_draft, end_draft, save_draft
 from models.people import AccessLog, Person, PersonNumber, Role, User
 from models.reports import HistoryEvent, Report, ReportEvent, note_history
+from models.settling import never_by_machine
 from models.shifts import hand_over
 from tests.desk_fixtures import inside, user_id
 from tests.helpers import AREA_CODE, record_call
@@ -62,6 +66,22 @@ def fill_olena(app: Flask) -> dict[str, int]:
         hand_over(session, me, "Передзвонити 067 123 45 67", now())
         ids = {"consultation": drafts[0].id, "attached": drafts[1].id}
     return {"closed": closed, "other": other, **ids}
+
+
+def call_olena(app: Flask, report_id: int) -> tuple[int, int]:
+    """A check of the report that the machine asked about once, and Olena's number wants no more: task and attempt."""
+    with inside(app), transaction() as session:
+        task = add_task(
+            session, Purpose.STATUS_CHECK, now(), now(), report_id=report_id, number=f"+38{NUMBER}", words=NAME
+        )
+        move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED), now())
+        attempt = Attempt(number=f"+38{NUMBER}", planned_at=now(), dialled_at=now(), settled_at=now(), keys="9")
+        attempt.state, attempt.outcome = AttemptState.SETTLED, Outcome.ANSWERED
+        session.add(attempt)
+        session.flush()
+        session.add(AttemptTask(attempt_id=attempt.id, task_id=task.id, place=1, key="9"))
+        never_by_machine(session, f"+38{NUMBER}", now(), user_id=user_id("tsapkova"))
+        return task.id, attempt.id
 
 
 def make_old(app: Flask, years: float) -> None:

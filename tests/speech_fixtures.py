@@ -1,4 +1,4 @@
-"""Speech in tests: sounds and their measures, programs that speak or fail, the table of what was measured."""
+"""Speech in tests: sounds and their measures, programs that speak or fail."""
 
 import io
 import math
@@ -9,8 +9,6 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-
-_MEASURED = "measured speech"
 
 
 @dataclass(frozen=True)
@@ -97,21 +95,3 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("RHVOICE_DATA_PATH", str(tmp_path / "no-voices"))
     return Programs(folder)
-
-
-def note(record_property, **row: object) -> None:
-    """Put a row into the table of measured speech, printed below the results (also when several processes test)."""
-    record_property(_MEASURED, {name: str(value) for name, value in row.items()})
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
-    called = [report for report in reports if report.when == "call"]
-    rows = [value for report in called for name, value in report.user_properties if name == _MEASURED]
-    if not rows:
-        return
-    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(rows[0]))]
-    terminalreporter.section("Speech")
-    for row in cells:
-        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))

@@ -233,7 +233,7 @@ def test_refused_command_ends_the_script_and_keeps_the_draft(
 
 
 def test_exchange_that_never_replies_is_left_at_the_deadline(town: Flask) -> None:
-    with serving(town, deadline=0.3) as port:
+    with serving(town, deadline=2) as port:
         talk = Asterisk(port, environment())
         assert talk.command()
         assert talk.command() == ""

@@ -12,9 +12,10 @@ import pytest
 
 from jobs.settings import Settings
 from jobs.sipp import scenario
+from tests.static_fixtures import compressed_anew
 from webui import cli
 
-CALLER = {"caller": "<sip:0671234567@127.0.0.2>", "line": "53273", "patience_ms": 60_000, "talk_ms": 20_000}
+CALLER = {"caller": "<sip:0671234567@127.0.0.2>", "line": "53273", "patience_ms": 60_000, "talk_ms": 20_000, "keys": []}
 
 
 def is_full(path: Path) -> None:
@@ -41,6 +42,7 @@ def before_a_copy(_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         raise shutil.Error([("app.css", "run/app.css", str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))])
 
     monkeypatch.setattr(shutil, "copytree", copy)
+    monkeypatch.setattr("webui.static_files.compressed", compressed_anew)
 
 
 @pytest.mark.usefixtures("exchange")

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from jobs.notify import RESYNC_EVERY
 from models.base import db, now, transaction
+from models.calltasks import Purpose, add_task
 from models.drafts import claim_draft, end_draft
 from models.online import receive_online
 from models.people import User
@@ -22,7 +23,7 @@ from tests.desk_fixtures import Site, fill_desks, user_id
 from tests.helpers import AREA_CODE, eventually
 from tests.stream_fixtures import EventStream, listen, log_in
 from webui import create_app
-from webui.events import ALL_STREAMS, BEAT_SECONDS, SESSION_STREAMS, TOLD_AGAIN, Hub, News
+from webui.events import ALL_STREAMS, BEAT_SECONDS, QUEUED, SESSION_STREAMS, TOLD_AGAIN, Hub, News
 from webui.news import load_news
 
 KNOWN = {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner", "line"}
@@ -90,6 +91,17 @@ def test_what_comes_by_the_web_form_is_counted_live_and_told_once_somebody_has_i
     eventually(lambda: [data for data in mine.of("call") if data == {"missed": 0, "drafts": 1, "online": 0}], "none")
     eventually(lambda: [data for data in mine.of("report") if data["report"] == draft], "whoever has it open")
     assert "671234567" not in json.dumps(mine.got)
+
+
+def test_a_call_of_ours_renews_the_board_and_tells_nothing_else(site):
+    """C5, C6: the technical administrator's board, too."""
+    desk, technical = listen(site, "tsapkova"), listen(site, "tekhnik")
+    with site.app.app_context(), transaction() as session:
+        add_task(session, Purpose.CALL_BACK, now(), now(), number="+380671234567")
+        add_task(session, Purpose.CALL_BACK, now(), now(), number="+380671234568")
+    for stream in (desk, technical):
+        eventually(lambda stream=stream: stream.of("board") == [{}], "one for the whole transaction")
+    assert desk.of("call") == []
 
 
 def sleep(site: Site, cookie: str) -> str:
@@ -372,7 +384,7 @@ def test_the_session_is_looked_at_however_much_happens(site):
 
 def test_who_has_no_desk_or_no_session_has_no_stream(site):
     assert EventStream(site, "").answer.status == 401
-    assert EventStream(site, log_in(site, "tekhnik")).answer.status == 403
+    assert EventStream(site, log_in(site, "operator")).answer.status == 403
 
 
 def test_a_browser_that_goes_is_forgotten(settings):
@@ -397,8 +409,8 @@ def test_a_client_that_lags_behind_is_let_go_and_the_others_are_not(settings):
     hub: Hub = app.extensions["events"]
     with app.app_context():
         slow, quick = hub.subscribe("1:0"), hub.subscribe("2:0")
-        for number in range(500):
-            hub._tell(News(str(number), report=number))
+        for number in range(QUEUED + 100):
+            hub._tell([News(str(number), report=number)])
             assert not quick.empty()
             quick.get_nowait()
     assert not hub.knows(slow)

@@ -20,12 +20,14 @@ from jobs.channels import citizen_began, phone_of
 from jobs.factwriter import Writer
 from jobs.heartbeat import read_beat
 from jobs.listener import Listener
+from models.attempts import End
 from models.base import db, now, transaction
 from models.calls import find_call
 from models.drafts import claim_draft, hand_over_draft
 from models.intake import Began
 from models.people import User
 from models.reports import Report
+from models.settling import AttemptLeg, Sign
 from tests.ami_fixtures import Exchange, everything, fill_town, find, listening, marker, outcome, recorded
 from tests.helpers import AREA_CODE, eventually
 
@@ -391,6 +393,29 @@ def test_what_has_four_proofs_is_told_once():
     legs, teller = Legs(), Teller()
     told = [fact for event in recorded("answered", "x") * 2 for fact in facts_to_tell(heard(event), legs, teller)]
     assert [type(fact) for fact in told] == [Began, Rang, Answered, CallEnded, LegEnded]
+
+
+def test_a_citizen_joined_to_a_call_of_ours_is_no_part_of_it():
+    """Attended transfer of two calls into one changes the citizen's link id; their hang-up is not the applicant's."""
+    ours, citizen = "romny-att-7", "romny-170.1"
+    events = [
+        ("Newchannel", "PJSIP/admin1-1", ours, ours, "Down"),
+        ("Newchannel", "PJSIP/trunk-2", "romny-170.2", ours, "Down"),
+        ("Newchannel", "PJSIP/trunk-3", citizen, citizen, "Ring"),
+        ("Newstate", "PJSIP/trunk-3", citizen, ours, "Up"),
+        ("Hangup", "PJSIP/trunk-3", citizen, ours, "Up"),
+        ("Hangup", "PJSIP/trunk-2", "romny-170.2", ours, "Up"),
+    ]
+    legs, teller = Legs(), Teller()
+    told = []
+    for name, channel, uniqueid, linkedid, state in events:
+        headers = {"Event": name, "Timestamp": "1700000000.5", "Channel": channel, "Uniqueid": uniqueid}
+        headers |= {"Linkedid": linkedid, "ChannelStateDesc": state, "Context": "x", "Exten": "s", "Cause": "16"}
+        event = heard("\r\n".join(f"{header}: {value}" for header, value in headers.items()).encode())
+        told += facts_to_tell(event, legs, teller)
+    attempts = [fact for fact in told if isinstance(fact, AttemptLeg)]
+    assert [(fact.attempt_id, fact.end, fact.sign) for fact in attempts] == [(7, End.THEIRS, Sign.GONE)]
+    assert [fact.call for fact in told if isinstance(fact, CallEnded)] == [citizen]
 
 
 def heard(event: bytes) -> Event:

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from models.attempts import (
     ATTEMPT_TABLE,
+    NOTE_STOPPED,
+    Attempt,
     AttemptEvent,
     AttemptState,
     End,
@@ -18,15 +20,18 @@ from models.base import now, transaction
 from models.calling import Outcome
 from models.calls import Call, CallState
 from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
-from models.dialling import LEASE, PROMPT, Refusal, Refused, free_lines, plan_own_call
+from models.dialling import DIALLED_WITHIN, Refusal, Refused, plan_own_call, withdraw
 from models.erasure import anonymise_report
 from models.kept import unlocked
+from models.leases import LEASE, free_lines, renew_lines
 from models.machine import IllegalMove
-from models.people import Phone
+from models.own_calls import hold
+from models.people import Phone, User
 from models.reports import Report, ReportState
-from models.settling import Sign, answer_by_key, lose, never_by_machine
+from models.settling import AttemptLeg, Sign, answer_by_key, lose, never_by_machine, not_all_known, note_leg
+from models.status_questions import questions_of
 from models.status_script import Key
-from tests.call_fixtures import Calls
+from tests.call_fixtures import MORNING, Calls
 from tests.helpers import record_call
 
 
@@ -106,6 +111,19 @@ def test_missed_calls_of_one_number_are_one_task_and_a_talk_ends_it(calls):
     assert calls.sync() == 0
 
 
+def test_a_draft_whose_ending_is_undone_is_called_back_again(calls):
+    with transaction() as session:
+        call, draft = record_call(session, "0671234567", at=calls.at - timedelta(minutes=30))
+        call.state = CallState.MISSED
+        ids = call.id, draft.id
+    calls.sync()
+    for state in (ReportState.DROPPED, ReportState.DRAFT):
+        with transaction() as session:
+            session.get_one(Report, ids[1]).state = state
+        calls.sync()
+    assert [task.state for task in calls.tasks(Purpose.CALL_BACK)] == [TaskState.WAITING]
+
+
 @pytest.mark.parametrize("state", sorted(TaskState))
 @pytest.mark.parametrize("event", sorted(set(TaskEvent) - {TaskEvent.CREATED}))
 def test_a_task_moves_by_its_table_alone_and_each_move_leaves_a_row(state, event, calls):
@@ -155,6 +173,19 @@ def test_the_fewest_hours_left_come_first(calls):
     assert planned == ["+380673333333", "+380671111111"]
 
 
+def test_who_found_us_busy_is_called_again_in_ten_minutes_and_then_in_an_hour(calls):
+    """No phone rang: the two hours between calls that disturb do not count (C5)."""
+    calls.done()
+    calls.sync()
+    called = []
+    for _ in range(120):
+        for attempt in calls.dial():
+            called.append((calls.at - MORNING).total_seconds() / 60)
+            calls.hear(attempt, Sign.GONE, 17)
+        calls.pass_by(minutes=1)
+    assert called == [0, 10, 70]
+
+
 def test_a_line_stays_free_for_the_citizen_who_calls(calls):
     for place in range(9):
         calls.done(f"+38067000000{place}")
@@ -184,6 +215,17 @@ def test_a_line_is_free_again_after_the_call_or_when_nobody_knows_of_it_any_more
     calls.dial()
     calls.pass_by(seconds=LEASE.total_seconds() + 1)
     assert leased(calls) == 0
+
+
+def test_a_talk_of_any_length_keeps_its_line(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    for _ in range(4):
+        calls.pass_by(seconds=LEASE.total_seconds() * 0.6)
+        with transaction() as session:
+            renew_lines(session, {attempt}, calls.at)
+    assert leased(calls) == 1
 
 
 @pytest.mark.parametrize("hour", [8, 20, 23])
@@ -227,7 +269,7 @@ def test_a_number_is_called_twice_a_day_at_most(calls):
                 task.due_at = min(task.due_at, calls.at)
         for attempt in calls.dial():
             hours.append(calls.at.hour)
-            calls.hear(attempt, Sign.GONE, 17)
+            calls.hear(attempt, Sign.GONE, 19)
         calls.pass_by(minutes=40)
     assert hours == [10, 12]
 
@@ -248,6 +290,40 @@ def test_a_task_on_a_colleagues_screen_is_not_the_machines(calls):
     assert calls.plan() == []
 
 
+def test_one_call_asks_nothing_that_a_colleague_holds_or_that_was_put_off(calls):
+    for _ in range(3):
+        calls.done()
+    calls.sync()
+    with transaction() as session:
+        due, held, later = session.scalars(select(CallTask).order_by(CallTask.id))
+        held.held_by_id, held.held_until = calls.chief, calls.at + timedelta(minutes=5)
+        later.due_at = calls.at + timedelta(days=1)
+        ids = [due.id]
+    (attempt,) = calls.plan()
+    assert [task.id for task in calls.attempt(attempt).tasks] == ids
+
+
+def test_a_call_that_is_not_made_holds_nothing(calls):
+    calls.done()
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        attempt = plan_own_call(session, calls.dialler, task, calls.supervisor, calls.at)
+        hold(attempt.tasks, calls.supervisor, calls.at)
+        withdraw(session, attempt, Refusal.EXCHANGE, calls.at)
+    assert calls.tasks()[0].held_by_id is None
+
+
+def test_a_call_of_an_exchange_that_is_gone_takes_no_line_for_ever(calls):
+    calls.done()
+    calls.sync()
+    for number in ("+380501112233", "+380501112234"):
+        ring(calls, number)
+    assert calls.plan() == []
+    calls.pass_by(hours=5)
+    assert len(calls.plan()) == 1
+
+
 def test_a_trunk_in_trouble_is_left_alone_for_a_while(calls):
     for place in range(8):
         calls.done(f"+38067000000{place}")
@@ -261,10 +337,32 @@ def test_a_trunk_in_trouble_is_left_alone_for_a_while(calls):
     assert failed in (5, 6)  # two lines at once
     assert all(task.state == TaskState.WAITING for task in calls.tasks())
     calls.pass_by(minutes=16)
-    assert calls.dial()
+    assert len(calls.plan()) == 1  # whether it is well again is tried with one
 
 
 # ---- dialling, once
+
+
+@pytest.mark.parametrize(
+    ("signs", "cause", "outcome"),
+    [
+        ([], None, Outcome.TRUNK_TROUBLE),
+        ([], 19, Outcome.TRUNK_TROUBLE),
+        ([], 17, Outcome.BUSY),  # somebody has said so
+        ([Sign.RINGS], 19, Outcome.NO_ANSWER),
+    ],
+)
+def test_behind_a_trunk_that_says_nothing_nobody_was_called(signs, cause, outcome, calls):
+    """A gateway without power: not a try, and the breaker counts it."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    for sign in signs:
+        calls.hear(attempt, sign)
+    with transaction() as session:
+        gone = AttemptLeg(attempt, End.THEIRS, Sign.GONE, calls.at, cause, trunk_silent=True)
+        note_leg(session, gone, calls.dialler.rules, calls.dialler.calendar)
+    assert calls.attempt(attempt).outcome == outcome
 
 
 def test_an_attempt_is_dialled_once(calls):
@@ -297,7 +395,7 @@ def test_what_changed_since_it_was_planned_is_not_dialled(why, calls):
     assert calls.claim(attempt) == Refusal.ALREADY
 
 
-@pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1), PROMPT + timedelta(seconds=1)])
+@pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1), DIALLED_WITHIN + timedelta(seconds=1)])
 def test_a_clock_that_is_wrong_dials_nothing(wrong, calls):
     """Who plans and who dials go each by their own clock: both have to agree."""
     calls.done()
@@ -381,6 +479,90 @@ def test_what_a_key_means(key, report, why, calls):
     assert task.state == (TaskState.SETTLED if why == Why.ANSWERED else TaskState.PERSON)
 
 
+@pytest.mark.parametrize(("key", "why"), [(Key.NOT_ME, Why.OPTED_OUT), (Key.PERSON, Why.ASKED_FOR_PERSON)])
+def test_what_they_want_counts_though_the_report_was_closed_meanwhile(key, why, calls):
+    """They heard that no machine calls again, or that a person will: it holds for all that is left to ask."""
+    calls.done()
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    first, second = calls.tasks()
+    with transaction() as session:
+        session.execute(update(Report).where(Report.id == first.report_id).values(state=ReportState.CLOSED))
+    calls.sync()
+    with transaction() as session:
+        answer_by_key(session, attempt, first.id, key, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    first, second = calls.tasks()
+    assert (first.state, second.state, second.why) == (TaskState.CANCELLED, TaskState.PERSON, why)
+    assert (calls.session.get(NeverByMachine, "+380671234567") is not None) == (key == Key.NOT_ME)
+
+
+def test_a_stranger_is_asked_nothing_and_confirms_nothing(calls):
+    """The telephone is corrected while it rings: whoever lifts the receiver is not the applicant (A3)."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.RINGS)
+    with transaction() as session:
+        session.execute(update(Report).values(contact_number="+380501112233"))
+    calls.hear(attempt, Sign.UP)
+    with transaction() as session:
+        assert questions_of(session, attempt) == []
+        answer_by_key(session, attempt, calls.tasks()[0].id, Key.DONE, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    calls.sync()
+    (task,) = calls.tasks()
+    assert (task.report.state, task.state, task.number) == (ReportState.DONE, TaskState.WAITING, "+380501112233")
+
+
+def test_a_call_that_the_red_button_ends_asks_nothing_more(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    with transaction() as session:
+        session.get_one(Attempt, attempt).note = NOTE_STOPPED
+        assert questions_of(session, attempt) == []
+
+
+def test_who_heard_nothing_is_not_rung_again_at_once(calls):
+    """Our scripts were away when they lifted the receiver: no try, and the two hours hold all the same."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    calls.hear(attempt, Sign.GONE, 41)
+    assert calls.attempt(attempt).outcome == Outcome.TRUNK_TROUBLE
+    calls.pass_by(minutes=90)
+    assert calls.plan() == []
+    calls.pass_by(minutes=31)
+    assert calls.plan()
+
+
+def test_an_answer_that_is_told_late_does_not_move_the_end(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    answered = calls.at
+    calls.pass_by(seconds=40)
+    calls.hear(attempt, Sign.GONE, 16)
+    ended, calls.at = calls.at, answered
+    calls.hear(attempt, Sign.UP)
+    assert (calls.attempt(attempt).answered_at, calls.attempt(attempt).settled_at) == (answered, ended)
+
+
+def test_a_key_of_a_call_that_was_never_made_confirms_nothing(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.plan()
+    with transaction() as session:
+        withdraw(session, session.get_one(Attempt, attempt), Refusal.EXCHANGE, calls.at)
+        assert questions_of(session, attempt) == []
+        answer_by_key(session, attempt, session.scalars(select(CallTask.id)).one(), Key.DONE, calls.at)
+    assert (calls.attempt(attempt).keys, calls.tasks()[0].report.state) == ("", ReportState.DONE)
+
+
 def test_the_second_question_of_a_call_may_stay_without_an_answer(calls):
     calls.done()
     calls.done()
@@ -393,7 +575,7 @@ def test_the_second_question_of_a_call_may_stay_without_an_answer(calls):
     calls.hear(attempt, Sign.GONE, 16)
     first, second = calls.tasks()
     assert (first.report.state, second.report.state) == (ReportState.CLOSED, ReportState.DONE)
-    assert second.open
+    assert second.state == TaskState.WAITING  # and not a person's: it has two tries left
 
 
 def test_an_answer_to_a_report_that_was_closed_meanwhile_changes_nothing(calls):
@@ -405,6 +587,41 @@ def test_an_answer_to_a_report_that_was_closed_meanwhile_changes_nothing(calls):
     with transaction() as session:
         answer_by_key(session, attempt, calls.tasks()[0].id, Key.NOT_DONE, calls.at)
     assert calls.tasks()[0].report.state == ReportState.CLOSED
+
+
+def test_a_key_that_is_told_after_the_hang_up_counts(calls):
+    """Two processes tell of them."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    calls.hear(attempt, Sign.GONE, 16)
+    with transaction() as session:
+        answer_by_key(session, attempt, calls.tasks()[0].id, Key.DONE, calls.at)
+    assert (calls.attempt(attempt).outcome, calls.tasks()[0].state) == (Outcome.ANSWERED, TaskState.SETTLED)
+
+
+def test_an_answer_that_is_told_after_the_hang_up_counts(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.GONE, 16)
+    assert calls.attempt(attempt).outcome == Outcome.NO_ANSWER
+    assert not_all_known(calls.session, {attempt}) == {attempt}
+    calls.hear(attempt, Sign.UP)
+    assert calls.attempt(attempt).outcome == Outcome.NO_INPUT
+    assert not_all_known(calls.session, {attempt}) == set()
+
+
+def test_the_reason_why_a_person_decides_stays(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        move_task(session, task, Move(TaskEvent.HANDED, why=Why.OPTED_OUT), calls.at)
+    calls.hear(attempt, Sign.GONE, 19)
+    assert (calls.tasks()[0].state, calls.tasks()[0].why) == (TaskState.PERSON, Why.OPTED_OUT)
 
 
 def test_a_call_that_got_lost_goes_to_a_person_and_is_never_dialled_again(calls):
@@ -450,15 +667,67 @@ def test_a_persons_call_settles_the_missed_calls_of_the_number(calls):
     assert calls.attempt(attempt).outcome == Outcome.ANSWERED
 
 
-def test_our_own_phone_that_is_not_lifted_is_no_try(calls):
+def test_an_answer_told_again_does_not_settle_what_was_put_off_meanwhile(calls):
+    """A voicemail lifted: the dispatcher records "not reached" with the receiver in the hand, then the file is read."""
+    with transaction() as session:
+        call, draft = record_call(session, "0671234567", at=calls.at - timedelta(minutes=30))
+        call.state = CallState.MISSED
+    calls.sync()
+    attempt = own_call(calls)
+    for end in (End.OURS, End.THEIRS):
+        calls.hear(attempt, Sign.UP, end=end)
+    with transaction() as session:
+        session.scalars(select(Call)).one().settled_by_attempt_id = None
+    calls.hear(attempt, Sign.UP)
+    assert not calls.session.scalars(select(Call)).one().settled
+
+
+def test_who_was_put_through_to_a_person_needs_no_call_back(calls):
+    """C1: any later talk."""
     calls.done()
     calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
     with transaction() as session:
-        task = session.scalars(select(CallTask)).one()
-        attempt = plan_own_call(session, calls.dialler, task, calls.supervisor, calls.at).id
+        call, _draft = record_call(session, "0671234567", at=calls.at - timedelta(minutes=30))
+        call.state = CallState.MISSED
+    calls.hear(attempt, Sign.UP, end=End.OURS)
+    assert calls.session.scalars(select(Call)).one().settled
+
+
+def test_a_persons_call_covers_all_that_is_open_of_the_applicant(calls):
+    """Also what the machine has given up, and what it would ask later; not what has moved on (C5)."""
+    for _ in range(4):
+        calls.done()
+    calls.sync()
+    given_up, later, moved, _first = calls.tasks()
+    with transaction() as session:
+        move = Move(TaskEvent.HANDED, why=Why.TRIES_OVER)
+        move_task(session, session.get_one(CallTask, given_up.id), move, calls.at)
+        session.get_one(CallTask, later.id).due_at = calls.at + timedelta(days=1)
+        session.execute(update(Report).where(Report.id == moved.report_id).values(state=ReportState.CLOSED))
+    covered = {task.id for task in calls.attempt(own_call(calls, calls.tasks()[3].id)).tasks}
+    assert covered == {task.id for task in calls.tasks()} - {moved.id}
+
+
+def own_call(calls: Calls, task_id: int | None = None) -> int:
+    """A person's call that is being dialled; its attempt's id."""
+    with transaction() as session:
+        task = session.get_one(CallTask, task_id) if task_id else session.scalars(select(CallTask)).one()
+        attempt = plan_own_call(session, calls.dialler, task, session.get_one(User, calls.chief), calls.at).id
     calls.claim(attempt)
+    return attempt
+
+
+@pytest.mark.parametrize(("lifted", "outcome"), [(False, Outcome.OUR_PHONE), (True, Outcome.NOT_CALLED)])
+def test_where_our_own_phone_is_all_that_rang_it_is_no_try(lifted, outcome, calls):
+    calls.done()
+    calls.sync()
+    attempt = own_call(calls)
+    if lifted:
+        calls.hear(attempt, Sign.UP, end=End.OURS)
     calls.hear(attempt, Sign.GONE, 19, end=End.OURS)
-    assert calls.attempt(attempt).outcome == Outcome.OUR_PHONE
+    assert calls.attempt(attempt).outcome == outcome
     assert calls.tasks()[0].state == TaskState.WAITING
 
 
@@ -472,6 +741,19 @@ def test_a_person_may_call_at_any_hour_and_two_may_not_call_the_same_citizen(cal
     with pytest.raises(Refused) as refused, transaction() as session:
         plan_own_call(session, calls.dialler, session.get_one(CallTask, task.id), calls.supervisor, calls.at)
     assert refused.value.why == Refusal.ALREADY
+
+
+def test_who_calls_takes_one_line(calls):
+    """Three clicks while one's own phone rings would leave no line to anybody."""
+    for number in ("+380671234567", "+380671234568"):
+        calls.done(number)
+    calls.sync()
+    first, second = (task.id for task in calls.tasks())
+    own_call(calls, first)
+    with pytest.raises(Refused) as refused:
+        own_call(calls, second)
+    assert refused.value.why == Refusal.OWN_CALL
+    assert leased(calls) == 1
 
 
 # ---- personal data
@@ -491,4 +773,28 @@ def test_an_anonymised_report_leaves_no_number_in_its_calls(calls):
     (task,) = calls.tasks()
     assert (task.number, task.words) == (None, "")
     assert (calls.attempt(attempt).number, calls.attempt(attempt).outcome) == ("", Outcome.ANSWERED)
-    assert calls.session.scalar(select(func.count(NeverByMachine.number))) == 0
+    assert calls.session.get(NeverByMachine, "+380671234567") is not None  # has a term of its own: no is still no
+
+
+def test_the_next_line_is_for_the_person_who_calls_one_after_another(calls):
+    for number in ("+380671234567", "+380671234568", "+380671234569"):
+        calls.done(number)
+    calls.sync()
+    with transaction() as session:
+        task = session.scalars(select(CallTask).order_by(CallTask.id)).first()
+        task.held_by_id, task.held_until = calls.chief, calls.at + timedelta(minutes=5)
+    assert len(calls.plan()) == 1  # of two lines that ours may take
+    calls.pass_by(minutes=6)
+    assert len(calls.plan()) == 1
+
+
+def test_what_the_red_button_ends_uses_no_try(calls):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    with transaction() as session:
+        session.get_one(Attempt, attempt).note = NOTE_STOPPED
+    calls.hear(attempt, Sign.GONE, 16)
+    assert calls.attempt(attempt).outcome == Outcome.STOPPED
+    assert (calls.tasks()[0].state, calls.tasks()[0].due_at) == (TaskState.WAITING, calls.at)

@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models.base import transaction
+from models.base import now, transaction
+from models.calls import note_hung_up
 from models.drafts import (
+    LEFT_AFTER,
     RegistrationRefused,
     ReportIsClosed,
     SavedMeanwhile,
@@ -13,15 +15,17 @@ from models.drafts import (
     attach_draft,
     claim_draft,
     end_draft,
-    find_repeated,
     hand_over_draft,
+    may_take_over,
     register_draft,
     reopen_draft,
     save_draft,
+    take_over_draft,
 )
 from models.machine import IllegalMove
 from models.people import Organisation, Role, User
 from models.places import Category, Street
+from models.repeats import find_repeated, reports_at_place
 from models.reports import HistoryRow, ReportEvent, ReportState, move
 from models.workdays import WorkCalendar
 from tests.helpers import AREA_CODE, record_call
@@ -277,6 +281,37 @@ def test_a_withheld_number_and_a_closed_report_are_no_repeat(town):
     draft = town.draft()
     save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
     assert find_repeated(town.session, draft) is None
+
+
+def test_open_reports_of_the_same_building_are_found_whoever_told_of_them(town):
+    """I10: those of the same kind first; another building and another street are none."""
+    light, water = town.registered("0509998877"), town.registered("0509998877", category_id=town.water.id)
+    town.registered(building="14")
+    town.registered(street_id=town.soborna.id)
+    draft = town.draft()
+    save_draft(town.session, draft, town.alice, town.values(), 0, AREA_CODE)
+    assert reports_at_place(town.session, draft) == [light, water]
+    save_draft(town.session, draft, town.alice, {"building": ""}, 1, AREA_CODE)
+    assert reports_at_place(town.session, draft) == []
+
+
+def test_a_draft_is_taken_over_once_its_owner_has_left_it(town):
+    """Not while its call goes on, and not before half an hour without a change; the history says from whom."""
+    draft = town.draft()
+    claim_draft(town.session, draft, town.alice)
+    late = now() + LEFT_AFTER
+    assert not may_take_over(draft, town.bob, late)
+    with pytest.raises(TakenByAnother):
+        take_over_draft(town.session, draft, town.bob, late)
+    note_hung_up(town.session, draft.call, now(), 16)
+    assert not may_take_over(draft, town.bob, now())
+    with pytest.raises(TakenByAnother):
+        take_over_draft(town.session, draft, town.bob, now())
+    assert may_take_over(draft, town.bob, late)
+    take_over_draft(town.session, draft, town.bob, late)
+    town.session.flush()
+    last = town.session.scalars(select(HistoryRow).order_by(HistoryRow.id.desc()).limit(1)).one()
+    assert (draft.owner_id, last.event, last.user, last.note) == (town.bob.id, "taken_over", town.bob, "Alice")
 
 
 def test_a_report_is_found_by_its_present_street(town):

@@ -10,7 +10,6 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from jobs.settings import Settings
 from models.base import db, transaction
 from models.calls import Call, CallState, find_call, note_answered, note_hung_up
@@ -27,13 +26,7 @@ AT_ONCE = 8
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_database(request: pytest.FixtureRequest) -> Settings:
     """Settings with a migrated database: SQLite, then PostgreSQL."""
-    if request.param == "sqlite":
-        return request.getfixturevalue("settings")
-    settings = request.getfixturevalue("postgres_settings")
-    app = bare_app(settings)
-    prepare_database(app)
-    close_database(app)
-    return settings
+    return request.getfixturevalue("settings" if request.param == "sqlite" else "postgres_settings")
 
 
 def run_at_once(settings: Settings, act: Callable[[Flask, int], object]) -> list[object]:

@@ -25,7 +25,6 @@ from models.reports import HistoryRow, Report
 @pytest.mark.parametrize("database", ["settings", "postgres_settings"])
 def test_models_and_migrations_agree(request, database):
     app = bare_app(request.getfixturevalue(database))
-    prepare_database(app)
     with app.app_context(), db.engine.connect() as connection:
         options = {"include_object": lambda _obj, name, *_rest: not (name or "").startswith("report_words")}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
@@ -35,7 +34,7 @@ def test_a_second_run_changes_nothing(settings):
     assert prepare_database(bare_app(settings)) == prepare_database(bare_app(settings))
 
 
-@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+@pytest.mark.parametrize("database", ["settings", "unmigrated_postgres_settings"])
 def test_reports_of_before_are_found_by_their_telephones(request, database, tmp_path):
     settings = request.getfixturevalue(database)
     if database == "settings":
@@ -54,7 +53,7 @@ def test_reports_of_before_are_found_by_their_telephones(request, database, tmp_
     assert texts == ["яма t765432176083 t3322119050", ""]
 
 
-@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+@pytest.mark.parametrize("database", ["settings", "unmigrated_postgres_settings"])
 def test_reports_of_before_get_their_executors_part_and_their_deadlines(request, database, tmp_path):
     """Nothing is lost: who took it to work and when, what was done, and the deadline that the work had."""
     settings = request.getfixturevalue(database)
@@ -99,7 +98,7 @@ def test_reports_of_before_get_their_executors_part_and_their_deadlines(request,
     }
 
 
-@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+@pytest.mark.parametrize("database", ["settings", "unmigrated_postgres_settings"])
 def test_words_of_before_are_known_by_the_record_that_they_are_from(request, database, tmp_path):
     """Also of a call that was added and taken back; not a call of another moment. The history stays locked."""
     settings = request.getfixturevalue(database)
@@ -137,7 +136,7 @@ def test_words_of_before_are_known_by_the_record_that_they_are_from(request, dat
     assert found == [2, 3, None]
 
 
-@pytest.mark.parametrize("database", ["settings", "postgres_settings"])
+@pytest.mark.parametrize("database", ["settings", "unmigrated_postgres_settings"])
 def test_reasons_that_nobody_gave_were_not_needed(request, database, tmp_path):
     """Figures counted them as given in time; one that was given stays met."""
     settings = request.getfixturevalue(database)

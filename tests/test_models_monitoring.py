@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models import monitoring
 from models.base import db, transaction
 from models.deadlines import Deadline, DeadlineKind
@@ -25,7 +24,6 @@ TERMS = {"overdue": (-90, 0), "today": (0, 13 * 60), "soon": (13 * 60, 5 * 24 * 
 def town(request):
     """Four organisations and 300 deadlines: the session, and (term, organisation, due, report) of each that runs."""
     app = bare_app(request.getfixturevalue(request.param))
-    prepare_database(app)
     chance, there = random.Random(3), []
     with app.app_context():
         with transaction() as session:

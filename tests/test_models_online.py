@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models import online, work
 from models.acts import NotYours
 from models.attachments import MOST_FILES, AttachmentKind, StoredFile, TooManyFiles, files_of, keep_files
@@ -212,7 +211,6 @@ def test_who_may_add_files(town):
 def test_two_processes_take_one_form_at_the_same_moment(postgres_settings):
     """PostgreSQL has no single write lock: one draft all the same, and its photo once."""
     app = bare_app(postgres_settings)
-    prepare_database(app)
     began = threading.Barrier(2)
     ended = []
 

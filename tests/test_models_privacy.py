@@ -9,10 +9,11 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from jobs.office import end_terms
+from models.attempts import Attempt, NeverByMachine
 from models.base import db, now, transaction
 from models.calls import Call
+from models.calltasks import CallTask
 from models.drafts import DataTakenOut, attach_draft, end_draft, make_draft_by_hand, reopen_draft, save_draft
 from models.erasure import StillOpen, erase_person, find_mentions
 from models.kept import KEPT, unlocked
@@ -24,7 +25,7 @@ from models.saved_filters import SavedFilter, save_filter
 from models.shifts import ShiftSheet
 from tests.desk_fixtures import Exchange, fill_desks, inside, user_id
 from tests.helpers import AREA_CODE, close_database, record_call
-from tests.privacy_fixtures import NAME, counts, fill_olena, look, make_old, texts_of
+from tests.privacy_fixtures import NAME, call_olena, counts, fill_olena, look, make_old, texts_of
 from tests.web_fixtures import register
 
 OLENA = Sought("+380671234567")
@@ -33,7 +34,6 @@ OLENA = Sought("+380671234567")
 @pytest.fixture(params=["settings", "postgres_settings"])
 def town(request):
     app = bare_app(request.getfixturevalue(request.param))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         yield app
@@ -194,6 +194,39 @@ def test_what_is_still_worked_on_is_not_erased(town: Flask):
     assert [report.state for report in still.value.reports] == ["draft"]
     assert list(texts_of(db.session())) == before
     assert db.session.get_one(Report, ids["closed"]).applicant_name == NAME
+
+
+def test_our_calls_to_a_person_are_exported_and_erased(town: Flask):
+    """Why, when, by whom and how it ended; and that the number wants no machine calls."""
+    ids = fill_olena(town)
+    task, attempt = call_olena(town, ids["closed"])
+    other, _attempt = call_olena(town, ids["other"])  # of the neighbour's report, but to her number
+    told = exported(db.session(), held_about(db.session(), OLENA))
+    assert [one["purpose"] for one in told["calls_of_ours"]] == ["status_check"] * 2
+    assert {(one["outcome"], one["keys"], one["by"]) for one in told["attempts"]} == {("answered", "9", None)}
+    assert [one["number"] for one in told["no_machine_calls"]] == [OLENA.number]
+    erase(OLENA)
+    for row in (db.session.get_one(CallTask, one) for one in (task, other)):
+        assert (row.number, row.words) == (None, "")
+    assert db.session.get_one(Attempt, attempt).number == ""
+    assert db.session.scalars(select(NeverByMachine)).all() == []
+    assert not held_about(db.session(), OLENA).anything
+
+
+def test_numbers_of_our_calls_have_their_terms(town: Flask):
+    """Three years; who wants no machine calls is left alone for five, whatever else of theirs has ended."""
+    task, attempt = call_olena(town, fill_olena(town)["other"])  # still open: its number is needed
+    make_old(town, 3.1)
+    due = count_due(db.session(), now())
+    assert (due[Kind.CALL_TASKS], due[Kind.CALL_ATTEMPTS], due[Kind.NO_MACHINE_CALLS]) == (1, 1, 0)
+    assert db.session.get_one(Attempt, attempt).number
+    while any(retain().values()):
+        pass
+    assert (db.session.get_one(CallTask, task).number, db.session.get_one(Attempt, attempt).number) == (None, "")
+    assert len(db.session.scalars(select(NeverByMachine)).all()) == 1
+    make_old(town, 2)
+    assert retain()[Kind.NO_MACHINE_CALLS] == 1
+    assert db.session.scalars(select(NeverByMachine)).all() == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models import quarterly
 from models.acts import NotYours
 from models.base import db, transaction
@@ -39,7 +38,6 @@ FIRST = kyiv("2026-10-01 00:05")
 def town(request):
     """The town of the summaries' tests, on SQLite and on PostgreSQL: its session."""
     app = bare_app(request.getfixturevalue(request.param))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         fill(db.session())

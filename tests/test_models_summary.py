@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models import work
 from models.base import db
 from models.deadlines import DeadlineKind
@@ -37,7 +36,6 @@ AT = kyiv("2026-10-01 08:00")
 def town(request):
     """A town with people, on SQLite and on PostgreSQL: its session."""
     app = bare_app(request.getfixturevalue(request.param))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         yield db.session()

@@ -12,9 +12,12 @@ from models import monitoring, work
 from models.acts import ACTS, Act, NotYours, WordsMissing, possible_acts
 from models.attachments import AttachmentKind, StoredFile
 from models.base import now, transaction
+from models.clarifications import ask_applicant, call_question_off
+from models.corrections import correct
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind
-from models.drafts import register_draft, save_draft
-from models.executions import execution_of, executions_of
+from models.drafts import RegistrationRefused, SavedMeanwhile, register_draft, save_draft
+from models.due_alerts import emergencies_to_tell
+from models.executions import execution_of, executions_of, planned_for
 from models.looks import who_has_not_looked
 from models.machine import IllegalMove
 from models.monitoring import organisation_day, to_decide
@@ -108,6 +111,7 @@ def do(town, act, report, user, words="Слова", at=None, to=None):
     calls = {
         Act.INFORM_HEAD: lambda: work.inform_head(town.session, report, user, at),
         Act.ACCEPT: lambda: work.accept(town.session, report, user, at),
+        Act.PLAN: lambda: work.plan(town.session, report, user, report.due_at, at),
         Act.COMPLETE: lambda: work.complete(town.session, report, user, words, at),
         Act.GIVE_REASONS: lambda: work.give_reasons(town.session, report, user, words, at),
         Act.CLOSE_UNSOLVED: lambda: work.close_unsolved(town.session, report, user, words, at),
@@ -118,6 +122,7 @@ def do(town, act, report, user, words="Слова", at=None, to=None):
         Act.REASSIGN: lambda: work.reassign(town.session, report, user, to, words, at),
         Act.ADD_EXECUTOR: lambda: work.add_executor(town.session, report, user, to, at),
         Act.WARN: lambda: work.warn(town.session, report, user, words, at),
+        Act.CORRECT: lambda: correct(town.session, report, user, {"building": "7"}, report.revision, at=at),
         Act.ADD_FILES: lambda: work.add_files(
             town.session,
             report,
@@ -128,12 +133,15 @@ def do(town, act, report, user, words="Слова", at=None, to=None):
         ),
         Act.NOTE: lambda: work.add_note(town.session, report, user, words, public=False, at=at),
         Act.PUBLIC_NOTE: lambda: work.add_note(town.session, report, user, words, public=True, at=at),
+        Act.ASK: lambda: ask_applicant(town.session, report, user, words, at or now()),
+        Act.CALL_OFF: lambda: call_question_off(town.session, report, user, words, at or now()),
     }
     calls[act]()
 
 
 NOTES = {Act.NOTE, Act.PUBLIC_NOTE, Act.ADD_FILES}
-ADMINISTRATORS = NOTES | {Act.REASSIGN, Act.ADD_EXECUTOR}
+KEEPERS = NOTES | {Act.ASK, Act.CORRECT}
+ADMINISTRATORS = KEEPERS | {Act.REASSIGN, Act.ADD_EXECUTOR}
 # who can do what, by the state of a report whose executor is «Міськсвітло»
 MAY = {
     ReportState.NEW: {
@@ -147,19 +155,19 @@ MAY = {
         "alice": ADMINISTRATORS,
         "chief": ADMINISTRATORS,
         "nina": NOTES,
-        "olha": NOTES | {Act.INFORM_HEAD, Act.COMPLETE, Act.GIVE_REASONS},
+        "olha": NOTES | {Act.INFORM_HEAD, Act.PLAN, Act.COMPLETE, Act.GIVE_REASONS},
         "luzan": {Act.NOTE},
     },
     ReportState.REASONS_GIVEN: {
-        "alice": NOTES,
-        "chief": NOTES,
+        "alice": KEEPERS,
+        "chief": KEEPERS,
         "nina": NOTES,
         "olha": NOTES | {Act.INFORM_HEAD},
         "luzan": {Act.NOTE, Act.CLOSE_UNSOLVED, Act.RETURN},
     },
     ReportState.DONE: {
-        "alice": NOTES | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
-        "chief": NOTES | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
+        "alice": KEEPERS | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
+        "chief": KEEPERS | {Act.CONFIRM, Act.REFUTE, Act.CLOSE},
         "nina": NOTES | {Act.CONFIRM, Act.REFUTE},
         "olha": NOTES | {Act.CLOSE},
         "luzan": {Act.NOTE},
@@ -183,7 +191,7 @@ def test_who_may_do_what_in_each_state(town, state):
         assert (report.state, town.events(report)) == (state, before)
 
 
-@pytest.mark.parametrize("act", [act for act, terms in ACTS.items() if terms.words])
+@pytest.mark.parametrize("act", [act for act, terms in ACTS.items() if terms.words and act != Act.CALL_OFF])
 def test_an_act_that_needs_words_is_refused_without(town, act):
     state = next(state for state, people in MAY.items() if any(act in acts for acts in people.values()))
     report = town.in_state(state)
@@ -220,6 +228,137 @@ def test_each_act_meets_its_deadlines(town):
     found = town.deadlines(report)
     assert (found["work"].met_at, found["reasons"].met_at, found["reasons"].cancelled_at) == (later, None, later)
     assert not any(row.late(later) for row in found.values())
+
+
+def test_it_is_to_be_taken_to_work_before_the_work_is_due(town):
+    """R 4.3: a kind with one working day for the work has no two to take it to work; given to others late, the same."""
+    town.category.working_days = 1
+    report = town.registered()
+    found = town.deadlines(report)
+    assert found["accept"].due_at == found["work"].due_at == report.due_at
+    late = report.due_at + timedelta(hours=1)
+    work.reassign(town.session, report, town.alice, town.water, "Це водогін", late)
+    assert town.deadlines(report)["accept"].due_at > late  # the work is late already: nobody is late at once
+
+
+def test_the_operator_names_the_day_up_to_the_term_and_names_it_again(town):
+    """R 4.4, W5"""
+    report = town.in_state(ReportState.IN_PROGRESS)
+    for days in (1, 0):
+        work.plan(town.session, report, town.olha, report.due_at - timedelta(days=days))
+    parts = executions_of(town.session, report)
+    assert planned_for(parts) == report.due_at
+    with pytest.raises(work.PlannedTooLate):
+        work.plan(town.session, report, town.olha, report.due_at + timedelta(days=1))
+    notes = town.session.scalars(select(HistoryRow.note).where(HistoryRow.event == HistoryEvent.PLANNED)).all()
+    assert [note[:3] for note in notes] == ["на ", "на "]
+    assert Act.PLAN not in possible_acts(town.session, report, town.olha, report.due_at + timedelta(days=1))
+    work.complete(town.session, report, town.olha, "Замінено лампу")
+    assert planned_for(parts) is None
+    work.refute(town.session, report, town.nina, "Не горить")
+    assert planned_for(executions_of(town.session, report)) is None  # a new term has no day yet
+
+
+def test_what_was_taken_down_wrongly_is_corrected_with_a_row_and_its_terms(town):
+    """R 2.5, A3: from what to what, but not of the name and the flat; another kind counts the terms anew (S 2.3)."""
+    report = town.in_state(ReportState.IN_PROGRESS)
+    report.applicant_name = "Олена Коваль"
+    roads = Category(name="Дороги", organisation=town.water, working_days=10)
+    town.session.add(roads)
+    town.session.flush()
+    values = {"category_id": roads.id, "landmark": "біля церкви", "applicant_name": "Ольга Коваленко", "flat": "19"}
+    seen, said = report.revision, report.text
+    was = report.due_at
+    correct(town.session, report, town.alice, values, seen, "Заявниця передзвонила")
+    row = town.session.scalars(select(HistoryRow).order_by(HistoryRow.id.desc())).first()
+    assert (row.event, row.user, row.from_state, row.to_state) == (
+        "corrected",
+        town.alice,
+        "in_progress",
+        "in_progress",
+    )
+    assert row.note.split("\n") == [
+        "Вид: Освітлення → Дороги",
+        "Квартира: виправлено",
+        "Орієнтир: біля школи → біля церкви",
+        "Ім’я заявника: виправлено",
+        "Заявниця передзвонила",
+    ]
+    term = town.deadlines(report)["work"]
+    assert report.executor is town.light
+    assert report.due_at == term.due_at > was
+    assert [(step.kind, step.due_at) for step in term.steps] == [(StepKind.CORRECTED, was)]
+    assert "церкви" in report.search_text
+    with pytest.raises(SavedMeanwhile):
+        correct(town.session, report, town.chief, {"building": "7"}, seen)
+    count = len(town.events(report))
+    correct(town.session, report, town.chief, {"landmark": "біля церкви"}, report.revision)
+    assert len(town.events(report)) == count  # nothing differs
+    correct(town.session, report, town.chief, {"text": "Не горять два", "emergency": True}, report.revision)
+    row = town.session.scalars(
+        select(HistoryRow).where(HistoryRow.event == "corrected").order_by(-HistoryRow.id)
+    ).first()
+    assert row.note == f"Зі слів заявника: {said} → Не горять два\nЕкстрене: ні → так"
+    assert "горять" in report.search_text
+    for nothing in ({"landmark": ""}, {"text": " "}):
+        with pytest.raises(RegistrationRefused):
+            correct(town.session, report, town.chief, nothing, report.revision)
+
+
+def test_what_turns_out_to_be_an_emergency_is_told_once_more_to_those_who_knew_of_it(town):
+    """I8, R 4.2: the heads who had an ordinary letter, and who took it to work already; not when it was one before."""
+    report = town.in_state(ReportState.IN_PROGRESS)
+    town.olha.email = town.light.email = "light@example.org"
+    work.inform_head(town.session, report, town.olha)
+    at = now()
+    assert not emergencies_to_tell(town.session, at)
+    correct(town.session, report, town.alice, {"emergency": True}, report.revision)
+    assert emergencies_to_tell(town.session, at)
+    part = execution_of(town.session, report, town.light.id)
+    assert (part.informed_at, part.accepted_at is None) == (None, False)
+    events = town.events(report)
+    assert events[-1] == "urgent"
+    correct(town.session, report, town.alice, {"text": "Іскрить"}, report.revision)
+    assert town.events(report).count("urgent") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "reached"),
+    [
+        ("067 123-45-67", "+380671234567", "+380671234567"),
+        ("5-32-73", "+380544853273", "+380544853273"),
+        ("через сусідку", "через сусідку", None),
+        ("", "", None),
+    ],
+)
+def test_a_corrected_telephone_is_stored_in_one_form_and_the_history_does_not_tell_it(town, typed, kept, reached):
+    """A3: the applicant is found and reached at the new number; who called keeps the number that the exchange gave."""
+    report = town.registered()
+    call, report.call = report.call, None
+    report.other_phone, report.contact_number = "050 999-88-77", "+380509998877"
+    correct(town.session, report, town.alice, {"other_phone": typed}, report.revision, area_code="5448")
+    assert (report.other_phone, report.contact_number) == (kept, reached)
+    assert "t778899905" not in report.search_text
+    row = town.session.scalars(select(HistoryRow).order_by(HistoryRow.id.desc())).first()
+    assert (row.event, row.note) == ("corrected", "Телефон заявника: виправлено")
+    report.call = call
+    correct(town.session, report, town.alice, {"other_phone": "0931112233"}, report.revision, area_code="5448")
+    assert (report.other_phone, report.contact_number) == ("+380931112233", call.number)
+
+
+@pytest.mark.parametrize(("late", "due"), [(False, "next working day"), (True, "as late as it was")])
+def test_a_shorter_kind_makes_nobody_late_and_forgives_nothing(town, late, due):
+    report = town.registered()
+    quick = Category(name="Вода", organisation=town.light, working_days=1)
+    town.session.add(quick)
+    town.session.flush()
+    was = report.due_at
+    at = was + timedelta(hours=1) if late else was - timedelta(hours=30)
+    correct(town.session, report, town.alice, {"category_id": quick.id}, report.revision, at=at)
+    if due == "next working day":
+        assert at < report.due_at <= was
+    else:
+        assert report.due_at < was
 
 
 def test_not_done_begins_a_new_term_with_the_applicants_words(town):
@@ -425,7 +564,10 @@ def test_what_another_executor_cannot_solve_may_still_be_new_to_an_organisation(
     assert to_decide(town.session, town.luzan).rows == [report]
 
 
-MOVING = set(ACTS) - {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.REASSIGN, Act.ADD_EXECUTOR}
+MOVING = set(ACTS) - {
+    *(Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.INFORM_HEAD, Act.PLAN, Act.CORRECT, Act.REASSIGN, Act.ADD_EXECUTOR),
+    *(Act.ASK, Act.CALL_OFF),
+}
 STEP = st.tuples(st.integers(0, 8), st.integers(0, len(ACTS) - 1), st.booleans(), st.integers(0, 9))
 
 

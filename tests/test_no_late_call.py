@@ -11,11 +11,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from jobs.settings import Settings
 from models.attempts import Attempt, AttemptState, switch_machine
 from models.base import db, transaction
-from models.dialling import Lines, claim
+from models.dialling import claim
+from models.leases import Lines
 from models.people import User
 from models.reports import Report
 from models.settling import never_by_machine
@@ -54,7 +54,6 @@ FORBIDS: dict[str, Callable[[Session, Calls, Race], object]] = {
 def town(request: pytest.FixtureRequest) -> Iterator[Flask]:
     settings: Settings = request.getfixturevalue(request.param)
     app = bare_app(settings)
-    prepare_database(app)
     yield app
     close_database(app)
 

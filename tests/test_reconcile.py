@@ -471,13 +471,14 @@ def test_a_line_put_in_by_a_caller_is_no_line(number, app, cel, reconciler):
 # ---- calls of ours
 
 
-def told_of_ours(attempt_id: int, *events: tuple[str, str]) -> bytes:
+def told_of_ours(attempt_id: int, *events: tuple[str, str], uniqueid: str = "", linkedid: str = "") -> bytes:
     """What Asterisk logs of a machine call: the type of each line, and what is in its last column but two."""
     call, began = f"romny-att-{attempt_id}", time.time() - 60
+    ids = (uniqueid or call, linkedid or call)
     lines = []
     for second, (name, extra) in enumerate(events):
         columns = (
-            *(name, f"{began + second:.6f}", call, call, "PJSIP/trunk-0000000a", "status-check", "s", "0671234567"),
+            *(name, f"{began + second:.6f}", *ids, "PJSIP/trunk-0000000a", "status-check", "s", "0671234567"),
             *("", "", "", extra.replace('"', '""'), "", ""),
         )
         lines.append(",".join(f'"{column}"' for column in columns) + "\n")
@@ -497,6 +498,18 @@ def test_a_call_of_ours_and_the_key_that_was_pressed_are_recovered(cel, calls, r
     assert (found.state, found.outcome, found.keys) == (AttemptState.SETTLED, Outcome.ANSWERED, "1")
     assert calls.tasks()[0].report.state == ReportState.CLOSED
     assert db.session.scalars(select(Call)).all() == []  # it is no citizen's call
+
+
+def test_a_citizen_joined_to_a_call_of_ours_does_not_end_it(cel, calls, reconciler):
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    citizen = "romny-170.1"
+    append(cel, told_of_ours(attempt, ("CHAN_START", ""), ("ANSWER", "")))
+    append(cel, told_of_ours(attempt, ("CHAN_START", ""), uniqueid=citizen, linkedid=citizen))
+    append(cel, told_of_ours(attempt, ("HANGUP", '{"hangupcause":16}'), uniqueid=citizen))
+    read_all(reconciler)
+    assert calls.attempt(attempt).state == AttemptState.TALKING
 
 
 @pytest.mark.parametrize("extra", ["", "{}", '{"extra":"x:1"}', '{"extra":"1:99"}', '{"extra":"999:1"}', "[1]"])

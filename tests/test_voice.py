@@ -12,6 +12,7 @@ from jobs import voice
 from jobs.settings import Settings, load_settings
 from jobs.sound import for_telephone
 from jobs.voice import NoVoice, find_voice, installed_voices, speak, tidy_voice
+from models.outages import Announced, OutageKind
 from models.reports import ReportState
 from models.spoken import Sentence
 from models.status_script import (
@@ -23,21 +24,35 @@ from models.status_script import (
     greeting,
     handover_keys,
     handover_report,
+    how_many,
     leave_words,
     no_input,
+    outage_keys,
+    outage_told,
     question,
     status_line,
     wrong_key,
 )
-from tests.speech_fixtures import measure, note, tone
+from tests.speech_fixtures import measure, tone
 
+TABLE = "Speech"
 TODAY = date(2026, 11, 26)
 BURST = Emergency(
     "2026-10412", "Порив водопроводу", "Прорвало трубу біля буд. 4, вода тече у 3-й під'їзд, люди не можуть вийти",
     street="1-й провулок Героїв Роменщини", building="125а", flat="112",
 )  # fmt: skip
+LONG_OUTAGE = Announced(
+    1,
+    OutageKind.OTHER,
+    True,
+    False,
+    datetime(2026, 11, 27, 6, tzinfo=UTC),
+    datetime(2026, 11, 28, 21, 55, tzinfo=UTC),
+    "Замінюють засувку на магістралі біля вул. Соборної, 125а, вода з'явиться поступово, спершу на 1-му поверсі",
+)
 PROMPTS = {
-    "greeting, several": greeting("Ромни", 3),
+    "greeting": greeting("Ромни"),
+    "how many": how_many(3),
     "question": question(Asked(date(2026, 11, 14), "Вуличне освітлення", "вул. Соборна"), TODAY),
     "question, long": question(
         Asked(date(2026, 2, 23), "Паркування та порушення благоустрою", "1-й провулок Героїв Роменщини"),
@@ -53,8 +68,9 @@ PROMPTS = {
     "gives up": gives_up(),
     "status line": status_line("2026-0412", ReportState.IN_PROGRESS, date(2027, 1, 28), TODAY),
     "status, refused": status_line("2026-0412", ReportState.REDIRECTED, None, TODAY),
-    "hand-over": handover_report(BURST, "Ромни"),
+    "hand-over": handover_report(BURST),
     "hand-over, keys": handover_keys(BURST),
+    "outage, longest": [*outage_told(LONG_OUTAGE, "Славутич"), *outage_keys()],
     **{sentence.prompt: [sentence] for sentence in fixed_sentences("Славутич")},
 }  # fmt: skip
 HELLO = Sentence("Добрий день! Це контактний центр.", "greeting")
@@ -83,12 +99,11 @@ def sounds_in(site: Settings) -> list[Path]:
     installed_voices() or [pytest.param(None, marks=pytest.mark.skip("no Ukrainian voice is installed: script/setup"))],
     ids=lambda found: found.name if found else "no voice",
 )
-def test_each_prompt_is_short_of_one_level_and_not_clipped(kept, spoken_by, name, record_property):
+def test_each_prompt_is_short_of_one_level_and_not_clipped(kept, spoken_by, name, table):
     """C3: at most 20 s; -16 to -20 dBFS; no sample at full scale; no silence at the ends."""
     found = [measure(path.read_bytes()) for path in speak(kept, PROMPTS[name], spoken_by)]
     seconds = sum(one.seconds for one in found)
-    note(
-        record_property,
+    table.add(
         voice=spoken_by.name,
         prompt=name,
         sentences=len(found),

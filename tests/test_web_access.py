@@ -33,6 +33,9 @@ TABLE = {
     "public.lookup": PUBLIC,
     "public.lookup_in_english": PUBLIC,
     "public.look": PUBLIC,
+    "public.outages": PUBLIC,
+    **dict.fromkeys(("outages.outages", "outages.show"), DESK_ROLES | {Role.OPERATOR, Role.HEAD}),  # own: `sees`
+    **{f"outages.{view}": DESK_ROLES | {Role.OPERATOR} for view in ("new", "enter", "form", "change", "end")},
     "auth.logout": EVERYONE,
     "auth.me": EVERYONE,
     "auth.change_password": EVERYONE,
@@ -41,17 +44,22 @@ TABLE = {
     "health.status": EVERYONE,
     "health.parts": EVERYONE,
     "events.alive": EVERYONE,
+    **dict.fromkeys(("events.events", "board.board", "board.parts"), DESK_ROLES | TECHNICAL),
     "overview.overview": frozenset({Role.SUPERVISOR, Role.DISPATCHER}),
     "desk.desk": EVERYONE,  # sends who has no desk to where their work is
     "reports.show": REPORT_ROLES,  # which reports says `models.acts.concerns`
     "reports.show_number": REPORT_ROLES,
     "attachments.show": REPORT_ROLES,
     "attachments.show_small": REPORT_ROLES,
+    **dict.fromkeys(("corrections.form", "corrections.keep", "corrections.show_number", "corrections.street"), KEEPERS),
     "work.act": REPORT_ROLES,  # which acts says `models.acts.ACTS`
-    "work.day": frozenset({Role.OPERATOR, Role.HEAD}),
+    **dict.fromkeys(("work.day", "closed.closed"), frozenset({Role.OPERATOR, Role.HEAD})),
     "letters.letters": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "letters.again": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "work.decisions": frozenset({Role.CONTROL_BODY}),
+    "duty.call": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR}),
+    "duty.nobody_reached": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR}),
+    "duty.accepted": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR}),
     **dict.fromkeys(
         (
             "privacy.personal_data",
@@ -74,6 +82,9 @@ TABLE = {
     **{f"reference_import.{view}": KEEPERS for view in ("form", "template", "upload", "look", "apply")},
     "reference_people.users": TECHNICAL | {Role.SUPERVISOR},
     **{f"reference_people.{view}": TECHNICAL for view in ("user", "add", "change", "new_password")},
+    **{f"lines.{view}": TECHNICAL for view in ("lines", "apply", "drop", "line", "keep_line")},
+    **{f"desk_phones.{view}": TECHNICAL for view in ("phone", "keep_phone", "new_secret", "card")},
+    **{f"line_versions.{view}": TECHNICAL for view in ("versions", "show", "go_back")},
     "summary.summary": DESK_ROLES | {Role.CONTROL_BODY},  # the control body: of the organisations it controls
     "quarterly.index": DESK_ROLES | {Role.CONTROL_BODY},  # which reports says `models.quarterly.is_seen_by`
     "quarterly.show": DESK_ROLES | {Role.CONTROL_BODY},
@@ -129,8 +140,8 @@ def test_each_route_serves_its_roles_and_no_other(web: Flask) -> None:
     assert asked > 4 * 15
 
 
-def test_the_stream_of_events_is_for_the_desk(web: Flask) -> None:
-    assert logged_in(web, "tekhnik").get("/events").status_code == 403
+def test_the_stream_of_events_is_for_the_desk_and_the_board(web: Flask) -> None:
+    assert logged_in(web, "operator").get("/events").status_code == 403
     assert Browser(web).get("/events", Accept="text/event-stream").status_code == 401
 
 

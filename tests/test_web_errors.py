@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobs.settings import Settings
@@ -122,3 +122,18 @@ def test_words_for_a_report_that_is_not_ours_any_more_are_shown_again(web: Flask
     answer = browser.post("/reports/999/act", form, page="/me", headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert "Замінили лампу й дріт" in answer.text
+
+
+def test_a_page_whose_trace_cannot_be_kept_is_not_shown_and_the_database_is_blamed(
+    web: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_look: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    draft = Exchange(web).call(SECRET)[1]
+    browser = logged_in(web, "tsapkova")
+    monkeypatch.setattr("webui.access.log_looks", locked)
+    answer = browser.get(f"/drafts/{draft}")
+    assert answer.status_code == 503
+    assert "База даних не відповідає" in answer.text
+    assert SECRET not in answer.text

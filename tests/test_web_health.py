@@ -30,7 +30,7 @@ from webui.access import DESK_ROLES
 from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
-BEATING = dict.fromkeys(("agi", "listener", "reconcile", "rounds", "calls", "worker", "watchdog"), True)
+BEATING = dict.fromkeys(("agi", "listener", "reconcile", "rounds", "calls", "worker", "plan", "watchdog"), True)
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
 
@@ -115,14 +115,15 @@ def test_all_is_well(whole: Flask) -> None:
     for part in answer["parts"]:
         assert set(part) == {"part", "ok", "since", "detail", "todo"}
         assert part["ok"] is True
-        assert (part["todo"] == "") is (part["part"] != "mail")  # it lacks a mail server, which is no fault
+        # it lacks a mail server and backups, which is no fault
+        assert (part["todo"] == "") is (part["part"] not in ("mail", "backup"))
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", part["since"])
 
 
 def test_nothing_runs_but_the_web(web: Flask) -> None:
     """Each broken part says what to do; nothing in the answer helps an attacker."""
     parts = asked(web)
-    assert {name for name, part in parts.items() if part["ok"]} == {"database", "mail", "disk"}
+    assert {name for name, part in parts.items() if part["ok"]} == {"database", "mail", "backup", "disk"}
     assert all(part["todo"] for part in parts.values() if not part["ok"])
     text = json.dumps(parts, ensure_ascii=False)
     for secret in ("/tmp", "127.0.0.1", "sqlite", "Error", "Traceback", "admin1"):
@@ -214,7 +215,7 @@ def told_by(path: str) -> set[str]:
         name = getattr(node.func, "attr", "") or getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
         if name in ("note", "_beat", "beat", "MailTrouble"):
             telling.append(node)
-        elif isinstance(node, ast.FunctionDef) and node.name in ("trouble", "_run", "_broken"):
+        elif isinstance(node, ast.FunctionDef) and node.name in ("trouble", "_run", "_broken", "plan_machine_calls"):
             telling += [inner for inner in ast.walk(node) if isinstance(inner, ast.Return)]
         elif isinstance(node, ast.Assign) and re.search("detail|trouble", ast.unparse(node.targets[0])):
             telling.append(node)
@@ -242,6 +243,9 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
         "jobs/worker.py",
         "jobs/mail.py",
         "jobs/office.py",
+        "jobs/daily_backup.py",
+        "jobs/speech.py",
+        "jobs/apply_plan.py",
     )
     assert set.union(*map(told_by, parts)) == {known for known in TROUBLES if known.endswith(".")}
 
@@ -304,7 +308,7 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "10\u00a0частин потребують уваги." in page
+    assert "11\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:
@@ -352,7 +356,8 @@ def test_without_a_mail_server_the_page_says_so_and_what_to_do(whole: Flask) -> 
     assert "поштового сервера не задано" in mail["detail"]
     assert "CC_SMTP_URL" in mail["todo"]
     for login, todo in (("tekhnik", "CC_SMTP_URL"), ("nachalnyk", "Скажіть технічному адміністраторові.")):
-        [row] = re.findall(r'<tr class="part-unset">.*?</tr>', logged_in(whole, login).get("/status").text, re.DOTALL)
+        page = logged_in(whole, login).get("/status").text
+        row, _backups = re.findall(r'<tr class="part-unset">.*?</tr>', page, re.DOTALL)
         assert todo in row
         assert "✓" not in row
         assert ("CC_SMTP_URL" in row) is (login == "tekhnik")

@@ -130,7 +130,9 @@ def test_organisations_from_a_workbook_with_formulas(web):
     ("content", "status", "words"),
     [
         (b"", 422, "Виберіть файл"),
-        ("Вулиця\nНова\n".encode(), 422, "серед них «Назва»"),
+        ("Вулиця\nНова\n".encode(), 422, "«Назва»"),
+        ("Вулиця\nНова\n".encode(), 422, "Інші назви"),
+        ("Вулиця\nНова\n".encode(), 422, "У вас: «Вулиця»"),
         (b"\xd0\xcf\x11\xe0" + b"\0" * 100, 422, "старого Excel"),
         (b"PK\x03\x04nothing", 422, "пошкоджено"),
         (b"\x89PNG\0\0", 422, "не таблиця"),
@@ -141,6 +143,16 @@ def test_organisations_from_a_workbook_with_formulas(web):
 def test_a_file_that_cannot_be_read_is_one_sentence(web, content, status, words):
     answer = upload(logged_in(web, "tsapkova"), content)
     assert (answer.status_code, words in errors_of(answer)["file"]) == (status, True)
+
+
+def test_columns_that_are_not_known_and_lines_without_a_name_are_said(web):
+    browser = logged_in(web, "tsapkova")
+    sent = upload(browser, "тип;Назва;колишні\nвул.;Нова;\nпл.;;\n;;\n".encode())
+    page = browser.get(sent.location).text
+    assert "Стовпці «тип», «колишні» не враховано" in page
+    assert re.search(r"\b3 [^▲]*?Напишіть назву", section(page, "wrong"))
+    assert "Нова" in section(page, "new")
+    assert 'data-most-bytes="1000000"' in browser.get("/reference/streets/import").text
 
 
 def test_ten_thousand_lines_are_one_short_transaction(web):
@@ -159,7 +171,7 @@ def test_the_empty_file_can_be_uploaded_again(web):
     browser = logged_in(web, "tsapkova")
     for kind, titles in (
         ("streets", "Назва;Колишні назви;Інші назви;Діє"),
-        ("organisations", "Назва;Електронна пошта;Діє"),
+        ("organisations", "Назва;Електронна пошта;Телефони чергових;Діє"),
     ):
         answer = browser.get(f"/reference/{kind}/template")
         assert answer.data.decode("utf-8-sig").strip() == titles
@@ -173,12 +185,10 @@ def test_the_empty_file_can_be_uploaded_again(web):
 def test_a_line_that_became_wrong_meanwhile_stays_out(request, database):
     """Between looking and applying a colleague adds the same street: it is not added twice."""
     from jobs.app import bare_app
-    from jobs.database import prepare_database
     from tests.desk_fixtures import fill_desks
     from tests.helpers import close_database
 
     app = bare_app(request.getfixturevalue(database))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         rows = [{"name": "вулиця Нова", "former_names": "Стара"}, {"name": "вулиця Друга"}, {"name": "вул. Друга"}]

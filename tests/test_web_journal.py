@@ -111,6 +111,16 @@ def test_one_box_finds_by_number_telephone_street_and_text(web: Flask, browser: 
         assert f'value="{typed}"' in browser.get(address).text
 
 
+def test_words_in_the_latin_layout_find_what_the_same_keys_write_in_ours(web: Flask, browser: Browser) -> None:
+    """Only where they find nothing as they are; the box shows what was looked for."""
+    wanted = register(web, "Немає води", street="Соборна")
+    latin = register(web, "Не працює wifi")
+    address, found = find(browser, text="cj,jhyf")
+    assert found == [wanted]
+    assert 'value="соборна"' in browser.get(address).text
+    assert find(browser, text="wifi")[1] == [latin]
+
+
 def test_search_goes_on_over_the_pages_with_its_filters(web: Flask, browser: Browser) -> None:
     ids = [register(web, "Не горить ліхтар", number="0671112233") for _ in range(PAGE + 3)]
     address, first = find(browser, text="067 111 22 33", state="new")

@@ -8,8 +8,6 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from jobs.app import bare_app
-from jobs.database import prepare_database
 from jobs.notify import connect
 from jobs.settings import Settings
 from models.base import db, transaction
@@ -295,7 +293,6 @@ def test_who_is_refused_gets_the_form_back_with_the_login(web: Flask) -> None:
 
 def test_a_login_that_nobody_can_have_is_a_wrong_one(postgres_settings: Settings) -> None:
     """PostgreSQL refuses to look for some characters."""
-    prepare_database(bare_app(postgres_settings))
     web = filled_web(postgres_settings)
     assert [Browser(web).log_in(f"tsap{odd}kova").status_code for odd in ("\0", "\x1b")] == [401] * 2
     close_database(web)

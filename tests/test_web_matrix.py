@@ -36,12 +36,15 @@ CENTRE = frozenset({A, D, S})
 # The views that `tests.test_web_access` leaves to the desk, by name here.
 # fmt: off
 DESK = (
-    "desk.draft", "desk.frame", "desk.lists", "desk.side", "events.events", "journal.journal", "journal.search",
+    "desk.draft", "desk.frame", "desk.lists", "desk.side", "journal.journal", "journal.search",
     "journal_export.export", "drafts.attach", "drafts.claim", "drafts.end", "drafts.hand_over", "drafts.new",
     "drafts.person", "drafts.register", "drafts.reopen", "drafts.save", "live.call_note", "live.live", "live.strip",
     "pressing.emergencies", "reports.show_pin", "saved_filters.delete", "saved_filters.save", "saved_filters.show",
     "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.monitoring",
-    "checks.checks", "checks.call", "checks.keep_answer", "checks.machine", "checks.state",
+    "checks.checks", "checks.call", "checks.keep_answer", "checks.machine", "checks.state", "checks.number",
+    "checks.at_present", "callbacks.calls", "callbacks.call", "callbacks.keep_answer", "callbacks.number",
+    "tasks.task", "drafts.take_over", "desk.drafts_of", "drafts.outage",
+    "outages.ask",
 )
 # fmt: on
 ROLES: dict[str, frozenset[str]] = TABLE | dict.fromkeys(DESK, CENTRE)
@@ -49,14 +52,27 @@ ROLES: dict[str, frozenset[str]] = TABLE | dict.fromkeys(DESK, CENTRE)
 # What is asked for, by the names in the route's address; and what is sent with it where the act needs words.
 ABOUT: dict[str, str] = {
     **dict.fromkeys(("reports.show", "reports.show_number", "reports.show_pin", "work.act"), "report"),
+    **dict.fromkeys(("corrections.form", "corrections.keep", "corrections.show_number"), "report"),
     **dict.fromkeys(("attachments.show", "attachments.show_small"), "attachment"),
     **dict.fromkeys(("desk.draft", "desk.side"), "draft"),
+    "desk.drafts_of": "colleague",
     **{f"drafts.{act}": "draft" for act in ("attach", "claim", "end", "hand_over", "person", "register", "save")},
+    "drafts.take_over": "draft",
+    "drafts.outage": "draft",
+    **{f"outages.{view}": "outage" for view in ("show", "form", "change", "end", "ask")},
     "drafts.reopen": "ended draft",
     "live.call_note": "call",
     "checks.call": "task",
     "checks.keep_answer": "task",
+    "checks.number": "task",
+    "tasks.task": "task",
     "checks.state": "call of ours",
+    "duty.call": "duty task",
+    "duty.nobody_reached": "duty task",
+    "duty.accepted": "duty task",
+    "callbacks.call": "call back",
+    "callbacks.keep_answer": "call back",
+    "callbacks.number": "call back",
     "letters.again": "letter",
     "saved_filters.show": "filter",
     "saved_filters.delete": "filter",
@@ -72,6 +88,10 @@ ABOUT: dict[str, str] = {
     **{f"reference_people.{view}": "user" for view in ("user", "change", "new_password")},
     **{f"reference_import.{view}": "kind of import" for view in ("form", "template", "upload")},
     **{f"reference_import.{view}": "import" for view in ("look", "apply")},
+    **dict.fromkeys(("lines.line", "lines.keep_line"), "line"),
+    **dict.fromkeys(("desk_phones.phone", "desk_phones.keep_phone"), "desk phone"),
+    **dict.fromkeys(("desk_phones.new_secret", "desk_phones.card"), "desk phone that is there"),
+    **{f"line_versions.{view}": "version of the plan" for view in ("show", "go_back")},
     "static": "static file",
 }
 
@@ -82,9 +102,13 @@ FOUND: dict[str, dict[str, frozenset[str]]] = {
     "draft": {"own": CENTRE, "foreign": CENTRE},
     "ended draft": {"own": CENTRE, "foreign": CENTRE},
     "call": {"any": CENTRE},
+    "colleague": {"any": CENTRE},
     "task": {"any": CENTRE},
+    "duty task": {"any": frozenset({A, S})},
+    "call back": {"any": CENTRE, "question": CENTRE, "of another page": NOBODY},
     "call of ours": {"own": CENTRE, "foreign": NOBODY},
     "letter": {"any": frozenset({A, S, T})},
+    "outage": {"own": CENTRE | {OP, H}, "foreign": CENTRE},
     "filter": {"own": CENTRE, "foreign": NOBODY, "shared by another": CENTRE},
     "sheet": {"own": CENTRE, "foreign": CENTRE},
     "quarterly report": {"own": CENTRE | {C}, "foreign": CENTRE, "not sent yet": CENTRE, "on all": CENTRE},
@@ -94,6 +118,10 @@ FOUND: dict[str, dict[str, frozenset[str]]] = {
     "user": {"own": frozenset({T}), "foreign": frozenset({T}), "new": frozenset({T})},
     "kind of import": {"any": frozenset({A, S})},
     "import": {"own": frozenset({A, S}), "foreign": NOBODY, "own of another kind": NOBODY},
+    "line": {"any": frozenset({T}), "new": frozenset({T})},
+    "desk phone": {"any": frozenset({T}), "new": frozenset({T})},
+    "desk phone that is there": {"any": frozenset({T})},
+    "version of the plan": {"any": frozenset({T})},
     "static file": {"any": PUBLIC},
 }
 
@@ -102,16 +130,37 @@ OTHERWISE: dict[tuple[str, str], dict[Role, str]] = {
     ("auth.logout", ""): dict.fromkeys(Role, TO_LOGIN),
     ("work.act", "own"): {H: FORBIDDEN},  # a head reads; the act asked for is a note
     ("work.act", "draft"): dict.fromkeys(CENTRE, TOO_LATE),  # what was written for a report is shown again
+    **{("corrections.keep", which): dict.fromkeys((A, S), TOO_LATE) for which in ("own", "foreign")},  # no revision
     ("checks.call", "any"): dict.fromkeys(CENTRE, TOO_LATE),  # no phone that is there, or no Redis
+    ("callbacks.call", "any"): dict.fromkeys(CENTRE, TOO_LATE),
+    ("callbacks.call", "question"): dict.fromkeys(CENTRE, TOO_LATE),
+    **{("outages.ask", which): dict.fromkeys(CENTRE, TOO_LATE) for which in ("own", "foreign")},  # it goes on
+    **{("outages.change", which): dict.fromkeys((A, D, S, OP), TOO_LATE) for which in ("own", "foreign")},  # nor here
     ("reports.show_pin", "draft"): dict.fromkeys(CENTRE, NOT_THERE),  # a draft has none
     ("saved_filters.delete", "shared by another"): dict.fromkeys(CENTRE, NOT_THERE),
     **{
         (f"drafts.{act}", "foreign"): dict.fromkeys(CENTRE, TOO_LATE)
-        for act in ("attach", "claim", "end", "hand_over", "person", "register", "reopen", "save")
+        for act in (
+            "attach",
+            "claim",
+            "end",
+            "hand_over",
+            "person",
+            "outage",
+            "register",
+            "reopen",
+            "save",
+            "take_over",
+        )
     },
     # what is sent stays as it is; and one's own password is changed where one knows the old one
     **{("quarterly.move", which): dict.fromkeys((A, S), TOO_LATE) for which in ("own", "foreign", "on all")},
     ("reference_people.new_password", "own"): {T: FORBIDDEN},
+    # there is no draft to apply, nor to give up
+    ("lines.apply", ""): {T: TOO_LATE},
+    ("lines.drop", ""): {T: TOO_LATE},
+    ("lines.keep_line", "any"): {T: TOO_LATE},  # a mark of another state
+    ("desk_phones.keep_phone", "any"): {T: TOO_LATE},
 }
 
 KEPT_WITH_A_REVISION = (
@@ -123,13 +172,15 @@ KEPT_WITH_A_REVISION = (
 NOTE = {"act": Act.NOTE, "words": "Слова", "revision": "0"}
 SENT: dict[str, dict[str, object]] = {
     "work.act": {"data": NOTE},
-    "checks.keep_answer": {"data": {"said": "not_reached"}},
+    "checks.keep_answer": {"data": {"anyway": "not_reached"}},
+    "callbacks.keep_answer": {"data": {"anyway": "not_reached"}},
     "drafts.new": {"data": {"source": "visit"}},
     "drafts.end": {"data": {"ending": "consulted", "revision": "0"}},
     "drafts.register": {"data": {"revision": "0"}},
     "drafts.attach": {"data": {"revision": "0", "attach_typed": "1"}},
     "drafts.save": {"json": {"revision": 0, "fields": {}}},
     "drafts.hand_over": {"data": {"to": "3"}},
+    "drafts.outage": {"data": {"outage": "1"}},
     "drafts.person": {"data": {"name": "Олена Коваль"}},
     "quarterly.move": {"data": {"event": "checked", "steps": "0"}},
     "reports.show_number": {"data": {"purpose": "visit"}},
@@ -139,6 +190,7 @@ SENT: dict[str, dict[str, object]] = {
     "auth.set_language": {"data": {"language": "uk"}},
     "auth.set_theme": {"data": {"theme": "auto"}},
     "journal_export.export": {"data": {"format": "csv"}},
+    "lines.apply": {"data": {"reason": "Відпустка", "revision": "0"}},
 }
 NOT_THERE_AT_ALL = {"token": "x", "kind": "nothing", "filename": "nothing.css", "version": "1"}
 ENDS_A_SESSION = frozenset({"auth.logout", "auth.log_in"})

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from models.base import db, now, transaction
 from models.calls import Call, CallState
+from models.lookup import note_heard
 from models.people import AccessLog, Role
 from models.reports import Report
 from models.retention import run_retention
@@ -292,3 +293,16 @@ def test_every_reason_has_words(web: Flask):
         for reason in REASON_WORDS:
             assert reason_words(reason.replace("#", "3")) != reason
         assert reason_words("Заява № 5") == "Заява № 5"
+
+
+def test_a_look_by_telephone_stands_in_the_log_and_in_the_persons_export(web: Flask):
+    """W10: nobody of ours looked."""
+    report = register(web, "Яма")
+    with web.app_context(), transaction() as session:
+        note_heard(session, report, "by telephone: own number", now())
+    head = logged_in(web, "nachalnyk")
+    row = head.get("/personal-data/log").text.split("<tbody>")[1].split("</tr>")[0]
+    assert "заявник, телефоном" in row
+    assert "зі свого номера" in row
+    with zipfile.ZipFile(io.BytesIO(head.post(f"{PERSON}/export", WHOM, page="/me").data)) as packed:
+        assert "заявник, телефоном" in packed.read("dani.html").decode()

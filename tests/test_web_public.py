@@ -160,7 +160,7 @@ def test_what_a_program_sends_is_refused_with_a_way_for_people(web, changes, sai
     assert drafts(web) == []
 
 
-@pytest.mark.parametrize("ago", [timedelta(seconds=1), OLDEST + timedelta(minutes=1)])
+@pytest.mark.parametrize("ago", [-timedelta(minutes=1), OLDEST + timedelta(minutes=1)])
 def test_too_quick_and_too_old_a_page_can_be_sent_again(web, ago):
     browser = Browser(web)
     answer = send(web, browser, page=seal(web, ago=ago))
@@ -258,10 +258,21 @@ def test_good_fields_with_a_mistake_ask_for_the_photo_again(web):
     assert "Виберіть фото ще раз" in answer.text
 
 
+def test_every_mistake_stands_in_the_summary_and_the_first_wrong_field_has_the_focus(web):
+    page = send(web, files=((photo(), "a.jpg"),), other_phone="12345678901234").text
+    summary = page.split('class="error-summary"')[1].split("</div>")[0]
+    listed = re.findall(r'href="#(\w+)"', summary)
+    assert listed == [name for name in re.findall(r'id="(\w+)" name=', page) if name in ("other_phone", "files")]
+    assert "Виберіть фото ще раз" in summary
+    assert re.findall(r'id="(\w+)"[^>]*autofocus', page) == listed[:1]
+    assert "error-summary" in send(web, text=" ").text  # one mistake, too
+    assert re.search(r'role="alert" tabindex="-1" autofocus', send(web, website="http://a").text)
+
+
 def test_every_refusal_asks_for_the_photo_again(web, monkeypatch):
     """But for a report that came already: it is not to be sent again."""
     files = ((photo(), "a.jpg"),)
-    for refused in ({"page": seal(web, ago=timedelta(seconds=1))}, {"website": "http://a"}, {"page": "nonsense"}):
+    for refused in ({"page": seal(web, ago=-timedelta(minutes=1))}, {"website": "http://a"}, {"page": "nonsense"}):
         answer = send(web, files=files, **refused)
         assert answer.status_code == 422
         assert "Виберіть фото ще раз" in answer.text.split('role="alert"')[1].split("</p>")[0]

@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 
-from models.base import db
+from models.base import db, transaction
 from models.people import Organisation, User
 from models.places import Category, Street, meant_streets
 from models.reference import ReferenceChange, Subject
@@ -120,6 +120,19 @@ def test_a_street_is_found_and_meant_by_its_other_name(web):
     assert "Вулиці з такою назвою немає" in browser.get("/reference/streets?q=ніде").text
     twice = send(browser, "/reference/streets/new", form | {"name": "вулиця Тараса Шевченка"})
     assert (twice.status_code, list(errors_of(twice))) == (422, ["name"])
+
+
+def test_a_street_and_a_square_of_one_name_are_told_apart_by_their_type(web):
+    with web.app_context(), transaction() as session:
+        session.add_all([Street(name="Базарна"), Street(name="площа Базарна")])
+    with web.app_context():
+
+        def meant(typed: str) -> list[str]:
+            return [street.name for street, _called in meant_streets(db.session(), typed)]
+
+        assert meant("пл. базарна") == ["площа Базарна"]
+        assert meant("вул. Базарна") == ["Базарна"]
+        assert meant("Базарна") == ["Базарна", "площа Базарна"]
 
 
 def test_a_renamed_street_finds_its_old_reports_by_either_name(web):

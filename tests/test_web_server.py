@@ -30,6 +30,7 @@ from webui.server import (
     Dispatcher,
     Request,
     Server,
+    TooLong,
 )
 from webui.uploads import UPLOAD_BYTES
 
@@ -188,6 +189,7 @@ def test_too_long_a_body_is_refused_and_the_connection_ended(site):
     while data := peer.recv(4096):
         answer += data
     assert answer.startswith(b"HTTP/1.1 413")
+    assert "виберіть менший файл" in answer.decode()
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,16 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hold, Callable[[], s
     monkeypatch.setattr(server, "WAITING", 2)
     hold, dispatcher = Hold(), Dispatcher()
     dispatcher.set_thread_count(1)
-    small = Server(hold, hold, Crowded("пізніше"), dispatcher=dispatcher, host="127.0.0.1", port=0, cleanup_interval=0)
+    small = Server(
+        hold,
+        hold,
+        Crowded("пізніше"),
+        TooLong("завелике"),
+        dispatcher=dispatcher,
+        host="127.0.0.1",
+        port=0,
+        cleanup_interval=0,
+    )
     running = threading.Thread(target=small.run, daemon=True)
     running.start()
     peers: list[socket.socket] = []
@@ -350,7 +361,7 @@ def test_it_stops_soon_when_it_is_told_to(site):
 
 
 def request_of(first_line: str, length: int) -> Request:
-    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY))
+    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY), TooLong("завелике"))
     request.received(f"{first_line} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
     return request
 
@@ -375,7 +386,7 @@ def test_long_requests_are_for_the_addresses_with_files(first_line: str, length:
 
 
 def test_a_request_without_a_length_ends_where_one_with_it_does() -> None:
-    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY))
+    request = Request(Adjustments(max_request_body_size=UPLOAD_BYTES + LONGEST_BODY), TooLong("завелике"))
     request.received(b"POST /stan HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     while request.error is None and request.body_bytes_received < 2 * LONGEST_BODY:
         request.received(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from datetime import timedelta
 from unittest.mock import Mock
 
 import pytest
@@ -9,8 +10,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models import shifts
+from models.attempts import MachineSwitch
 from models.base import db, now, transaction
 from models.drafts import make_draft_by_hand, save_draft
 from models.people import User
@@ -32,6 +33,7 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
     """A6: drafts with their owner, missed calls, emergencies not accepted, what is due today, who is on which line."""
     emergency = register(web, "Обірвано дріт", emergency=True)
     taken = register(web, "Іскрить", emergency=True)
+    done = register(web, "Не горить ліхтар")
     with web.app_context(), transaction() as session:
         from models import work
         from models.deadlines import Deadline
@@ -41,6 +43,11 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
         work.accept(session, session.get_one(Report, taken), operator)
         for deadline in session.scalars(select(Deadline).where(Deadline.report_id == taken)):
             deadline.due_at = now()
+        for deadline in session.scalars(select(Deadline).where(Deadline.report_id == emergency)):
+            deadline.due_at = now() - timedelta(days=1)
+        work.accept(session, session.get_one(Report, done), operator)
+        work.complete(session, session.get_one(Report, done), operator, "Замінено")
+        session.add(MachineSwitch(at=now(), user_id=user_id("sorokina"), on=False))
     Exchange(web).missed("0931112244")
     Exchange(web).missed("0931112244")
     browser = logged_in(web, "tsapkova")
@@ -50,6 +57,8 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
     assert number_of(web, taken) not in emergencies
     assert number_of(web, taken) in page.split('id="due"')[1].split("</section>")[0]
     assert "2 рази" in page.split('id="missed"')[1].split("</section>")[0].replace("\u00a0", " ")
+    calls = " ".join(re.sub(r"<[^>]+>", " ", page.split('id="centre-calls">')[1].split("</section>")[0]).split())
+    assert re.search(r"Зупинено — Сорокіна В. В., .* запитати заявника 1 Слід попередити операторів 1$", calls)
     assert "Цапкова" in page.split('id="on-lines"')[1].split("</section>")[0]
     assert "112244" not in re.sub(r"\D", "", page)
     given = browser.post("/shift", {"remarks": "Передзвонити <b>двічі</b>"}, page="/me")
@@ -132,7 +141,6 @@ def test_the_sheet_is_the_desks(web: Flask):
 def test_of_many_who_hand_over_or_take_over_at_once_one_does(request, database):
     """One sheet, one who took it over; the others are told."""
     app = bare_app(request.getfixturevalue(database))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         people = [user_id(login) for login in ("tsapkova", "cherniavska", "sorokina", "dyspetcher")]

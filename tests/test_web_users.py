@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from jobs.app import bare_app
-from jobs.database import prepare_database
 from models.accounts import change_user, lock_user
 from models.base import db, transaction
 from models.base import now as present
@@ -121,7 +120,6 @@ def test_nobody_locks_themselves_out(web):
 def test_of_two_who_switch_each_other_off_one_remains(request, database):
     """The last technical administrator stays, whoever is quicker."""
     app = bare_app(request.getfixturevalue(database))
-    prepare_database(app)
     with app.app_context():
         fill_desks()
         with transaction() as session:

@@ -1,7 +1,9 @@
 """Pages of the work on reports: an organisation's day, decisions, monitoring, and the acts on a report (W1-W9)."""
 
+import logging
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -13,8 +15,9 @@ from models.deadlines import Deadline
 from models.free_days import DayException
 from models.looks import DailyLook
 from models.people import AccessLog, Organisation, Role, User
-from models.reports import HistoryRow, Report
-from models.workdays import KYIV
+from models.places import Category
+from models.reports import HistoryEvent, HistoryRow, Report, note_history
+from models.workdays import KYIV, WorkCalendar
 from tests.helpers import record_call
 from tests.web_fixtures import Browser, logged_in, register, stored_user
 
@@ -66,10 +69,239 @@ def test_what_cannot_be_solved_goes_to_the_control_body_and_back(web):
     late = act(web, "kontrol", report, Act.RETURN, words="Виконати", due="2020-01-01")
     assert late.status_code == 422
     assert "Виконати" in late.text
-    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    sunday = WorkCalendar().end_of_days(now(), 20).date()
+    sunday += timedelta(days=6 - sunday.weekday())
+    day = sunday + timedelta(days=1)
+    free = act(web, "kontrol", report, Act.RETURN, words="Виконати", due=sunday.isoformat())
+    assert free.status_code == 422
+    assert f"Найближчий робочий день — {day.day}" in free.text.replace("\u00a0", " ")
     assert act(web, "kontrol", report, Act.RETURN, words="Виконати", due=day.isoformat()).status_code == 302
     moved = stored(web, report)
     assert (moved.state, moved.due_at.astimezone(KYIV).date()) == ("in_progress", day)
+
+
+def test_the_planned_day_is_shown_to_those_who_work_and_to_the_applicant(web):
+    """R 4.4, W5: in place of the term; a day after it is refused with what to do."""
+    report = register(web, "Не горить ліхтар", due_in=timedelta(days=14))
+    act(web, "operator", report, Act.ACCEPT)
+
+    def told() -> str:
+        found = stored(web, report)
+        page = Browser(web).post("/stan", {"number": found.number, "pin": found.pin}, page="/stan", headers=PAGE).text
+        return page.split('<dl class="facts">')[1].split("</dl>")[0]
+
+    assert "<dt>Строк</dt>" in told()
+    after, day = (WorkCalendar().end_of_working_days(now(), days).astimezone(KYIV).date() for days in (20, 2))
+    late = act(web, "operator", report, Act.PLAN, due=after.isoformat())
+    assert late.status_code == 422
+    assert "Неможливо вирішити" in late.text.split('id="due-error"')[1].split("</p>")[0]
+    assert act(web, "operator", report, Act.PLAN, due=day.isoformat()).status_code == 302
+    assert f"заплановано на {day.day}" in logged_in(web, "tsapkova").get(f"/reports/{report}").text.replace(
+        "\u00a0", " "
+    )
+    assert f"<dt>Заплановано</dt><dd>на {day.day}" in told().replace("\u00a0", " ")
+
+
+def correction(web: Flask, report: int, **changes: str) -> dict[str, str]:
+    """The form of the correction as it is filled in."""
+    page = logged_in(web, "tsapkova").get(f"/reports/{report}/correct").text
+    inputs = (dict(re.findall(r'(name|value)="([^"]*)"', one)) for one in re.findall(r"<input [^>]*>", page))
+    fields = {"revision", "street", "building", "flat", "landmark", "applicant_name", "other_phone", "was", "shown"}
+    form = {one["name"]: unescape(one["value"]) for one in inputs if one.get("name") in fields}
+    text = unescape(re.search(r"<textarea [^>]*name=\"text\"[^>]*>([^<]*)<", page)[1])
+    chosen = re.search(r'<option value="(\d+)" selected', page)[1]
+    return form | {"category_id": chosen, "text": text, "reason": ""} | changes
+
+
+def test_a_keeper_corrects_what_was_taken_down_wrongly(web):
+    """R 2.5: a former street's name is understood as at intake; of two at once the second is shown the first."""
+    report = register(web, "Не горить ліхтар", landmark="біля школи")
+    where, keeper = f"/reports/{report}/correct", logged_in(web, "nachalnyk")
+    assert where in keeper.get(f"/reports/{report}").text
+    assert where not in logged_in(web, "operator").get(f"/reports/{report}").text
+    form = correction(web, report, street="Леніна", building="", applicant_name="Ольга Коваль", reason="Передзвонила")
+    assert keeper.post(where, form, page="/me", headers=PAGE).location == f"/reports/{report}"
+    page = keeper.get(f"/reports/{report}").text
+    assert "Вулиця: Київська → Соборна; Будинок: 12 → —; Ім’я заявника: виправлено; Передзвонила" in page
+    second = keeper.post(where, form | {"building": "99", "street": "Набережна"}, page="/me", headers=PAGE)
+    assert second.status_code == 409
+    assert re.search(r'value="99"[^>]*>\s*<p class="stored">', second.text)
+    assert re.search(
+        r'value="Набережна"[^>]*>\s*<p class="stored"><span class="muted">[^<]*</span> Соборна', second.text
+    )
+    wrong = keeper.post(where, correction(web, report, street="Ніде", flat="7", text=" "), page="/me", headers=PAGE)
+    assert wrong.status_code == 422
+    assert 'id="street-error"' in wrong.text
+    assert 'id="text-error"' in wrong.text
+    assert 'value="7"' in wrong.text
+    with web.app_context():
+        kept = db.session.get_one(Report, report)
+        assert (kept.street.name, kept.applicant_name, kept.flat) == ("Соборна", "Ольга Коваль", "")
+        corrected = select(HistoryRow.note).where(HistoryRow.event == "corrected")
+        assert "Ольга" not in db.session.scalars(corrected).one()
+        assert "the correction of the report" in set(db.session.scalars(select(AccessLog.reason)))
+
+
+def test_what_turns_out_to_be_an_emergency_is_one_from_then_on(web):
+    """I8: its words too; the page on which nobody ticks it any more makes it none."""
+    report = register(web, "Гуде щитова")
+    where, keeper = f"/reports/{report}/correct", logged_in(web, "tsapkova")
+    form = correction(web, report, text="Іскрить щитова", emergency="on")
+    assert keeper.post(where, form, page="/me").status_code == 302
+    assert (stored(web, report).text, stored(web, report).emergency) == ("Іскрить щитова", True)
+    assert "Зі слів заявника: Гуде щитова → Іскрить щитова; Екстрене: ні → так" in keeper.get(f"/reports/{report}").text
+    assert stored(web, report).number in keeper.get("/desk/emergencies").text
+    second = keeper.post(where, form | {"text": "Іскрить, дим"}, page="/me", headers=PAGE)
+    assert second.status_code == 409
+    assert "Іскрить, дим" in second.text
+    assert "</span> Іскрить щитова" in second.text
+    assert keeper.post(where, correction(web, report), page="/me").status_code == 302
+    assert not stored(web, report).emergency
+
+
+def test_a_colleagues_correction_of_the_telephone_is_not_written_over(web):
+    """Neither has looked at the number: the second is told that there is another one, and not which."""
+    report = register(web, "Не горить ліхтар", other_phone="050 999-88-77")
+    where = f"/reports/{report}/correct"
+    first, second = (correction(web, report, other_phone=phone) for phone in ("067 111-22-33", "067 444-55-66"))
+    assert logged_in(web, "sorokina").post(where, first, page="/me").status_code == 302
+    late = logged_in(web, "tsapkova").post(where, second, page="/me", headers=PAGE)
+    assert late.status_code == 409
+    assert "067 444-55-66" in late.text
+    assert re.search(r'<p class="stored"><span class="muted">[^<]*</span> \+380 67 ••• •• 33', late.text)
+    assert stored(web, report).other_phone == "+380671112233"
+    assert logged_in(web, "tsapkova").post(where, second | {"was": "[" * 100_000}, page="/me").status_code == 409
+
+
+def test_what_is_another_enterprises_is_said_once_the_kind_is_corrected(web):
+    report = register(web, "Прорвало трубу")
+    with web.app_context():
+        other = db.session.scalars(
+            select(Category).where(Category.organisation_id != db.session.get_one(Report, report).executor_id)
+        ).first()
+        kind, name = str(other.id), other.organisation.name
+    keeper = logged_in(web, "tsapkova")
+    keeper.post(f"/reports/{report}/correct", correction(web, report, category_id=kind), page="/me")
+    assert f"Такий вид зазвичай виконує {name}" in keeper.get(f"/reports/{report}").text
+
+
+def test_the_telephone_is_corrected_without_being_seen_or_shown_by_a_click_that_leaves_a_trace(web, caplog):
+    """A3: masked; what is typed elsewhere in the form stays; an empty field changes nothing unless it was shown."""
+    caplog.set_level(logging.DEBUG)
+    report = register(web, "Не горить ліхтар", number="anonymous", other_phone="050 999-88-77")
+    where, keeper = f"/reports/{report}/correct", logged_in(web, "tsapkova")
+
+    def kept() -> tuple[str, str | None]:
+        with web.app_context():
+            stored = db.session.get_one(Report, report)
+            return stored.other_phone, stored.contact_number
+
+    def reasons() -> set[str]:
+        with web.app_context():
+            return set(db.session.scalars(select(AccessLog.reason).where(AccessLog.subject_id == report)))
+
+    page = keeper.get(where).text
+    assert "+380 50 ••• •• 77" in page
+    assert "999-88" not in page
+    before = correction(web, report, landmark="біля церкви")
+    assert keeper.post(where, correction(web, report, landmark="біля школи"), page="/me").status_code == 302
+    assert kept() == ("050 999-88-77", "+380509998877")
+    assert "number on the correction of the report" not in reasons()
+    old = keeper.post(f"{where}/number", before, page="/me").text
+    assert re.search(r'value="біля церкви"[^>]*>\s*<p class="stored"><span class="muted">[^<]*</span> біля школи', old)
+    shown = keeper.post(f"{where}/number", correction(web, report, landmark="біля церкви"), page="/me").text
+    assert 'value="050 999-88-77"' in shown
+    assert 'value="біля церкви"' in shown
+    assert "number on the correction of the report" in reasons()
+    wrong = keeper.post(where, correction(web, report, other_phone="12345678901234"), page="/me", headers=PAGE)
+    assert wrong.status_code == 422
+    assert 'id="other_phone-error"' in wrong.text
+    assert keeper.post(where, correction(web, report, other_phone="067 765-43-21"), page="/me").status_code == 302
+    assert kept() == ("+380677654321", "+380677654321")
+    history = keeper.get(f"/reports/{report}").text
+    assert "Телефон заявника: виправлено" in history
+    assert "7654321" not in history.replace(" ", "")
+    assert keeper.post(where, correction(web, report, shown="yes"), page="/me").status_code == 302
+    assert kept() == ("", None)
+    assert "7654321" not in re.sub(r"\D", "", caplog.text)
+    assert "номер показано під час виправлення" in logged_in(web, "nachalnyk").get("/personal-data/log").text
+
+
+def test_the_correction_helps_with_the_street_as_the_intake_does(web):
+    report = register(web, "Не горить ліхтар")
+    keeper = logged_in(web, "tsapkova")
+    page = keeper.get(f"/reports/{report}/correct").text
+    assert re.search(r'<option value="Соборна" data-called="Леніна">', page)
+    assert re.search(r'id="street-offers" hidden', page)
+    answer = keeper.post("/reports/street", {"street": "Собрна"}, page="/me").json
+    assert (answer["offers"], answer["unknown"]) == (["Соборна"], True)
+    wrong = keeper.post(
+        f"/reports/{report}/correct", correction(web, report, street="Собрна"), page="/me", headers=PAGE
+    )
+    assert 'data-street="Соборна"' in wrong.text
+
+
+def test_a_closed_report_is_not_corrected_and_what_was_typed_is_shown(web):
+    report = register(web, "Не горить ліхтар")
+    form = correction(web, report, landmark="біля церкви")
+    act(web, "operator", report, Act.ACCEPT)
+    act(web, "operator", report, Act.COMPLETE, words="Замінено лампу")
+    act(web, "dyspetcher", report, Act.CONFIRM)
+    keeper = logged_in(web, "tsapkova")
+    answer = keeper.post(f"/reports/{report}/correct", form, page="/me", headers=PAGE)
+    assert answer.status_code == 409
+    assert "біля церкви" in answer.text
+    assert keeper.get(f"/reports/{report}/correct").location == f"/reports/{report}"
+
+
+def test_an_organisation_finds_its_own_closed_reports_by_number_and_street_and_by_nothing_else(web):
+    """W2, A3"""
+    report = register(web, "Не горить ліхтар")
+    foreign = register(web, "Немає води", category=2)
+    act(web, "operator", report, Act.ACCEPT)
+    browser = logged_in(web, "operator")
+
+    def found(text: str = "") -> bool:
+        page = browser.post("/work/closed", {"text": text}, page="/me", headers=PAGE).text
+        assert f'href="/reports/{foreign}"' not in page
+        return f'href="/reports/{report}"' in page
+
+    assert not found()  # it is open
+    act(web, "operator", report, Act.COMPLETE, words="Замінено лампу")
+    act(web, "dyspetcher", report, Act.CONFIRM)
+    assert 'href="/work/closed"' in browser.get("/work").text
+    for text in ("", stored(web, report).number, "Київська", "київська 12", "вул. Київська, 12"):
+        assert found(text), text
+    for text in ("0671234567", "380671234567", "ліхтар", "Київська 13", stored(web, foreign).number, "%", "12"):
+        assert not found(text), text
+    with web.app_context():
+        reasons = set(db.session.scalars(select(AccessLog.reason)))
+    assert "1 reports in our closed reports" in reasons
+
+
+def test_who_records_a_warning_is_told_so(web):
+    """R 4.3"""
+    report = register(web, "Не горить ліхтар")
+    with web.app_context(), transaction() as session:
+        for deadline in session.scalars(select(Deadline).where(Deadline.kind == "accept")):
+            deadline.due_at = now() - timedelta(hours=3)
+    browser = logged_in(web, "tsapkova")
+    form = {"act": "warn", "back": "/monitoring"}
+    assert browser.post(f"/reports/{report}/act", form, page="/me", headers=PAGE).location == "/monitoring"
+    page = browser.get("/monitoring").text
+    assert re.search(rf"оператора попереджено, №.{stored(web, report).number}, сьогодні", page)
+
+
+def test_an_operator_is_not_told_that_nobody_called_where_the_history_says_otherwise(web):
+    report = register(web, "Не горить ліхтар")
+    with web.app_context(), transaction() as session:
+        found = session.get_one(Report, report)
+        found.call_id = None
+        note_history(session, found, HistoryEvent.APPLICANT_CALLED, None, "Знову темно")
+    page = logged_in(web, "operator").get(f"/reports/{report}").text
+    calls = page.split('id="calls"')[1].split("</section>")[0]
+    assert "видно в історії" in calls
+    assert "не дзвонили" not in calls
 
 
 def test_an_act_without_its_words_names_the_field(web):
@@ -107,7 +339,11 @@ AT_ONCE = {
     "the control body closes it, and returns it in another window": (
         (*ACCEPTED, ("operator", Act.GIVE_REASONS, {"words": "Коштів немає"})),
         ("kontrol", Act.CLOSE_UNSOLVED, {"words": "Причини поважні"}),
-        ("kontrol", Act.RETURN, {"words": "Виконати до свят", "due": (now() + timedelta(days=9)).date().isoformat()}),
+        (
+            "kontrol",
+            Act.RETURN,
+            {"words": "Виконати до свят", "due": WorkCalendar().end_of_days(now(), 9).date().isoformat()},
+        ),
     ),
     "one hears from the applicant yes, the other no": (
         (*ACCEPTED, ("operator", Act.COMPLETE, {"words": "Замінено лампу"})),
@@ -264,7 +500,9 @@ def test_the_monitoring_counts_by_organisation_what_is_late(web):
     assert stored(web, report).number in overdue
     assert "3 год" in overdue.replace("\u00a0", " ")
     tally = page.split('id="by-organisation"')[1].split("</section>")[0]
-    assert re.findall(r"Міськсвітло»</th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>", tally) == [("1", "0")]
+    assert re.findall(r'executor=\d+">[^<]*Міськсвітло»</a></th><td[^>]*>(\d+)</td><td[^>]*>(\d+)</td>', tally) == [
+        ("1", "0")
+    ]
 
 
 def test_a_user_without_an_organisation_has_no_day(web):
@@ -293,7 +531,7 @@ def test_what_came_back_stands_on_top_of_the_organisations_day_with_its_words(we
     act(web, "operator", refuted, Act.COMPLETE, words="Замінено лампу")
     act(web, "dyspetcher", refuted, Act.REFUTE, words="Темно на третьому, дзвонити 067 555 44 33")
     act(web, "operator", returned, Act.GIVE_REASONS, words="Коштів немає")
-    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    day = WorkCalendar().end_of_days(now(), 20).date()
     act(web, "kontrol", returned, Act.RETURN, words="Кошти є", due=day.isoformat())
     page = logged_in(web, "operator").get("/work").text
     assert page.index('id="sent-back"') < page.index('id="new"')
@@ -332,7 +570,7 @@ def test_the_header_says_of_the_deadline_what_the_panel_says(web):
     act(web, "operator", report, Act.GIVE_REASONS, words="Коштів немає")
     assert "призупинено" in header()
     assert "лишилося" not in header()
-    day = (now() + timedelta(days=20)).astimezone(KYIV).date()
+    day = WorkCalendar().end_of_days(now(), 20).date()
     act(web, "kontrol", report, Act.RETURN, words="Виконати", due=day.isoformat())
     assert "лишилося" in header()
     assert "для цього виду" not in header()
@@ -349,6 +587,7 @@ def test_deadlines_of_before_a_refusal_stand_apart(web):
     ):
         act(web, login, report, wanted, words=words)
     panel = logged_in(web, "operator").get(f"/reports/{report}").text.split('id="deadlines"')[1].split("</section>")[0]
+    assert '<span class="no-print">— <span class="deadline' in panel  # on paper the term stands once
     present, former = map(said, panel.split("<h3"))
     assert present.count("виконати роботу") == former.count("виконати роботу") == 1
     assert "лишилося" in present

@@ -13,17 +13,26 @@ from webui import (
     access,
     attachments,
     auth,
+    board,
+    callbacks,
     checks,
+    closed,
+    corrections,
     desk,
+    desk_phones,
     drafts,
+    duty,
     errors,
     events,
     health,
     journal,
     journal_export,
     letters,
+    line_versions,
+    lines,
     live,
     login_limits,
+    outages,
     overview,
     personal,
     pressing,
@@ -40,6 +49,7 @@ from webui import (
     shift,
     static_files,
     summary,
+    tasks,
     text,
     uploads,
     work,
@@ -49,15 +59,24 @@ LANGUAGES = ("uk", "en")
 PARTS = (
     attachments,
     auth,
+    board,
+    callbacks,
     checks,
+    closed,
+    corrections,
     desk,
+    desk_phones,
     drafts,
+    duty,
     events,
     health,
     journal,
     journal_export,
     letters,
+    line_versions,
+    lines,
     live,
+    outages,
     overview,
     personal,
     pressing,
@@ -72,6 +91,7 @@ PARTS = (
     saved_filters,
     shift,
     summary,
+    tasks,
     work,
 )  # each with a blueprint
 
@@ -82,6 +102,7 @@ _CONTENT_POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data:",
         "font-src 'self'",
+        "media-src 'self'",
         "connect-src 'self'",
         "worker-src 'self'",
         "manifest-src 'self'",
@@ -132,7 +153,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json.ensure_ascii = False
     app.url_map.converters["int"] = RowId
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = app.jinja_options | {"trim_blocks": True, "lstrip_blocks": True}
     auth.login_manager.init_app(app)
     access.guard(app)  # before CSRF: who is not logged in is told so first
     uploads.take_uploads(app)

@@ -16,6 +16,7 @@ from models.people import ORGANISATION_ROLES, AccessLog, Role
 
 EVERYBODY = frozenset(Role)
 DESK_ROLES = CENTRE
+LISTENERS = DESK_ROLES | {Role.TECHNICAL_ADMINISTRATOR}  # to what happens: ids and states of calls, no number
 REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.acts.concerns`: which
 EXPORTERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})  # of names and telephones
 _PUBLIC = frozenset({"public"})
@@ -77,8 +78,8 @@ def secure_cookies() -> bool:
 def log_looks(subject: str, subject_ids: Iterable[int], reason: str) -> None:
     """Record that the logged-in user looks at personal data in full (A3); once in five minutes for one subject.
 
-    ``subject`` is "call", "report", "person", "attachment", "journal" or "list" (a page of either, by its newest
-    report). Writes a transaction of its own: call it outside of any other.
+    ``subject`` is "call", "task", "report", "person", "attachment", "journal" or "list" (a page of either, by its
+    newest report). Writes a transaction of its own: call it outside of any other.
     """
     user_id, wanted = current_user.id, list(dict.fromkeys(subject_ids))
     logged = select(AccessLog.subject_id).where(
@@ -105,7 +106,7 @@ def log_looks_with_answer(subject: str, subject_ids: Iterable[int], reason: str)
 
     @after_this_request
     def log_them(response: Response) -> Response:
-        if wanted:
+        if wanted and response.status_code < 500:
             log_looks(subject, wanted, reason)
         return response
 

@@ -13,13 +13,16 @@ from models.people import Role
 class ActForm:
     """How an act is called on its button, and what its words are; ``missing`` says that they were not written.
 
-    ``asks`` names the further fields.
+    ``asks`` names the further fields, ``due`` what the day among them means; ``page`` is the page that an act has for
+    itself.
     """
 
     title: str
     words: str = ""
     missing: str = ""
     asks: tuple[str, ...] = ()
+    due: str = lazy_gettext("To be done until")
+    page: str = ""
 
 
 # what brings the report on: the page's main button; a decision of the control body has two of equal weight
@@ -27,6 +30,7 @@ MOVING_ON = frozenset({Act.ACCEPT, Act.COMPLETE, Act.CONFIRM})
 FORMS: dict[Act, ActForm] = {
     Act.INFORM_HEAD: ActForm(lazy_gettext("The head is informed")),
     Act.ACCEPT: ActForm(lazy_gettext("Take to work")),
+    Act.PLAN: ActForm(lazy_gettext("Plan for…"), asks=("due",), due=lazy_gettext("The day; the applicant is told it")),
     Act.COMPLETE: ActForm(
         lazy_gettext("Done…"), lazy_gettext("What was done"), lazy_gettext("Write what was done."), ("files",)
     ),
@@ -60,6 +64,7 @@ FORMS: dict[Act, ActForm] = {
     ),
     Act.ADD_EXECUTOR: ActForm(lazy_gettext("One more executor…"), asks=("organisation",)),
     Act.WARN: ActForm(lazy_gettext("The operator is warned")),
+    Act.CORRECT: ActForm(lazy_gettext("Correct…"), page="corrections.form"),
     Act.ADD_FILES: ActForm(lazy_gettext("Photo or document…"), asks=("files", "kind")),
     Act.NOTE: ActForm(lazy_gettext("Note…"), lazy_gettext("For those who work here"), lazy_gettext("Write the note.")),
     Act.PUBLIC_NOTE: ActForm(
@@ -67,6 +72,12 @@ FORMS: dict[Act, ActForm] = {
         lazy_gettext("The applicant is told this"),
         lazy_gettext("Write the answer."),
     ),
+    Act.ASK: ActForm(
+        lazy_gettext("Ask the applicant…"),
+        lazy_gettext("What is to be asked by telephone"),
+        lazy_gettext("Write the question."),
+    ),
+    Act.CALL_OFF: ActForm(lazy_gettext("Do not ask any more…"), lazy_gettext("Why"), lazy_gettext("Write why.")),
 }
 
 

@@ -8,7 +8,7 @@ from flask_login import current_user
 
 from jobs.filestore import path_of, small_path_of
 from models.acts import concerns
-from models.attachments import Attachment
+from models.attachments import REMARK_TYPE, Attachment
 from models.base import db
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks
 from webui.text import without_numbers
@@ -16,7 +16,13 @@ from webui.text import without_numbers
 bp = Blueprint("attachments", __name__)
 log = logging.getLogger(__name__)
 
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "application/pdf": ".pdf"}
+SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "application/pdf": ".pdf",
+    REMARK_TYPE: ".wav",
+}
 SMALL = "image/webp"
 # whatever a file holds, a browser that opens it runs nothing of it
 CLOSED_POLICY = "default-src 'none'; sandbox"
@@ -25,12 +31,12 @@ CLOSED_POLICY = "default-src 'none'; sandbox"
 @bp.get("/attachments/<int:attachment_id>")
 @allow(*REPORT_ROLES)
 def show(attachment_id: int) -> Response:
-    """The file; a picture is shown, a document is saved. The look is recorded."""
+    """The file; a picture is shown, spoken words are heard, a document is saved. The look is recorded."""
     found = find(attachment_id)
-    stored, picture = path_of(current_app.config["SETTINGS"], found.sha256), found.picture
+    stored, inside = path_of(current_app.config["SETTINGS"], found.sha256), found.picture or found.spoken
     type_, name = found.type, PurePath(shown_name(found.name)).stem + SUFFIXES[found.type]
     log_looks("attachment", [attachment_id], "a file of a report")
-    return answer(stored, type_, name, save=not picture)
+    return answer(stored, type_, name, save=not inside)
 
 
 @bp.get("/attachments/<int:attachment_id>/small")

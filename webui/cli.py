@@ -4,16 +4,17 @@ import errno
 import json
 import os
 import sys
-from dataclasses import fields
 
 import click
 
-from jobs.settings import SettingsError, demo_only, load_settings
+from jobs.settings import SettingsError, demo_only, load_settings, shown
+from webui.cli_backup import backup, restore
 from webui.cli_calls import calls, reports
 from webui.cli_organisations import organisations
 from webui.cli_people import lines, phones, users
 from webui.cli_personal import personal_data
 from webui.cli_quarterly import write_quarterly
+from webui.cli_tasks import tasks
 from webui.cli_tools import Refused, as_json, print_rows
 
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
@@ -25,8 +26,8 @@ def cli() -> None:
     """The town's contact centre: people, lines, calls, reports, health."""
 
 
-for group in (users, organisations, lines, phones, calls, reports, personal_data):
-    cli.add_command(group)
+for command in (users, organisations, lines, phones, calls, tasks, reports, personal_data, backup, restore):
+    cli.add_command(command)
 reports.add_command(write_quarterly)
 
 
@@ -53,10 +54,11 @@ def _explain(error: Exception) -> str | None:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError, DBAPIError
 
+    from jobs.archive import BackupTrouble
     from jobs.database import NO_ADDRESS, DatabaseTrouble, sentence
     from jobs.sipp import SipError
 
-    if isinstance(error, DatabaseTrouble | SipError):
+    if isinstance(error, BackupTrouble | DatabaseTrouble | SipError):
         return str(error)
     if isinstance(error, ArgumentError):
         return NO_ADDRESS
@@ -116,15 +118,7 @@ def config() -> None:
 @as_json
 def check(in_json: bool) -> None:
     """Read the settings and print what is in force; one sentence and exit status 2 when one is wrong."""
-    from sqlalchemy import make_url
-
-    settings = load_settings()
-    shown = {field.name: str(getattr(settings, field.name)) for field in fields(settings)}
-    shown["profile"] = settings.profile.name
-    shown["database_url"] = make_url(settings.database_url).render_as_string(hide_password=True)
-    if "@" in settings.redis_url:  # a password stands before it
-        shown["redis_url"] = f"…@{settings.redis_url.rpartition('@')[2]}"
-    print_rows([{"setting": name, "value": value} for name, value in shown.items()], in_json)
+    print_rows([{"setting": name, "value": value} for name, value in shown(load_settings()).items()], in_json)
 
 
 @cli.group()

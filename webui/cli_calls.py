@@ -26,7 +26,7 @@ def list_calls(missed: bool, limit: int, full: bool, in_json: bool) -> None:
     from sqlalchemy.orm import joinedload
 
     from models.calls import Call
-    from models.waiting import only_missed
+    from models.missed import only_missed
 
     printed = number_printer(full)
     query = select(Call).options(joinedload(Call.line), joinedload(Call.answered_by)).order_by(Call.id.desc())

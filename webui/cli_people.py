@@ -178,7 +178,8 @@ def list_lines(in_json: bool) -> None:
         rows = []
         for line in session.scalars(select(Line).order_by(Line.id)):
             steps = [f"{'+'.join(phones)} {seconds} s" for phones, seconds in ring_order(session, line.digits)]
-            rows.append({"number": line.number, "e164": line.e164, "title": line.title, "rings": ", then ".join(steps)})
+            row = {"number": line.number, "e164": line.e164, "title": line.title, "in_use": line.active}
+            rows.append(row | {"rings": ", then ".join(steps)})
     print_rows(rows, in_json)
 
 
@@ -192,8 +193,10 @@ def add_line(number: str, first: str, others: tuple[str, ...], title: str) -> No
     from sqlalchemy import select
 
     from jobs.settings import load_settings
+    from models.base import now
     from models.lines import Line, RingStep
     from models.people import Phone
+    from models.plan_acts import note_present
     from models.telephone import to_e164
 
     e164 = to_e164(number, load_settings().profile.area_code)
@@ -210,7 +213,8 @@ def add_line(number: str, first: str, others: tuple[str, ...], title: str) -> No
         added.ring_steps = [RingStep(step=1, phone=known[first], seconds=20)]
         added.ring_steps += [RingStep(step=2, phone=known[name], seconds=25) for name in dict.fromkeys(others)]
         session.add(added)
-    click.echo("Restart the service so that the exchange knows the line.")
+        note_present(session, None, now())
+    click.echo("The exchange knows the line within seconds, or from its next start on.")
 
 
 @click.group("phone")
@@ -235,6 +239,7 @@ def list_phones(in_json: bool, with_secrets: bool) -> None:
                 "extension": phone.extension,
                 "title": phone.title,
                 "user": phone.user.login if phone.user else None,
+                "in_use": phone.active,
                 **({"secret": phone.secret} if with_secrets else {}),
             }
             for phone in session.scalars(select(Phone).options(joinedload(Phone.user)).order_by(Phone.extension))
@@ -251,7 +256,9 @@ def add_phone(name: str, extension: str, title: str, login: str | None) -> None:
     """Add a desk phone with a secret of its own, and print what to enter in the phone."""
     from sqlalchemy import or_, select
 
+    from models.base import now
     from models.people import Phone
+    from models.plan_acts import note_present
 
     if not re.fullmatch("[a-z][a-z0-9_-]{1,31}", name):
         raise Refused("Write the phone's name in small Latin letters and digits, such as admin4.")
@@ -268,5 +275,6 @@ def add_phone(name: str, extension: str, title: str, login: str | None) -> None:
         if owner is not None and owner.phone is not None:
             raise Refused(f"{login} has the phone {owner.phone.name} already: a user has one phone.")
         session.add(Phone(name=name, extension=extension, secret=secret, title=title[:128], user=owner))
+        note_present(session, None, now())
     click.echo(f"User name in the phone: {name}\nPassword in the phone: {secret}")
-    click.echo("Restart the service so that the exchange knows the phone.")
+    click.echo("The exchange knows the phone within seconds, or from its next start on.")

@@ -13,15 +13,19 @@ from sqlalchemy.orm import joinedload
 
 from models.attachments import files_of
 from models.base import db, now
-from models.callers import caller_of, earlier_calls, open_reports
+from models.callers import caller_of, earlier_calls, known_address, likely_place, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.checking import count_checks
-from models.drafts import find_repeated, handings_over
+from models.clarifications import count_questions
+from models.drafts import handings_over, may_take_over
 from models.lines import Line
-from models.lists import first_of
-from models.people import Organisation, Phone, people_of
+from models.lists import Listed, first_of
+from models.outage_calls import about_outages
+from models.outages import outages_at
+from models.people import Organisation, Phone, User, people_of
 from models.places import Category, Street
 from models.pressing import count_pressing, unaccepted_emergencies
+from models.repeats import find_repeated, reports_at_place
 from models.reports import Report, ReportState
 from models.search import alphabetical
 from models.shifts import waiting_sheet
@@ -57,6 +61,14 @@ def draft(draft_id: int) -> ResponseReturnValue:
     return show(find_draft(draft_id))
 
 
+@bp.get("/drafts/of/<int:user_id>")
+@allow(*DESK_ROLES)
+def drafts_of(user_id: int) -> str:
+    """The drafts that a colleague has begun and not ended."""
+    user = db.session.get(User, user_id) or abort(404)
+    return render_template("desk/drafts_of.html", user=user, drafts=_drafts_of(user), handed={})
+
+
 @bp.get("/desk/lists")
 @allow(*DESK_ROLES)
 def lists() -> str:
@@ -82,9 +94,9 @@ def frame() -> dict[str, object]:
     for line_id, state in session.execute(select(Call.line_id, Call.state).where(Call.state.in_(LIVE_STATES))):
         if busy.get(line_id) != CallState.RINGING:
             busy[line_id] = state
-    numbers = session.scalars(select(Line).order_by(Line.id)).all()
-    drafts = session.scalars(select(Report.id).where(*_my_drafts())).all()
-    counts = {"missed": count_missed(session), "drafts": len(drafts), "online": count_online(session)}
+    numbers = session.scalars(select(Line).where(Line.active).order_by(Line.id)).all()
+    drafts = len(session.scalars(select(Report.id).where(*_begun_by(current_user))).all())
+    counts = {"missed": count_missed(session), "drafts": drafts, "online": count_online(session)}
     counts["pressing"] = count_pressing(session, now())
     return {
         "lines": render_template("desk/lines.html", lines=numbers, busy=busy),
@@ -140,13 +152,7 @@ def render_desk(**parts: object) -> str:
 
 def list_parts() -> dict[str, object]:
     session = db.session()
-    shown = (joinedload(part) for part in (Report.call, Report.category, Report.street))
-    drafts = first_of(
-        session,
-        select(Report).where(*_my_drafts()).options(*shown).order_by(Report.id.desc()),
-        select(Report.id).where(*_my_drafts()),
-        SHOWN,
-    )
+    drafts = _drafts_of(current_user)
     return {
         "my_drafts": drafts,
         "handed": handings_over(session, drafts.rows),
@@ -156,6 +162,7 @@ def list_parts() -> dict[str, object]:
         "waiting_sheet": waiting_sheet(session),
         # the overview has it on a page of its own
         "to_confirm": 0 if current_user.role in OVERSEERS else count_checks(session),
+        "to_ask": count_questions(session),
     }
 
 
@@ -185,6 +192,9 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
                 .order_by(Organisation.name)
             ).all(),
             "repeat": find_repeated(session, found),
+            "told": reports_at_place(session, found),
+            **outage_parts(found),
+            "may_take_over": may_take_over(found, current_user, now()),
             "colleagues": colleagues(session),
             "endings": other_endings(found),
             "street": street_note(session, str(parts["fields"]["street"])),
@@ -198,6 +208,14 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
         parts["to_call"] = people_of(session, [found.executor_id]).get(found.executor_id, [])
     parts |= side_parts(found)
     return parts
+
+
+def outage_parts(draft: Report) -> dict[str, object]:
+    """The active outages at the address that was typed, else at the one that the caller's number belongs to (I4)."""
+    session, place = db.session(), (draft.street_id, draft.building)
+    if draft.street_id is None and draft.contact_number is not None:
+        place = likely_place(session, draft.contact_number) or place
+    return {"outages": outages_at(session, *place, now()), "about_outages": about_outages(session, draft.id)}
 
 
 def other_endings(draft: Report) -> list[tuple[ReportState, int]]:
@@ -225,11 +243,14 @@ def side_parts(found: Report) -> dict[str, object]:
     log_looks_with_answer("report", [report.id for report in by_typed], "found by a draft's other telephone")
     whose = caller.known if not found.call else caller.other.known if caller.other else []
     log_looks_with_answer("person", [person.id for person in whose], "found by a draft's other telephone")
+    address = known_address(session, caller) if found.state == ReportState.DRAFT else None
+    log_looks_with_answer("report", [address.id] if address else [], "the caller's address")
     nobody_said = caller.person is None and not caller.other_person
     return {
         "caller": caller,
         # the only one offered whose number was confirmed: who registers is reminded
         "one_known": caller.known[0] if nobody_said and len(caller.known) == 1 else None,
+        "address": address,
         "open_reports": own,
         "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),
@@ -238,5 +259,11 @@ def side_parts(found: Report) -> dict[str, object]:
     }
 
 
-def _my_drafts() -> tuple[ColumnElement[bool], ...]:
-    return (Report.owner_id == current_user.id, Report.state == ReportState.DRAFT)
+def _drafts_of(user: User) -> Listed[Report]:
+    shown = (joinedload(part) for part in (Report.call, Report.category, Report.street, Report.owner))
+    rows = select(Report).where(*_begun_by(user)).options(*shown).order_by(Report.id.desc())
+    return first_of(db.session(), rows, select(Report.id).where(*_begun_by(user)), SHOWN)
+
+
+def _begun_by(user: User) -> tuple[ColumnElement[bool], ...]:
+    return (Report.owner_id == user.id, Report.state == ReportState.DRAFT)

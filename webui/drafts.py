@@ -7,13 +7,13 @@ back with what was typed, and a save that meets another gets that other's text t
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from models.base import db, transaction
+from models.base import db, now, transaction
 from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.drafts import (
     ENDINGS,
@@ -25,16 +25,19 @@ from models.drafts import (
     attach_draft,
     claim_draft,
     end_draft,
-    find_repeated,
     hand_over_draft,
     make_draft_by_hand,
     register_draft,
     reopen_draft,
     save_draft,
+    take_over_draft,
 )
 from models.intake import printable
 from models.machine import IllegalMove
+from models.outage_calls import note_about
+from models.outages import Outage
 from models.people import User
+from models.repeats import find_repeated, reports_at_place
 from models.reports import Report, ReportState, Source, find_report
 from webui import desk
 from webui.access import DESK_ROLES, allow, log_telephone_search
@@ -45,7 +48,7 @@ from webui.text import area_code, e164, row_id
 bp = Blueprint("drafts", __name__)
 
 LONGEST_SAVE = 64 * 1024  # bytes: the longest fields together, with room
-Act = Callable[[Session, Report, User], None]
+Deed = Callable[[Session, Report, User], None]
 
 
 @bp.post("/drafts/new")
@@ -79,7 +82,8 @@ def save(draft_id: int) -> ResponseReturnValue:
     """Save what was typed so far: ``{"revision": 3, "fields": {"text": "…"}}``, only the fields that changed.
 
     Answers ``{"revision", "errors", "repeat"}``, with a ``street`` what it is (`street_note`), with an
-    ``other_phone`` its ``phone_note``; 409 with
+    ``other_phone`` its ``phone_note``, with the place or the kind what is told of that building already
+    (``same_place``, HTML) and which outages are there (``outages``, HTML); 409 with
     ``error`` "taken" (and ``owner``), "saved_meanwhile" (with the stored ``revision`` and ``fields``) or
     "not_a_draft"; 401 when the session is over. ``errors`` names fields that were not saved because they cannot be.
     400 when it is none of this, 413 when it is longer than 64 kB.
@@ -103,6 +107,11 @@ def save(draft_id: int) -> ResponseReturnValue:
             answer = {"revision": draft.revision, "errors": errors, "repeat": _repeat(repeat)}
             if "street" in body["fields"]:
                 answer["street"] = street_note(session, str(body["fields"]["street"] or ""))
+            if _TOLD_BY & body["fields"].keys():
+                told = reports_at_place(session, draft)
+                answer["same_place"] = render_template("desk/same_place.html", draft=draft, told=told, repeat=repeat)
+                parts = desk.outage_parts(draft)
+                answer["outages"] = render_template("desk/outages.html", draft=draft, **parts)
             if "other_phone" in body["fields"]:
                 answer["phone_note"] = phone_note(str(body["fields"]["other_phone"] or ""), area_code())
     except (TakenByAnother, SavedMeanwhile, IllegalMove) as trouble:
@@ -150,7 +159,7 @@ def attach(draft_id: int) -> ResponseReturnValue:
     except NoSuchReport:
         message = _("There is no report with the number «%(typed)s». Write it like 2026-0412, or 412.", typed=typed)
     except ReportIsClosed as closed:
-        message = _("Report № %(number)s is closed already: register a new one (F9).", number=closed)
+        message = _("Report № %(number)s is closed already: register a new one (F9).", number=closed.report.number)
     typed_form = typed_fields(request.form) | {"attach_typed": typed}
     return desk.show(desk.find_draft(draft_id), 422, typed=typed_form, errors={"attach_typed": message})
 
@@ -175,6 +184,29 @@ def hand_over(draft_id: int) -> ResponseReturnValue:
         hand_over_draft(session, draft, user, to)
 
     return act(draft_id, give, with_form="revision" in request.form)
+
+
+@bp.post("/drafts/<int:draft_id>/take-over")
+@allow(*DESK_ROLES)
+def take_over(draft_id: int) -> ResponseReturnValue:
+    """Take a colleague's draft that is left; one that is not stays theirs (409)."""
+    return act(draft_id, lambda session, draft, user: take_over_draft(session, draft, user, now()))
+
+
+@bp.post("/drafts/<int:draft_id>/outage")
+@allow(*DESK_ROLES)
+def outage(draft_id: int) -> ResponseReturnValue:
+    """The applicant asks of this ``outage``, or with ``not_outage`` does not after all (C7)."""
+    about = "outage" in request.form
+    wanted = row_id(request.form.get("outage" if about else "not_outage", ""))
+    if wanted is None or db.session.get(Outage, wanted) is None:
+        abort(400)
+
+    def note(session: Session, draft: Report, user: User) -> None:
+        claim_draft(session, draft, user)
+        note_about(session, draft, wanted, user, now(), about=about)
+
+    return act(draft_id, note, with_form="revision" in request.form)
 
 
 @bp.post("/drafts/<int:draft_id>/person")
@@ -204,7 +236,7 @@ class NoSuchReport(Exception):
 
 def act(
     draft_id: int,
-    do: Act,
+    do: Deed,
     *,
     with_form: bool = False,
     show: Callable[[Report], ResponseReturnValue] = desk.show,
@@ -278,3 +310,4 @@ def _revision(value: object) -> int:
 
 
 _FORM_FIELD = {"street_id": "street"}
+_TOLD_BY = {"street", "building", "category_id"}  # what decides which reports are of the same place

@@ -106,6 +106,7 @@ def page_is_old(error: CSRFError) -> ResponseReturnValue:
 def broken(error: Exception) -> ResponseReturnValue:
     """The database is away, which may pass by itself; or it is a fault of ours, and in the log."""
     db.session.rollback()
+    error = getattr(error, "original_exception", None) or error  # what broke once the answer was made comes wrapped
     if database_is_away(error):
         log.warning("database: %s", type(error).__name__)
         title = _("The database does not answer")
@@ -115,6 +116,15 @@ def broken(error: Exception) -> ResponseReturnValue:
     title = _("Something broke on our side")
     advice = _("Nothing was saved: try again, and if it happens again, tell the technical administrator when it was.")
     return _bare(500, "internal", title, advice)
+
+
+def too_long_page(app: Flask) -> str:
+    """The answer to what is too long to be read at all, so that nobody knows who sent it and from which page."""
+    title, advice = (
+        _("Too much at once"),
+        _("Nothing was saved. Go back and choose a smaller file, or shorten the text."),
+    )
+    return app.jinja_env.get_template("errors/bare.html").render(code=413, title=title, advice=advice, typed=[])
 
 
 def _bare(code: int, word: str, title: str, advice: str) -> ResponseReturnValue:

@@ -12,9 +12,11 @@ fetches what it shows.
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
                    "line", "missed", "drafts", "online"}; the counts alone when a draft without a call changed
     event: report {"report", "emergencies", "to_warn"}
+    event: board  {}                    a task or a call of ours changed: the board of lines is fetched anew
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
-One thread a process reads the Redis stream, loads each changed call once, and puts it into a bounded queue per client.
+One thread a process reads the Redis stream, loads what changed, all at once when much did, and puts it into a bounded
+queue per client.
 """
 
 import json
@@ -22,7 +24,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
@@ -30,12 +32,12 @@ from flask import Blueprint, Flask, Response, current_app, request
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.notify import LOST, RESYNC, events_since, newest_event_id, read_events
+from jobs.notify import events_since, newest_event_id, read_events
 from models.base import database_is_away, db, now
 from models.calls import LIVE_STATES
 from models.pressing import Pressing, count_pressing
 from models.waiting import count_missed, count_online
-from webui.access import DESK_ROLES, EVERYBODY, allow
+from webui.access import EVERYBODY, LISTENERS, allow
 from webui.auth import load_user
 from webui.news import CallNews, Viewer, count_drafts, describe, load_news
 
@@ -44,7 +46,7 @@ _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
 TOLD_AGAIN = 500  # events that are told again to who was away; after more, the state alone
-_QUEUED = 200  # events a slow client may lag behind before it gets the present state instead
+QUEUED = 1000  # events a slow client may lag behind before it gets the present state instead
 
 log = logging.getLogger(__name__)
 bp = Blueprint("events", __name__)
@@ -52,7 +54,7 @@ bp = Blueprint("events", __name__)
 
 @dataclass(frozen=True)
 class News:
-    """One thing to tell all clients: a changed call, a changed report, the counts alone, or the present state.
+    """One thing to tell all clients: a changed call, report or board, the counts alone, or the present state.
 
     A changed ``user`` is told to nobody: their own streams look whether they may go on.
     """
@@ -60,6 +62,7 @@ class News:
     id: str
     calls: tuple[CallNews, ...] = ()
     report: int | None = None
+    board: bool = False
     user: int | None = None
     missed: int = 0
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
@@ -90,7 +93,7 @@ class Hub:
 
         Ends the oldest of this user session when it has six. Raises `TooManyStreams` when there are a hundred in all.
         """
-        client: queue.Queue[News | None] = queue.Queue(_QUEUED)
+        client: queue.Queue[News | None] = queue.Queue(QUEUED)
         with self._lock:
             if len(self._clients) + len(self._ending) >= ALL_STREAMS:
                 raise TooManyStreams
@@ -131,28 +134,18 @@ class Hub:
         return News(id, load_news(session), pressing=pressing, whole=True, compared=compared, **_counts())
 
     def told_again(self, last: str) -> list[News]:
-        """What changed after the event ``last``, each call and report once. Needs an application context."""
-        latest: dict[tuple[str, int], str] = {}
-        for id, kind, row_id in events_since(self._url, last, TOLD_AGAIN) or ():
-            latest.pop((kind, row_id), None)  # back in at the end: ids only rise
-            latest[kind, row_id] = id
-        session = db.session()
-        calls = {call.call: call for call in load_news(session, [row for kind, row in latest if kind == "call"])}
-        counts, pressing = (_counts(), count_pressing(session, now())) if latest else ({}, Pressing())
-        return [
-            News(id, report=row, pressing=pressing)
-            if kind == "report"
-            else News(id, (calls[row],) if kind == "call" else (), **counts)
-            for (kind, row), id in latest.items()
-            if kind not in ("user", LOST[0]) and (kind != "call" or row in calls)
-        ]
+        """What changed after the event ``last``; the present state comes anyway. Needs an application context."""
+        happened = events_since(self._url, last, TOLD_AGAIN) or ()
+        return self._load(event for event in happened if event[1] not in ("lost", "user"))
 
     def _read(self, start: str) -> None:
         """Tell what happens, until the end; whatever cannot be told is made up for by the present state."""
         while not self.stop.is_set():
             try:
-                for id, kind, row_id in read_events(self._url, self.stop, start):
-                    self._tell(self._load(id, kind, row_id))
+                for happened in read_events(self._url, self.stop, start):
+                    if self._clients:  # who comes after this begins with a state that has it
+                        with self._app.app_context():  # its end gives the database session back
+                            self._tell(self._load(happened))
             except Exception as error:
                 _log_failure(error)
                 start = self._catch_up()
@@ -162,29 +155,51 @@ class Hub:
         while not self.stop.wait(_PAUSE):
             try:
                 start = self.newest()
-                self._tell(self._load(start, *LOST))
+                with self._app.app_context():
+                    self._tell([self.whole(start)])
                 return start or "$"
             except Exception as error:
                 _log_failure(error)
         return "$"
 
-    def _load(self, id: str, kind: str, row_id: int) -> News:
-        with self._app.app_context():  # its end gives the database session back
-            if (kind, row_id) in (RESYNC, LOST):
-                return self.whole(id, compared=(kind, row_id) == RESYNC)
-            if kind == "report":
-                return News(id, report=row_id, pressing=count_pressing(db.session(), now()))
-            if kind == "user":
-                return News(id, user=row_id)
-            calls = load_news(db.session(), [row_id]) if kind == "call" else ()
-            return News(id, calls, **_counts())
+    def _load(self, happened: Iterable[tuple[str, str, int]]) -> list[News]:
+        """These events as they are told: each call and report once, as it is now, after one query for all.
 
-    def _tell(self, news: News) -> None:
+        Needs an application context.
+        """
+        latest: dict[tuple[str, int], str] = {}
+        for id, kind, row in happened:
+            latest.pop((kind, row), None)  # back in at the end: ids only rise
+            latest[kind, row] = id
+        session, kinds = db.session(), {kind for kind, _row in latest}
+        wanted = [row for kind, row in latest if kind == "call"]
+        calls = {call.call: call for call in load_news(session, wanted)} if wanted else {}
+        counts = _counts() if kinds & {"call", "intake"} else {}
+        pressing = count_pressing(session, now()) if "report" in kinds else Pressing()
+        told = []
+        for (kind, row), id in latest.items():
+            match kind:
+                case "call" if row in calls:
+                    told.append(News(id, (calls[row],), **counts))
+                case "intake":
+                    told.append(News(id, **counts))
+                case "report":
+                    told.append(News(id, report=row, pressing=pressing))
+                case "user":
+                    told.append(News(id, user=row))
+                case "board":
+                    told.append(News(id, board=True))
+                case "lost" | "resync":
+                    told.append(self.whole(id, compared=kind == "resync"))
+        return told
+
+    def _tell(self, told: list[News]) -> None:
         with self._lock:
             clients = list(self._clients)
         for client in clients:
             try:
-                client.put_nowait(news)
+                for news in told:
+                    client.put_nowait(news)
             except queue.Full:
                 log.info("events: a client lags behind and is left to reconnect")
                 with self._lock:
@@ -213,7 +228,7 @@ def make_hub(state) -> None:
 
 
 @bp.get("/events")
-@allow(*DESK_ROLES)
+@allow(*LISTENERS)
 def events() -> Response:
     """The stream of server-sent events for the logged-in user; 503 when there are too many streams in all."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -273,7 +288,7 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
 
 
 def _event(news: News, data: dict[str, object]) -> str:
-    kind = "state" if news.whole else "report" if news.report else "call"
+    kind = "state" if news.whole else "report" if news.report else "board" if news.board else "call"
     return (f"id: {news.id}\n" if news.id else "") + f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
@@ -307,6 +322,8 @@ def _calls(news: News, viewer: Viewer) -> dict[int, dict[str, object]]:
 
 def _counts_of(news: News, viewer: Viewer) -> dict[str, int]:
     """The counts that these news bring."""
+    if news.board:
+        return {}
     counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0), "online": news.online}
     if news.whole:
         return counts | asdict(news.pressing)
@@ -316,6 +333,6 @@ def _counts_of(news: News, viewer: Viewer) -> dict[str, int]:
 def _viewer(session_id: str) -> Viewer | None:
     """The user of this session with their phone, or None once they may not listen any more."""
     user = load_user(session_id)
-    if user is None or user.role not in DESK_ROLES:
+    if user is None or user.role not in LISTENERS:
         return None
     return Viewer(user.id, user.phone.id if user.phone else None)

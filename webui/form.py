@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.drafts import DRAFT_FIELDS
 from models.people import Organisation
-from models.places import Category, meant_streets
+from models.places import Category, meant_streets, nearest_streets
 from models.reports import Report
 from models.telephone import to_e164, withheld
 from webui.text import row_id
@@ -79,8 +79,11 @@ def typed_fields(form: Mapping[str, str]) -> dict[str, object]:
     return typed | {"emergency": "emergency" in form}
 
 
-def street_note(session: Session, typed: str) -> dict[str, str]:
-    """What a typed street is: its ``name`` now, or "" where it is none or more than one, and a sentence about it."""
+def street_note(session: Session, typed: str) -> dict[str, object]:
+    """What a typed street is: its ``name`` now, or "" where it is none or more than one, and a sentence about it.
+
+    ``offers`` are the names that may be meant instead; ``unknown`` says that it is none of the list.
+    """
     meant = meant_streets(session, typed)
     if len(meant) == 1:
         street, called = meant[0]
@@ -89,12 +92,16 @@ def street_note(session: Session, typed: str) -> dict[str, str]:
             note = _("✓ %(street)s, formerly %(name)s", street=street.name, name=called)
         elif called:
             note = _("✓ %(street)s, also called %(name)s", street=street.name, name=called)
-        return {"name": street.name, "note": note}
+        return {"name": street.name, "note": note, "offers": [], "unknown": False}
     if meant:
-        names = ", ".join(street.name for street, _former in meant)
-        return {"name": "", "note": _("There are several: %(names)s. Choose one from the list.", names=names)}
-    unknown = _("This street is not in the list: choose one, or write it as a landmark.")
-    return {"name": "", "note": unknown if typed.strip() else ""}
+        names = [street.name for street, _former in meant]
+        note = _("There are several: %(names)s. Choose one from the list.", names=", ".join(names))
+        return {"name": "", "note": note, "offers": names, "unknown": False}
+    if not typed.strip():
+        return {"name": "", "note": "", "offers": [], "unknown": False}
+    note = _("This street is not in the list: choose one, or write it as a landmark.")
+    offers = [street.name for street in nearest_streets(session, typed)]
+    return {"name": "", "note": note, "offers": offers, "unknown": True}
 
 
 def phone_note(typed: str, area_code: str) -> str:

@@ -29,8 +29,10 @@ PART_NAMES = {
     "rounds": lazy_gettext("Periodic work"),
     "calls": lazy_gettext("Calls to citizens"),
     "worker": lazy_gettext("Dialling (worker)"),
+    "plan": lazy_gettext("Lines and phones"),
     "mail": lazy_gettext("Letters (e-mail)"),
     "watchdog": lazy_gettext("Watchdog"),
+    "backup": lazy_gettext("Backups"),
     "disk": lazy_gettext("Disk"),
 }
 

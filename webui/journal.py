@@ -20,11 +20,12 @@ from flask_login import current_user
 
 from models.base import db, now
 from models.journal import MOST_COUNTED, JournalPage, count_found, find_reports
+from models.journal_filters import JournalFilter
 from models.journal_rows import MOST_ROWS
 from models.people import User
 from models.reports import REGISTERED_STATES
 from models.saved_filters import LONGEST_NAME, SHARERS, visible_filters
-from models.search import has_telephone, telephone_beginning
+from models.search import has_telephone, in_ukrainian_layout, telephone_beginning
 from webui.access import DESK_ROLES, EXPORTERS, allow, log_looks_with_answer, log_telephone_search
 from webui.journal_question import (
     DUE_WORDS,
@@ -101,10 +102,20 @@ def page(
 @allow(*DESK_ROLES)
 def search() -> ResponseReturnValue:
     """Keep the text in the session, and show the list under an address without it."""
-    text = " ".join(request.form.get("text", "").split())[:LONGEST_SEARCH]
+    text = meant_search(" ".join(request.form.get("text", "").split())[:LONGEST_SEARCH])
     trace_search(text)
     given = {name: value for name, value in given_fields(request.form).items() if value}
     return lead_to(url_for("journal.journal", **given, q=keep_search(text) if text else None))
+
+
+def meant_search(text: str) -> str:
+    """What was typed; where it finds nothing and was typed in the Latin layout, what the same keys write in ours."""
+    turned = in_ukrainian_layout(text)
+    return turned if turned and not _finds(text) and _finds(turned) else text
+
+
+def _finds(text: str) -> bool:
+    return bool(find_reports(db.session(), JournalFilter(text=text), limit=1).rows)
 
 
 def trace_search(text: str) -> None:

@@ -42,9 +42,10 @@ def live() -> str:
 @bp.get("/desk/strip")
 @allow(*DESK_ROLES)
 def strip() -> str:
-    """What the other pages tell of the call on my phone: the one that rings, else the one I speak on; else nothing."""
+    """What the other pages tell of the call on my phone: the one that rings, else the one I answered last."""
     on_my_phone = [bar for bar in my_bars() if bar.rings_me or bar.talking_to_me]
-    shown = sorted(on_my_phone, key=lambda bar: not bar.rings_me)[:1]
+    talks = sorted(on_my_phone, key=lambda bar: bar.call.answered_at or bar.call.started_at, reverse=True)
+    shown = ([bar for bar in on_my_phone if bar.rings_me] or talks)[:1]
     log_calls_seen(bar.call for bar in shown)
     return render_template("desk/strip.html", bars=shown)
 
@@ -61,6 +62,8 @@ def note_of(call: Call) -> str:
     """Who answered, in words; a missed call says so."""
     if call.state == CallState.MISSED:
         return _("The call was missed: nobody answered.")
+    if call.state == CallState.AFFECTED:
+        return _("The caller heard of the outage and hung up: nobody is to be called back.")
     user = call.talking_to.user if call.talking_to else None
     if user is not None:
         return _("Answered by: %(name)s", name=user.name)

@@ -9,7 +9,6 @@ Counted in Redis, so that all web processes count together; in memory while Redi
 nobody is locked out and nothing is unlimited. Neither a name nor a login reaches Redis or the cookie.
 """
 
-import hashlib
 import hmac
 import logging
 import re
@@ -26,6 +25,8 @@ from redis import RedisError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobs import lookup_limits
+from jobs.lookup_limits import STORAGE_OPTIONS, storage_uri
 from models.base import db
 from models.intake import printable
 from models.people import User
@@ -47,12 +48,11 @@ def limit_logins(app: Flask) -> None:
     From a browser in which the person has logged in before: 10 in five minutes. From all others: 30 in five minutes
     from an address, 10 for a login from an address, and 12 a minute for a login from all addresses together.
     """
-    url = app.config["SETTINGS"].redis_url
     limiter = Limiter(
         get_remote_address,
         app=app,
-        storage_uri=url.replace("unix://", "redis+unix://", 1) if url.startswith("unix://") else url,
-        storage_options={"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+        storage_uri=storage_uri(app.config["SETTINGS"].redis_url),
+        storage_options=STORAGE_OPTIONS,
         in_memory_fallback_enabled=True,
         swallow_errors=True,  # Redis gone between asking and counting: one count is lost, not the answer
         key_prefix="cc",
@@ -185,5 +185,5 @@ def _signature(login: str, word: str, session_mark: int) -> str:
 
 
 def keyed(*parts: str) -> str:
-    """A keyed hash: what was typed cannot be read from it, and nobody else can make it."""
-    return hmac.new(current_app.secret_key.encode(), "\n".join(parts).encode(), hashlib.sha256).hexdigest()[:32]
+    """`jobs.lookup_limits.keyed` with this site's secret."""
+    return lookup_limits.keyed(current_app.secret_key, *parts)

@@ -34,12 +34,13 @@ class Viewer:
 
 
 def phones_ringing(call: Call) -> set[int]:
-    """The phones that ring for the call now; before the first is reported, those of the line's first step (I2)."""
+    """The phones that ring for the call now; before the first is reported, those of the line's first step (I2), unless
+    the caller hears of an outage first."""
     if call.state != CallState.RINGING:
         return set()
     if call.legs:
         return {leg.phone_id for leg in call.legs if leg.phone_id and leg.ended_at is None}
-    steps = call.line.ring_steps if call.line else []
+    steps = call.line.ring_steps if call.line and not call.announced else []
     first = min((ring.step for ring in steps), default=None)
     return {ring.phone_id for ring in steps if ring.step == first}
 

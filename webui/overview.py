@@ -42,7 +42,8 @@ def overview_parts() -> dict[str, object]:
         calls.setdefault(call.line_id, []).append(call)
     phones = session.scalars(select(Phone).options(joinedload(Phone.user))).unique()
     names = {phone.id: phone.user.name if phone.user else phone.title or phone.name for phone in phones}
-    lines = [(line, calls.pop(line.id, [])) for line in session.scalars(select(Line).order_by(Line.id))]
+    listed = session.scalars(select(Line).where(Line.active).order_by(Line.id))
+    lines = [(line, calls.pop(line.id, [])) for line in listed]
     today, total = calls_since(session, datetime.combine(now().astimezone(KYIV), time(), KYIV))
     return {
         "lines_now": [*lines, *((None, unknown) for unknown in calls.values())],

@@ -30,8 +30,9 @@ DAY = 86_400  # seconds
 SUBJECT_WORDS = {
     Subject.REPORT: lazy_gettext("a report"),
     Subject.CALL: lazy_gettext("a call"),
+    Subject.TASK: lazy_gettext("a call of ours"),
     Subject.PERSON: lazy_gettext("a person"),
-    Subject.ATTACHMENT: lazy_gettext("a photo or a document"),
+    Subject.ATTACHMENT: lazy_gettext("a photo, a document or spoken words"),
     Subject.JOURNAL: lazy_gettext("a page of the journal"),
     Subject.LIST: lazy_gettext("a list of reports"),
     Subject.SEARCH: lazy_gettext("a search by telephone"),
@@ -39,18 +40,26 @@ SUBJECT_WORDS = {
     Subject.EXPORT_NAMES: lazy_gettext("a file of the journal with names and telephones"),
     Subject.LOG: lazy_gettext("this log"),
     Subject.ERASURE: lazy_gettext("erasure of a person’s data"),
+    Subject.PHONE: lazy_gettext("a desk phone’s password"),
 }
 # the reasons as the program writes them, a number in them as #
 REASON_WORDS: dict[str, Callable[[int], str]] = {
     "the report's page": lambda _num: _("the report’s page"),
+    "the correction of the report": lambda _num: _("the correction of the report"),
+    "number on the correction of the report": lambda _num: _("number shown at the correction of the report"),
     "number on the report's page": lambda _num: _("number shown on the report’s page"),
     "number on the report's page: details": lambda _num: _("number shown: to ask for details"),
     "number on the report's page: visit": lambda _num: _("number shown: to agree on a visit"),
     "number on the report's page: result": lambda _num: _("number shown: to tell the result"),
+    "the page of a call of ours": lambda _num: _("its page"),
+    "a number on the command line": lambda _num: _("number shown on the command line"),
     "desk": lambda _num: _("on the desk"),
     "PIN on the report's page": lambda _num: _("PIN shown on the report’s page"),
     "PIN on the desk": lambda _num: _("PIN shown on the desk"),
+    "the card of a desk phone": lambda _num: _("its card"),
     "a file of a report": lambda _num: _("opened"),
+    "by telephone: own number": lambda _num: _("heard by telephone: from their own number"),
+    "by telephone: number and PIN": lambda _num: _("heard by telephone: by number and PIN"),
     "the open draft": lambda _num: _("the open draft"),
     "a page of # in the journal": lambda num: ngettext(
         "the journal: %(num)d report on the page", "the journal: %(num)d reports on the page", num
@@ -59,6 +68,15 @@ REASON_WORDS: dict[str, Callable[[int], str]] = {
         "the organisation’s day: %(num)d report", "the organisation’s day: %(num)d reports", num
     ),
     "# reports in to decide": lambda num: ngettext("to decide: %(num)d report", "to decide: %(num)d reports", num),
+    "# reports in to confirm": lambda num: ngettext(
+        "status checks: %(num)d report", "status checks: %(num)d reports", num
+    ),
+    "# reports in to call": lambda num: ngettext(
+        "call-backs and questions: %(num)d report", "call-backs and questions: %(num)d reports", num
+    ),
+    "the status check": lambda _num: _("to ask whether it is done"),
+    "number shown to be dialled": lambda _num: _("number shown: to dial it"),
+    "the call back": lambda _num: _("to call back"),
     "# reports in the monitoring": lambda num: ngettext(
         "the monitoring: %(num)d report", "the monitoring: %(num)d reports", num
     ),
@@ -79,6 +97,9 @@ KIND_WORDS = {
     Kind.CONSULTATIONS: lazy_gettext("Consultations and other bodies’ matters"),
     Kind.REPORTS: lazy_gettext("Closed reports: the applicant’s data"),
     Kind.CALLS: lazy_gettext("Calls: numbers and names"),
+    Kind.CALL_TASKS: lazy_gettext("Calls of ours: whom, and what was to be asked"),
+    Kind.CALL_ATTEMPTS: lazy_gettext("Attempts to call: numbers"),
+    Kind.NO_MACHINE_CALLS: lazy_gettext("Numbers that want no machine calls"),
     Kind.PERSONS: lazy_gettext("Known persons without reports"),
     Kind.ACCESS_LOG: lazy_gettext("Access log"),
     Kind.SHIFT_SHEETS: lazy_gettext("Hand-over sheets"),

@@ -25,8 +25,9 @@ from jobs.notify import connect
 from jobs.phones import phone_states, reachable
 from jobs.settings import Settings
 from models.base import db
-from models.lines import RingStep
+from models.lines import Line, RingStep
 from models.people import Phone
+from webui.backup_probe import probe_backup
 from webui.findings import Finding
 from webui.mail_probe import probe_mail
 from webui.troubles import in_words
@@ -42,8 +43,10 @@ PARTS = (
     "rounds",
     "calls",
     "worker",
+    "plan",
     "mail",
     "watchdog",
+    "backup",
     "disk",
 )
 ANSWER_SECONDS = 0.5  # for each single answer
@@ -159,6 +162,10 @@ def probe_worker(settings: Settings) -> Finding:
     return _heard(settings, "worker", _("It dials what is planned."))
 
 
+def probe_plan(settings: Settings) -> Finding:
+    return _heard(settings, "plan", _("It brings lines and phones to the exchange."))
+
+
 def probe_watchdog(settings: Settings) -> Finding:
     return _heard(settings, "watchdog", _("It watches the others."))
 
@@ -183,9 +190,10 @@ def probe_phones(settings: Settings, app: Flask) -> Finding:
             _("See whether the exchange and the listener work; they tell it."),
         )
     with app.app_context(), Session(db.engine) as session:
-        names = dict(session.execute(select(Phone.id, Phone.name)).all())
+        names = dict(session.execute(select(Phone.id, Phone.name).where(Phone.active)).all())
         rings: dict[int, list[str]] = {}
-        for line_id, phone_id in session.execute(select(RingStep.line_id, RingStep.phone_id)):
+        steps = select(RingStep.line_id, RingStep.phone_id).join(RingStep.line).where(Line.active)
+        for line_id, phone_id in session.execute(steps.join(RingStep.phone).where(Phone.active)):
             rings.setdefault(line_id, []).append(names[phone_id])
     here = {name for name in names.values() if reachable(states.get(name))}
     silent = [line for line, phones in rings.items() if not here.intersection(phones)]
@@ -216,8 +224,10 @@ class Watch:
             "rounds": lambda: probe_rounds(settings),
             "calls": lambda: probe_calls(settings),
             "worker": lambda: probe_worker(settings),
+            "plan": lambda: probe_plan(settings),
             "mail": lambda: probe_mail(settings, app),
             "watchdog": lambda: probe_watchdog(settings),
+            "backup": lambda: probe_backup(settings),
             "disk": lambda: probe_disk(settings),
         }
         self._lock = threading.Lock()

@@ -8,7 +8,7 @@ typed is lost over any of them, and every refusal says what to do.
 from collections.abc import Mapping
 from datetime import timedelta
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from models.base import db, now, transaction
 from models.lines import Line
 from models.lookup import look_up
 from models.online import AlreadyReceived, OnlineIntake, TooManyReports, readable_code, receive_online
+from models.outages import OutageState, open_outages
 from models.places import Category, Street
 from models.search import alphabetical
 from webui.access import public
@@ -30,7 +31,9 @@ from webui.uploads import described, keep_read, read_files
 
 bp = Blueprint("public", __name__)
 
-FIELDS = ("category_id", "text", "street", "building", "flat", "landmark", "applicant_name", "other_phone")
+FILES = "files"
+FORM = ("category_id", "text", "street", "building", "flat", "landmark", FILES, "applicant_name", "other_phone")
+FIELDS = tuple(name for name in FORM if name != FILES)
 TRAP = "website"  # a field that people do not see
 RECEIPT_SHOWN = timedelta(minutes=30)  # a shared computer forgets it
 
@@ -57,9 +60,9 @@ def send() -> ResponseReturnValue:
     if notice := why_suspicious(page, typed):
         return form_page(page if page and page.opened <= at else open_page(at), typed, notice=notice), 422
     values, errors = read_form(typed)
-    read, wrong_file = read_files(request.files.getlist("files"))
+    read, wrong_file = read_files(request.files.getlist(FILES))
     if wrong_file:
-        errors["files"] = wrong_file
+        errors[FILES] = wrong_file
     if errors:
         return form_page(page, typed, errors=errors), 422
     try:
@@ -118,6 +121,8 @@ def look() -> ResponseReturnValue:
         errors["number"] = _("Write the number of the report, like 2026-0412, or the intake number.")
     if not pin:
         errors["pin"] = _("Write the PIN that you were given with the number.")
+    if not current_app.extensions["lookup_limits"].may_try(number):
+        abort(429)
     told = None if errors else look_up(db.session(), number, pin)
     if not errors and told is None:
         errors["pin"] = _("The number and the PIN do not belong together. Check both. %(call)s", call=call_us())
@@ -134,6 +139,18 @@ def too_often(_error: Exception) -> ResponseReturnValue:
         return form_page(page, request.form, notice=sentence), 429
     typed = {"number": request.form.get("number", "")[:40]}
     return render_template("public/lookup.html", errors={"pin": sentence}, typed=typed, told=None), 429
+
+
+@bp.get("/vidkliuchennia")
+@public
+def outages() -> str:
+    """What is interrupted now and what will be: no name, no telephone, and not who entered it (C7)."""
+    at, found = now(), open_outages(db.session())
+    return render_template(
+        "public/outages.html",
+        active=[one for one in found if one.state(at) == OutageState.ACTIVE and not one.overdue(at)],
+        coming=[one for one in found if one.state(at) == OutageState.COMING],
+    )
 
 
 def why_suspicious(page: FormPage | None, typed: Mapping[str, str]) -> str:
@@ -157,8 +174,7 @@ def read_form(typed: Mapping[str, str]) -> tuple[dict[str, object], dict[str, st
         errors["street"] = _("Choose the street, or write a landmark.")
     if wrong := phone_note(given["other_phone"], area_code()):
         errors["other_phone"] = wrong
-    order = (*FIELDS, "files")
-    return values, dict(sorted(errors.items(), key=lambda error: order.index(error[0])))
+    return values, errors
 
 
 def without_control(text: str) -> str:
@@ -168,7 +184,7 @@ def without_control(text: str) -> str:
 
 def call_us() -> str:
     """To whom one can telephone instead."""
-    number = db.session.scalar(select(Line.number).order_by(Line.id).limit(1))
+    number = db.session.scalar(select(Line.number).where(Line.active).order_by(Line.id).limit(1))
     return _("Call %(number)s.", number=number) if number else _("Call the contact centre.")
 
 
@@ -185,11 +201,11 @@ def form_page(
     A page that has become too old gets a new seal.
     """
     db_session = db.session()
-    errors = dict(errors or {})
-    chosen = [file for file in request.files.getlist("files") if file.filename]
-    if once_more and len(chosen) > (1 if "files" in errors else 0):
+    wrong = dict(errors or {})
+    chosen = [file for file in request.files.getlist(FILES) if file.filename]
+    if once_more and len(chosen) > (1 if FILES in wrong else 0):
         again = _("Choose the photos once more: the browser does not keep them.")
-        errors["files"] = " ".join([*([errors["files"]] if "files" in errors else []), again])
+        wrong[FILES] = " ".join([*([wrong[FILES]] if FILES in wrong else []), again])
     if now() - page.opened > OLDEST:
         page = open_page(now())
     streets = db_session.scalars(select(Street).where(Street.active))
@@ -197,7 +213,7 @@ def form_page(
         "public/form.html",
         page=page.seal(),
         typed={name: typed.get(name, "") for name in (*FIELDS, TRAP)},
-        errors=errors,
+        errors={name: wrong[name] for name in FORM if name in wrong},
         notice=notice,
         trap=TRAP,
         longest=LONGEST,
@@ -205,5 +221,5 @@ def form_page(
             select(Category).where(Category.active).order_by(Category.position, Category.name)
         ).all(),
         streets=sorted(streets, key=lambda street: alphabetical(street.name)),
-        lines=db_session.scalars(select(Line).order_by(Line.id)).all(),
+        lines=db_session.scalars(select(Line).where(Line.active).order_by(Line.id)).all(),
     )

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.base import db
-from models.directories import save_category, save_organisation, save_street
+from models.directories import save_category, save_organisation, save_street, split_numbers
 from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reference import KEPT_BY, SEEN_BY, Subject, find_changes, tidy
@@ -28,7 +28,7 @@ from webui.reference_forms import (
     save_form,
     whole_number,
 )
-from webui.text import row_id
+from webui.text import e164, phone, row_id
 
 bp = Blueprint("reference", __name__)
 
@@ -64,6 +64,7 @@ def read_organisation(session: Session, form: Mapping[str, str]) -> Values:
     return {
         "name": form.get("name", ""),
         "email": form.get("email", ""),
+        "duty_numbers": [e164(one) or one for one in split_numbers(form.get("duty_numbers", ""))],
         "active": "active" in form,
         "controlled_by": session.scalars(select(User).where(User.id.in_(one for one in wanted if one))).all(),
     }
@@ -71,10 +72,11 @@ def read_organisation(session: Session, form: Mapping[str, str]) -> Values:
 
 def shown_organisation(organisation: Organisation | None) -> Values:
     if organisation is None:
-        return {"name": "", "email": "", "active": True, "controlled_by": []}
+        return {"name": "", "email": "", "duty_numbers": "", "active": True, "controlled_by": []}
     return {
         "name": organisation.name,
         "email": organisation.email,
+        "duty_numbers": ", ".join(phone(number) for number in organisation.duty_numbers),
         "active": organisation.active,
         "controlled_by": sorted(str(user.id) for user in organisation.controlled_by),
     }
@@ -164,7 +166,8 @@ def keep_category(category_id: int | None) -> ResponseReturnValue:
 @bp.get("/reference/organisations")
 @allow(*SEEN_BY[Subject.ORGANISATION])
 def organisations() -> str:
-    query = select(Organisation).options(selectinload(Organisation.controlled_by)).order_by(Organisation.name)
+    shown = (selectinload(Organisation.controlled_by), selectinload(Organisation.duty))
+    query = select(Organisation).options(*shown).order_by(Organisation.name)
     return reference_page("reference/organisations.html", organisations=db.session.scalars(query).all())
 
 

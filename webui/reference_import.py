@@ -1,5 +1,6 @@
 """Streets and organisations from a file (A2): upload, look at what each line would do, apply."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, abort, flash, redirect, request, url_for
@@ -10,17 +11,19 @@ from flask_login import current_user
 
 from jobs.sheets import Trouble, Unreadable, read_sheet, write_template
 from models.base import db, now, transaction
+from models.directories import split_numbers
 from models.imports import MOST_ROWS, Verdict, apply_upload, find_upload, keep_upload, plan
 from models.people import User
 from models.reference import KEPT_BY, Subject
 from webui.access import allow
 from webui.reference_forms import reference_page
 from webui.reference_words import FIELD_WORDS, fault_sentence
-from webui.text import Badge
+from webui.text import Badge, e164
 
 bp = Blueprint("reference_import", __name__)
 
 MOST_SHOWN = 200  # lines of one verdict
+MOST_TITLES = 8  # of columns in a sentence
 LARGEST = 1000  # kB of a file; the whole request may have 1 MB
 
 
@@ -42,7 +45,7 @@ KINDS = {
     "organisations": Kind(
         Subject.ORGANISATION,
         lazy_gettext("Organisations from a file"),
-        {"name": "Назва", "email": "Електронна пошта", "active": "Діє"},
+        {"name": "Назва", "email": "Електронна пошта", "duty_numbers": "Телефони чергових", "active": "Діє"},
     ),
 }
 VERDICT_BADGES = {
@@ -84,8 +87,18 @@ def upload(kind: str) -> ResponseReturnValue:
         return _form(kind, _trouble(error.trouble))
     fields = _fields(wanted, titles)
     if "name" not in fields:
-        return _form(kind, _("The first line must have the titles of the columns, «Назва» among them."))
-    rows = [{field: cell for field, cell in zip(fields, line, strict=False) if field} for line in lines]
+        return _form(
+            kind,
+            _(
+                "The first line must have the titles of the columns: «Назва», and of %(titles)s those that are needed. "
+                "Yours has: %(found)s",
+                titles=_quoted(list(wanted.columns.values())[1:]),
+                found=_quoted(titles),
+            ),
+        )
+    if unknown := [title for title, field in zip(titles, fields, strict=True) if title and not field]:
+        flash(_("Columns %(titles)s are not taken.", titles=_quoted(unknown)), "wrong")
+    rows = [_cells(fields, line) for line in lines]
     with transaction() as session:
         token = keep_upload(session, wanted.subject, rows, session.get_one(User, current_user.id), now())
     return redirect(url_for("reference_import.look", kind=kind, token=token))
@@ -148,6 +161,23 @@ def _fields(kind: Kind, titles: list[str]) -> list[str]:
     """The field of each column, "" for one that is not known."""
     by_title = {title.lower(): field for field, title in kind.columns.items()}
     return [by_title.get(" ".join(title.lower().split()), "") for title in titles]
+
+
+def _cell(field: str, cell: str) -> str:
+    """What a cell holds; telephones in E.164 where they are understood."""
+    return ", ".join(e164(one) or one for one in split_numbers(cell)) if field == "duty_numbers" else cell
+
+
+def _cells(fields: list[str], line: list[str]) -> dict[str, str]:
+    """The cells of a line by field; where it has others alone, one of them under no field: it is no empty line."""
+    cells = {field: _cell(field, cell) for field, cell in zip(fields, line, strict=False) if field}
+    return cells if any(cells.values()) or not any(line) else cells | {"": next(filter(None, line))}
+
+
+def _quoted(titles: Sequence[str]) -> str:
+    """Titles in a sentence, the first few of them."""
+    shown = [f"«{title[:40]}»" for title in titles if title]
+    return ", ".join(shown[:MOST_TITLES]) + (", …" if len(shown) > MOST_TITLES else "")
 
 
 def _trouble(trouble: Trouble) -> str:

@@ -63,7 +63,7 @@ def shown_user(user: User | None) -> Values:
 def choices(session: Session, user: User | None) -> Values:
     own = user.organisation_id if user else None
     free = or_(Phone.user_id.is_(None), Phone.user_id == (user.id if user else None))
-    phones = session.scalars(select(Phone).where(free).order_by(Phone.extension))
+    phones = session.scalars(select(Phone).where(free, Phone.active).order_by(Phone.extension))
     return {
         **organisations_to_choose(session, own),
         "phones": [(phone.id, f"{phone.extension} {phone.title or phone.name}") for phone in phones],

@@ -7,7 +7,8 @@ from flask_babel import gettext as _
 
 from models.people import Role
 from models.reference import Fault, FaultKind, ReferenceChange, Subject
-from webui.text import ROLE_NAMES
+from models.telephone import readable
+from webui.text import ROLE_NAMES, phone
 
 SUBJECT_WORDS = {
     Subject.CATEGORY: lazy_gettext("type of reports"),
@@ -24,6 +25,7 @@ FIELD_WORDS = {
     "position": lazy_gettext("place in the list"),
     "active": lazy_gettext("in use"),
     "email": lazy_gettext("e-mail"),
+    "duty_numbers": lazy_gettext("duty telephones"),
     "controlled_by": lazy_gettext("controlled by"),
     "controls": lazy_gettext("controls"),
     "former_names": lazy_gettext("former names"),
@@ -58,6 +60,14 @@ def fault_sentence(fault: Fault) -> str:
             return _("Write a whole number: %(range)s.", range=about)
         case FaultKind.EMAIL:
             return _("This is no e-mail address: write it as name@example.gov.ua.")
+        case FaultKind.DUTY_NUMBER:
+            return _(
+                "«%(number)s» cannot be called: write Ukrainian fixed or mobile numbers with a comma between, such as"
+                " 5-32-73, 067 123 45 67.",
+                number=readable(about),
+            )
+        case FaultKind.DUTY_MANY:
+            return _("At most %(num)d duty telephones fit here: leave those that answer first.", num=int(about))
         case FaultKind.LOGIN:
             return _("Write the login in small Latin letters, digits, points and hyphens: ivanenko.")
         case FaultKind.RESPONSIBLE:
@@ -102,6 +112,8 @@ def value_word(field: str, value: str) -> str:
         return str(_YES_NO.get(value, value))
     if field == "role":
         return str(ROLE_NAMES[Role(value)]) if value else ""
+    if field == "duty_numbers":
+        return ", ".join(phone(number) for number in value.split(", ") if number)
     if field == "martial_law_until":
         return day_word(date.fromisoformat(value)) if value else _("not known")
     return value

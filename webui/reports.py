@@ -14,14 +14,20 @@ from models.acts import Act, concerns, possible_acts
 from models.attachments import files_of
 from models.base import db, transaction
 from models.calls import Call
+from models.calltasks import CallTask, open_question
 from models.deadlines import Deadline, DeadlineKind, all_deadlines
 from models.executions import executions_of
+from models.own_calls import tries_of
 from models.people import active_organisations
 from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
+from models.task_history import tasks_about
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS, MOVING_ON, ActForm, closes_unasked, in_order
+from webui.call_words import PURPOSES as PURPOSES_OF_CALLS
+from webui.call_words import TASK_BADGES
 from webui.form import LONGEST_TEXT
+from webui.task_words import moves_in_words
 from webui.text import e164, without_numbers
 
 bp = Blueprint("reports", __name__)
@@ -119,6 +125,8 @@ def page(
     present, former = by_round(all_deadlines(session, report))
     brought = next((row for row in reversed(report.history) if row.from_state != row.to_state), None)
     typed_texts = [report.text, report.place, *(row.note for row in report.history), *(file.name for file in files)]
+    tasks = tasks_about(session, report_id) if centre else ()
+    tries = tries_of(session, [task.id for task in tasks]) if tasks else {}
     parts = {
         "report": report,
         # the numbers of others who called about it are the centre's alone
@@ -126,13 +134,19 @@ def page(
         "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
-        "files": files,
+        "files": [file for file in files if not file.spoken],
+        "remarks": [file for file in files if file.spoken],
         "purposes": {} if centre else PURPOSES,
         # outside of the centre nobody sees the numbers of others, not even by a click
         "text": str if full and centre else partial(without_numbers, keep=own if full else ()),
         "hides_numbers": bool(own) or (centre and any(without_numbers(text) != text for text in typed_texts)),
         "open": report.state in OPEN_STATES,
+        "question": open_question(session, report.id) if centre else None,
         "parts": executions_of(session, report),
+        "time_line": _time_line(report.history, tasks),
+        "moves_of": lambda task: moves_in_words(task, tries.get(task.id, [])),
+        "purposes_of_calls": PURPOSES_OF_CALLS,
+        "task_badges": TASK_BADGES,
         "deadlines": present,
         "former_deadlines": former,
         "term_moved": any(row.kind == DeadlineKind.WORK and row.moved for row in present),
@@ -148,6 +162,11 @@ def page(
     }
     log_looks_with_answer("report", [report_id], _purpose() if full else "the report's page")
     return render_template("reports/show.html", **parts), status
+
+
+def _time_line(history: Sequence[HistoryRow], tasks: Sequence[CallTask]) -> list[HistoryRow | CallTask]:
+    """The report's history with the calls that were to be made about it; of one moment the history comes first."""
+    return sorted([*history, *tasks], key=lambda row: row.created_at if isinstance(row, CallTask) else row.at)
 
 
 def _acts(session: Session, report: Report) -> list[tuple[Act, ActForm]]:

@@ -27,6 +27,7 @@ from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import load_settings
 from webui import create_app
+from webui.errors import too_long_page
 from webui.events import ALL_STREAMS
 from webui.uploads import UPLOAD_BYTES, UPLOAD_PATHS
 
@@ -48,8 +49,9 @@ _LENGTHS = re.compile(rb"^(transfer-encoding|content-length):", re.IGNORECASE | 
 class Request(HTTPRequestParser):
     """A request on its way, which knows when it began."""
 
-    def __init__(self, adj: object) -> None:
+    def __init__(self, adj: object, too_long: Error) -> None:
         super().__init__(adj)
+        self._too_long = too_long
         self.began = time.monotonic()
         self.brings_files = False
 
@@ -61,8 +63,10 @@ class Request(HTTPRequestParser):
         consumed = super().received(data)
         longest = max(self.content_length, self.body_bytes_received)
         if self.headers_finished and self.error is None and not self.brings_files and longest >= LONGEST_BODY:
-            self.error = RequestEntityTooLarge(f"exceeds max_body of {LONGEST_BODY}")
+            self.error = self._too_long
             self.completed = True
+        elif isinstance(self.error, RequestEntityTooLarge):
+            self.error = self._too_long
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -88,8 +92,17 @@ class Crowded(Error):
         return "503 Service Unavailable", list(headers.items()), self.body.encode()
 
 
+class TooLong(RequestEntityTooLarge):
+    """The answer to a request that is too long to be taken: a page in the words of the product."""
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}
+        return f"{self.code} {self.reason}", list(headers.items()), self.body.encode()
+
+
 class Connection(HTTPChannel):
-    parser_class = Request
+    def parser_class(self, adj: object) -> Request:
+        return Request(adj, self.server.too_long)
 
     def received(self, data: bytes) -> bool:
         heard = super().received(data)
@@ -128,8 +141,10 @@ class Dispatcher(ThreadedTaskDispatcher):
 class Server(TcpWSGIServer):
     channel_class = Connection
 
-    def __init__(self, application: object, heart: Heart, crowded: Crowded, **options: object) -> None:
-        self.crowded = crowded
+    def __init__(
+        self, application: object, heart: Heart, crowded: Crowded, too_long: TooLong, **options: object
+    ) -> None:
+        self.crowded, self.too_long = crowded, too_long
         self._heart, self._last_beat = heart, 0.0
         super().__init__(application, **options)
 
@@ -180,10 +195,12 @@ def main() -> None:
         crowded = Crowded(
             _("Too many requests at once: nothing was saved. Wait a minute and try again; calls ring meanwhile.")
         )
+        too_long = TooLong(too_long_page(app))
     server = Server(
         app,
         Heart(settings.run_dir, "web"),
         crowded,
+        too_long,
         dispatcher=dispatcher,
         host=settings.web_host,
         port=settings.web_port,

@@ -56,6 +56,7 @@ def summary() -> tuple[str, int]:
         "summary/summary.html",
         asked=asked,
         found=found,
+        answers=[(part.name, part.answers) for part in found.answers] if found else [],
         rows=_rows(found, None if only_some else asked.period) if found else None,
         only_some=only_some,
         organisations=organisations,

@@ -56,6 +56,7 @@ CALL_BADGES = {
     CallState.TALKING: Badge(lazy_gettext("Talking"), "◐", "work"),
     CallState.ENDED: Badge(lazy_gettext("Ended"), "■", "closed"),
     CallState.MISSED: Badge(lazy_gettext("Missed"), "✕", "late"),
+    CallState.AFFECTED: Badge(lazy_gettext("Heard of the outage"), "■", "closed"),
 }
 LETTER_BADGES = {
     LetterState.QUEUED: Badge(lazy_gettext("Waits"), "◌", "work"),
@@ -74,14 +75,16 @@ ROLE_NAMES = {
 }
 SOURCE_NAMES = {
     Source.TELEPHONE: lazy_gettext("by telephone"),
-    Source.ONLINE: lazy_gettext("online"),
+    Source.ONLINE: lazy_gettext("web form"),
+    Source.LETTER: lazy_gettext("e-mail message"),
     Source.VIDEO: lazy_gettext("video surveillance"),
     Source.VISIT: lazy_gettext("at a visit"),
 }
 # the same where it stands for what came so
 SOURCE_TITLES = {
     Source.TELEPHONE: lazy_gettext("Another telephone"),
-    Source.ONLINE: lazy_gettext("A message online"),
+    Source.ONLINE: lazy_gettext("Web form"),
+    Source.LETTER: lazy_gettext("E-mail message"),
     Source.VIDEO: lazy_gettext("Video surveillance"),
     Source.VISIT: lazy_gettext("Personal visit"),
 }
@@ -108,6 +111,7 @@ EVENT_WORDS = {
     ReportEvent.REOPENED: lazy_gettext("the ending undone"),
     HistoryEvent.TAKEN: lazy_gettext("began to work on the draft"),
     HistoryEvent.HANDED_OVER: lazy_gettext("handed over"),
+    HistoryEvent.TAKEN_OVER: lazy_gettext("taken over from a colleague"),
     HistoryEvent.APPLICANT_CALLED: lazy_gettext("the applicant called about it"),
     HistoryEvent.APPLICANT_TOLD_AGAIN: lazy_gettext("the applicant told of it again"),
     HistoryEvent.CALL_DETACHED: lazy_gettext("the call was not about it: undone"),
@@ -116,15 +120,21 @@ EVENT_WORDS = {
     HistoryEvent.ASSIGNED: lazy_gettext("executor added"),
     HistoryEvent.RELEASED: lazy_gettext("executor taken off"),
     HistoryEvent.HEAD_INFORMED: lazy_gettext("the head is informed"),
+    HistoryEvent.URGENT: lazy_gettext("an emergency now: executors are told anew"),
     HistoryEvent.PART_ACCEPTED: lazy_gettext("taken to work by one more executor"),
+    HistoryEvent.PLANNED: lazy_gettext("planned"),
     HistoryEvent.PART_COMPLETED: lazy_gettext("one executor's part is done"),
     HistoryEvent.WARNED: lazy_gettext("the operator was warned"),
+    HistoryEvent.CORRECTED: lazy_gettext("corrected"),
     HistoryEvent.NOTE: lazy_gettext("note"),
     HistoryEvent.PUBLIC_NOTE: lazy_gettext("answer to the applicant"),
     HistoryEvent.FILE_ADDED: lazy_gettext("file added"),
+    HistoryEvent.CLARIFICATION_ASKED: lazy_gettext("the applicant is to be asked"),
+    HistoryEvent.CLARIFICATION_CALLED_OFF: lazy_gettext("the applicant is not asked any more"),
+    HistoryEvent.REMARK: lazy_gettext("the applicant left spoken words"),
     HistoryEvent.ANONYMISED: lazy_gettext("the applicant’s personal data were taken out"),
 }
-ATTACHMENT_WORDS = {
+ATTACHMENT_WORDS = {  # what somebody who adds a file says of it
     AttachmentKind.BEFORE: lazy_gettext("before"),
     AttachmentKind.AFTER: lazy_gettext("after"),
     AttachmentKind.OTHER: lazy_gettext("other"),
@@ -148,6 +158,7 @@ def add_filters(app: Flask) -> None:
         since=since,
         length_of=length,
         phone=phone,
+        phone_with_code=phone_with_code,
         masked=telephone.masked,
         e164=e164,
         withheld=telephone.withheld,
@@ -241,6 +252,11 @@ def length(span: timedelta) -> str:
 def phone(number: str | None, received: str = "") -> str:
     """The full number as people read it; own town's as ``5-32-73``. A look at it leaves a row (`access.log_looks`)."""
     return telephone.readable(number, received, area_code()).replace(" ", NBSP)
+
+
+def phone_with_code(number: str) -> str:
+    """The full number as it is dialled from anywhere, also from a mobile. A look at it leaves a row."""
+    return telephone.readable(number).replace(" ", NBSP)
 
 
 def e164(typed: str) -> str | None:

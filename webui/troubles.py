@@ -38,11 +38,24 @@ TROUBLES = {
     ),
     "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
     "There is no Ukrainian voice: machine calls wait.": _("There is no Ukrainian voice: machine calls wait."),
+    "Some machine calls cannot be spoken and wait: see the log of rounds.": _(
+        "Some machine calls cannot be spoken and wait: see the log of rounds."
+    ),
+    "Not all that calls say can be spoken or played, see the log of rounds.": _(
+        "Not all that calls say can be spoken or played, see the log of rounds."
+    ),
+    "A rule that makes calls' tasks breaks off, see the log of rounds.": _(
+        "A rule that makes calls' tasks breaks off, see the log of rounds."
+    ),
+    "The AGI server does not answer: machine calls wait.": _("The AGI server does not answer: machine calls wait."),
     "Redis does not answer: calls to citizens wait.": _("Redis does not answer: calls to citizens wait."),
     "Asterisk's manager interface is away: calls to citizens wait.": _(
         "The exchange does not answer: calls to citizens wait."
     ),
     "A periodic job breaks off, see the log of rounds.": _("A periodic job breaks off: see its log (rounds)."),
+    "The exchange does not read the telephone plan: see whether it runs.": _(
+        "The exchange does not read its lines and phones anew: see whether it runs, and the page of lines."
+    ),
     "The mail server does not answer.": _("The mail server does not answer."),
     "The mail server breaks the connection off.": _("The mail server breaks the connection off."),
     "The mail server refuses the login in CC_SMTP_URL.": _("The mail server refuses the login in CC_SMTP_URL."),
@@ -56,6 +69,15 @@ TROUBLES = {
     "Terms of personal data were not ended for a quarter, or the clock is wrong: nothing is erased.": _(
         "Terms of personal data were not ended for a quarter, or the clock is wrong, so nothing is erased: look at the "
         "clock, then run “contact-center personal-data retention”."
+    ),
+    "The daily backup cannot be made: see the log of rounds.": _(
+        "The daily backup cannot be made: see the log of periodic work (rounds)."
+    ),
+    "The daily backup cannot be written: see the disk and the folder in CC_BACKUP_DIR.": _(
+        "The daily backup cannot be written."
+    ),
+    "Callers are not told of outages: their words cannot be spoken.": _(
+        "Callers are not told of outages, the phones ring at once: the Ukrainian voice is missing, or the disk is full."
     ),
     "nobody asks": _("It does not ask all parts any more."),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -20,6 +20,8 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
+from models.clarifications import ask_applicant, call_question_off
+from models.dialling import Refusal, Refused
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
@@ -33,8 +35,10 @@ from webui import desk, letters, reports
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks_with_answer
 from webui.acts import FORMS
 from webui.auth import safe_next
+from webui.call_words import REFUSALS
 from webui.form import LONGEST_TEXT, cleaned
-from webui.text import row_id
+from webui.text import ATTACHMENT_WORDS, kyiv, row_id
+from webui.text import day as day_word
 from webui.uploads import described, keep_read, read_files
 
 bp = Blueprint("work", __name__)
@@ -56,6 +60,7 @@ class Asked:
 DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     Act.INFORM_HEAD: lambda session, report, user, _asked: work.inform_head(session, report, user),
     Act.ACCEPT: lambda session, report, user, _asked: work.accept(session, report, user),
+    Act.PLAN: lambda session, report, user, asked: work.plan(session, report, user, asked.due),
     Act.COMPLETE: lambda session, report, user, asked: work.complete(
         session, report, user, asked.words, photos=asked.files
     ),
@@ -75,9 +80,13 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     Act.PUBLIC_NOTE: lambda session, report, user, asked: work.add_note(
         session, report, user, asked.words, public=True
     ),
+    Act.ASK: lambda session, report, user, asked: ask_applicant(session, report, user, asked.words, now()),
+    Act.CALL_OFF: lambda session, report, user, asked: call_question_off(session, report, user, asked.words, now()),
 }
 # what changes nothing that another has changed meanwhile: a note, or one's own part
-ADDS_ONLY = frozenset({Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD})
+ADDS_ONLY = frozenset(
+    {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD, Act.PLAN, Act.ASK, Act.CALL_OFF}
+)
 
 
 class ChangedMeanwhile(Exception):
@@ -157,7 +166,7 @@ def log_list(name: str, reports: Sequence[Report]) -> None:
 @allow(*REPORT_ROLES)
 def act(report_id: int) -> ResponseReturnValue:
     """Do one act (``act``) with a report; what stands in the way is said, and what was typed stays on the page."""
-    wanted = next((one for one in Act if one == request.form.get("act")), None) or abort(400)
+    wanted = next((one for one in DO if one == request.form.get("act")), None) or abort(400)
     read, wrong_file = take_files(report_id, wanted)
     try:
         with transaction() as session:
@@ -172,11 +181,23 @@ def act(report_id: int) -> ResponseReturnValue:
                 if wanted not in ADDS_ONLY and request.form.get("revision") != str(report.revision):
                     raise ChangedMeanwhile
                 DO[wanted](session, report, user, asked)
+                number, name = report.number, user.name
                 keep_read(read)
     except WordsMissing:
         errors = {"words": str(FORMS[wanted].missing)}
+    except Refused as refused:
+        no_number = refused.why == Refusal.NUMBER and report.contact_number is None and report.call is None
+        errors = {"words": _("This report has no telephone to call.") if no_number else str(REFUSALS[refused.why])}
     except TooManyFiles as full:
         errors = {"files": ngettext("Only %(num)d more file fits.", "Only %(num)d more files fit.", full.room)}
+    except work.PlannedTooLate as late:
+        errors = {
+            "due": _(
+                "The term ends on %(day)s. Choose a day up to it; if it cannot be done by then, give the reasons: "
+                "«Cannot be solved…».",
+                day=day_word(late.due),
+            )
+        }
     except work.ExecutorAlready:
         errors = {"organisation": _("This organisation works on the report already. Choose another one.")}
     except NotYours:
@@ -192,6 +213,20 @@ def act(report_id: int) -> ResponseReturnValue:
         return reports.page(report_id, status=409, typed=request.form, notice=notice)
     if errors:
         return reports.page(report_id, status=422, typed=request.form, errors=errors)
+    if wanted == Act.PLAN:
+        flash(_("Recorded: planned for %(day)s.", day=day_word(asked.due)), "ok")
+    elif wanted == Act.ASK:
+        flash(_("Recorded: the question is with the calls to be made."), "ok")
+    elif wanted == Act.WARN:
+        flash(
+            _(
+                "Recorded: %(name)s warned the operator, № %(number)s, %(when)s.",
+                name=name,
+                number=number,
+                when=kyiv(now()),
+            ),
+            "ok",
+        )
     return redirect(safe_next(request.form.get("back")) or url_for("reports.show", report_id=report_id))
 
 
@@ -229,7 +264,11 @@ def read_asked(
         due = _end_of(form.get("due", ""))
         if due is None or not now() < due < now() + LATEST_DUE:
             errors["due"] = _("Choose a day from today on, at most two years ahead.")
-    kind = next((kind for kind in AttachmentKind if kind == form.get("kind")), AttachmentKind.OTHER)
+        elif wanted in (Act.RETURN, Act.PLAN) and (works := load_calendar(session).end_of_days(due, 0)) != due:
+            errors["due"] = _(
+                "%(day)s is a free day. The next working day is %(next)s.", day=day_word(due), next=day_word(works)
+            )
+    kind = next((kind for kind in ATTACHMENT_WORDS if kind == form.get("kind")), AttachmentKind.OTHER)
     return Asked(words, due, organisation, files, kind), errors
 
 

@@ -300,6 +300,52 @@ def test_an_answered_call_opens_its_draft_when_the_former_one_is_over_and_left_a
     expect(desk.locator("#other-call")).to_be_hidden()
 
 
+def test_a_talk_that_ended_while_another_draft_had_the_screen_is_one_key_away(site, desk):
+    """Nothing of the second talk is written yet: F2 opens its draft, and what was typed in the first is kept."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    field = desk.locator("#text")
+    field.press_sequentially("Не горить ліхтар")
+    second, other = ring(site, "0501112233")
+    site.exchange.answer(second, 1)
+    expect(desk.locator("#other-call")).to_be_visible()
+    key = desk.locator(f'#drafts [data-draft-link="{other}"] kbd')
+    expect(key).to_be_hidden()  # the bar leads to it
+    field.press_sequentially(" біля школи")
+    for call in (first, second):
+        site.exchange.hang_up(call)
+        expect(bar(desk, call)).to_have_count(0)
+    expect(key).to_be_visible()
+    expect(desk.locator(f'#drafts [data-draft-link="{draft}"] kbd')).to_have_count(0)
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(key).to_be_hidden()
+    assert site.draft(draft).text == "Не горить ліхтар біля школи"
+    desk.locator("#text").press_sequentially("Яма")
+    saved(desk)
+    desk.click(f'#drafts [data-draft-link="{draft}"]')
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.keyboard.press("F2")  # nothing is left: to the form
+    expect(desk.locator("#category_id")).to_be_focused()
+    expect(form_of(desk, draft)).to_be_visible()
+
+
+def test_of_two_talks_the_key_takes_the_one_that_was_answered_last(site, desk):
+    earlier = missed_elsewhere(site)
+    first, _draft = ring(site)
+    second, other = ring(site, "0991112233")
+    for call in (first, second):
+        site.exchange.answer(call, 1)
+        expect(bar(desk, call)).to_have_attribute("data-talking", "true")
+    desk.click(f'#missed [data-draft-link="{earlier}"]')
+    expect(form_of(desk, earlier)).to_be_visible()
+    expect(bar(desk, second).locator("[data-take]")).to_be_visible()
+    expect(desk.locator("#other-call kbd")).to_be_visible()
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()
+
+
 def test_a_key_that_changes_nothing_counts_as_work_on_the_draft(site, desk):
     """A short field is full: what is typed further is not taken, and yet somebody types."""
     earlier = missed_elsewhere(site)
@@ -423,3 +469,30 @@ def test_who_speaks_can_write_though_a_colleague_typed_while_it_rang(site, desk,
     expect(form_of(third, theirs)).to_be_visible()
     site.exchange.answer(later, 2)
     expect(third.locator("#text")).to_be_enabled()
+
+
+def test_what_a_button_brought_stands_until_a_key_while_the_next_citizen_waits(site, desk):
+    """The first has hung up and the second speaks: the mistakes, and then the number with its PIN, can be read."""
+    first, draft = ring(site)
+    site.exchange.answer(first, 1)
+    desk.locator("#text").press_sequentially("Не горить ліхтар")
+    saved(desk)
+    second, other = ring(site, "0501112233")
+    site.exchange.hang_up(first)
+    site.exchange.answer(second, 1)
+    expect(desk.locator("#other-call")).to_be_visible()
+    desk.keyboard.press("F9")
+    expect(desk.locator("#category_id")).to_have_attribute("aria-invalid", "true")
+    left_alone(desk)
+    two_looks(desk, second)
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.select_option("#category_id", "1")
+    desk.fill("#landmark", "біля школи")
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-pin")).to_be_visible()
+    left_alone(desk)
+    two_looks(desk, second)
+    expect(desk.locator(".result-pin")).to_be_visible()
+    expect(bar(desk, second)).to_contain_text("F2")
+    desk.keyboard.press("F2")
+    expect(form_of(desk, other)).to_be_visible()

@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from models.base import transaction
-from models.drafts import hand_over_draft
+from models.callers import identify_caller
+from models.drafts import hand_over_draft, register_draft, save_draft
 from models.people import User
 from models.reports import Report
 from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
-from tests.browser.conftest import log_in
-from tests.desk_fixtures import PASSWORD
-from tests.helpers import eventually
+from tests.browser.conftest import hears_events, log_in
+from tests.desk_fixtures import PASSWORD, user_id
+from tests.helpers import AREA_CODE, eventually
 
 pytestmark = pytest.mark.browser
 PICTURE = Path(__file__).parent.parent / "artifacts" / "desk.png"  # the README's picture is made of this
@@ -197,6 +198,40 @@ def test_a_draft_handed_over_from_the_bar_says_to_whom(site, desk):
     expect(desk.locator("#pane")).to_contain_text("Сорокіна В. В. передає вам чернетку")
 
 
+def test_the_correction_of_a_report_helps_with_the_street_as_the_desk_does(site, desk):
+    """A former name gives way, one that is almost ours is offered, one that is none becomes a landmark.
+
+    Enter goes on to the next field, and saves in the last one.
+    """
+    draft = ring(site)[1]
+    expect(form_of(desk, draft)).to_be_visible()
+    desk.select_option("#category_id", "1")
+    for field, value in (("street", "Київська"), ("building", "12"), ("text", "Темно")):
+        desk.fill(f"#{field}", value)
+    desk.keyboard.press("F9")
+    expect(desk.locator(".result-number")).to_be_visible()
+    desk.goto(f"/reports/{draft}/correct")
+    street, offers = desk.locator("#street"), desk.locator("#street-offers")
+    street.fill("леніна")
+    street.press("Tab")
+    expect(street).to_have_value("Соборна")
+    expect(desk.locator("#street-note")).to_contain_text("Леніна")
+    street.fill("Собрна")
+    street.press("Tab")
+    offers.get_by_role("button", name="Соборна").click()
+    expect(street).to_have_value("Соборна")
+    expect(offers).to_be_hidden()
+    street.fill("Невідома")
+    street.press("Tab")
+    offers.locator("[data-as-landmark]").click()
+    expect(desk.locator("#landmark")).to_have_value("Невідома 12")
+    desk.press("#landmark", "Enter")
+    expect(desk.locator("#applicant_name")).to_be_focused()
+    desk.press("#reason", "Enter")
+    expect(desk).to_have_url(f"{site.url}/reports/{draft}")
+    assert site.draft(draft).landmark == "Невідома 12"
+
+
 def test_enter_takes_the_only_street_that_fits_and_goes_on(site, desk):
     call, draft = ring(site)
     site.exchange.answer(call, 1)
@@ -338,3 +373,47 @@ def test_on_a_telephone_who_calls_stands_above_the_form(site, new_browser):
     assert tops == sorted(tops)
     assert who["height"] < 200
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_the_place_is_filled_in_by_one_key(site, desk):
+    """A street that is almost one of ours, one that is none, the address known from an earlier call; F6 adds to what is
+    told of the same building already, and a wrong ending is undone by a key."""
+    told = ring(site, "0501112233")[1]
+    expect(form_of(desk, told)).to_be_visible()
+    with site.app.app_context(), transaction() as session:
+        user, draft = session.get_one(User, user_id("tsapkova")), session.get_one(Report, told)
+        identify_caller(session, draft, user, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
+        values = {"category_id": 1, "street_id": 1, "building": "12", "flat": "5", "text": "Темно"}
+        save_draft(session, draft, user, values, draft.revision, AREA_CODE)
+        register_draft(session, draft, user)
+        number = draft.number
+    desk.goto("/")
+    hears_events(desk)
+    call, draft = ring(site, "0501112233")
+    site.exchange.answer(call, 1)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.fill("#street", "Собрна")
+    desk.fill("#building", "4")
+    expect(desk.locator("#street-offers")).to_be_visible()
+    desk.keyboard.press("Alt+ArrowDown")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#street")).to_have_value("Соборна")
+    expect(desk.locator("#building")).to_be_focused()
+    expect(desk.locator("#street-offers")).to_be_hidden()
+    desk.fill("#street", "Невідома")
+    desk.press("#street", "Tab")
+    desk.get_by_role("button", name="записати як орієнтир").click()
+    expect(desk.locator("#landmark")).to_have_value("Невідома 4")
+    expect(desk.locator("#street")).to_have_value("")
+    expect(desk.locator("#building")).to_have_value("")
+    desk.keyboard.press("Alt+Digit2")
+    for field, value in (("street", "Київська"), ("building", "12"), ("flat", "5")):
+        expect(desk.locator(f"#{field}")).to_have_value(value)
+    expect(desk.locator("#same-place")).to_contain_text(number)
+    expect(desk.locator("#same-place")).to_contain_text("F6")
+    desk.keyboard.press("F6")
+    expect(desk.locator(".result-number")).to_contain_text(number)
+    desk.keyboard.press("Control+KeyZ")
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("#landmark")).to_have_value("Невідома 4")

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import update
 
 from models.base import now, transaction
+from models.calls import Call, CallState
 from models.reports import Report, ReportState
 from models.workdays import KYIV
 from tests.browser.conftest import log_in
@@ -18,9 +20,11 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def desk(site: Site, new_browser: Callable[[], BrowserContext]) -> Callable[..., Page]:
-    """Opens Tsapkova's desk in a browser of its own, in a town with reports."""
+    """Opens Tsapkova's desk in a browser of its own, in a town with reports, whose calls are over."""
     for text in ("Не горить ліхтар біля під’їзду, ввечері страшно ходити", "Немає води"):
         register(site.app, text, applicant_name="Олександра Костянтинівна Нечуй-Левицька", flat="123")
+    with site.app.app_context(), transaction() as session:
+        session.execute(update(Call).values(state=CallState.ENDED))
 
     def open_desk(**options: object) -> Page:
         page = new_browser(**options).new_page()

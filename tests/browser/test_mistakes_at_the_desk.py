@@ -1,5 +1,7 @@
 """Mistakes in the form at the desk: where the cursor lands, what is said, and that nothing is lost (I5)."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy.orm import Session
@@ -8,9 +10,10 @@ from models.base import now, transaction
 from models.drafts import register_draft, save_draft
 from models.people import Person, PersonNumber, User
 from models.reports import Report
-from tests.browser.at_the_desk import form_of, ring
+from tests.browser.at_the_desk import bar, form_of, ring, saved
+from tests.browser.conftest import log_in
 from tests.desk_fixtures import Site, user_id
-from tests.helpers import AREA_CODE
+from tests.helpers import AREA_CODE, eventually
 
 pytestmark = pytest.mark.browser
 
@@ -29,7 +32,7 @@ def test_a_link_to_a_wrong_field_leads_there_and_the_form_stays(site, desk):
     expect(desk.locator("#text")).to_be_focused()
     desk.keyboard.type("Не горить ліхтар")
     desk.go_back()
-    desk.wait_for_function("location.hash === ''")
+    expect(desk).to_have_url(re.compile("^[^#]*$"))
     assert form.evaluate("form => form.isConnected")
     assert desk.input_value("#building") == "4"
     assert desk.input_value("#text") == "Не горить ліхтар"
@@ -151,3 +154,27 @@ def add_person(session: Session, name: str, number: str, confirmed_by: int) -> N
     session.add(person)
     session.flush()
     session.add(PersonNumber(person_id=person.id, number=number, confirmed_by_id=confirmed_by, confirmed_at=now()))
+
+
+def test_on_a_telephone_the_first_wrong_field_and_the_rarer_endings_are_in_sight(site, new_browser):
+    page = new_browser(viewport={"width": 390, "height": 844}).new_page()
+    log_in(page, "tsapkova")
+    call, draft = ring(site)
+    expect(form_of(page, draft)).to_be_visible()
+    site.exchange.answer(call, 1)
+    expect(page.locator("#category_id")).to_be_focused()
+    page.fill("#text", "Не горить ліхтар")
+    saved(page)
+    site.exchange.hang_up(call)
+    expect(bar(page, call)).to_have_count(0)
+    page.click('[data-act="register"]')
+    expect(page.locator("#category_id")).to_be_focused()
+    expect(page.locator("#category_id")).to_be_in_viewport(ratio=1)
+    page.click("#other-endings summary")
+    for act in ("wrong_number", "attach_typed", "hand_over"):
+        button = page.locator(f'#other-endings [data-act="{act}"]').first
+        assert button.bounding_box()["y"] > page.locator("#text").bounding_box()["y"]  # and not above the page
+        button.scroll_into_view_if_needed()
+        expect(button).to_be_in_viewport(ratio=0.9)
+    page.click('#other-endings [data-act="wrong_number"]')
+    eventually(lambda: site.draft(draft).state == "wrong_number", "it was a wrong number")

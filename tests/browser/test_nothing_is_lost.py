@@ -329,3 +329,17 @@ def test_texts_do_not_wait_in_the_browser_for_ever(site, desk):
     )
     desk.reload()
     eventually(lambda: [key.split(":")[2] for key in kept_texts(desk)] == ["902"], "only the newer one is left")
+
+
+def test_what_is_typed_before_the_script_has_come_is_not_lost(site, desk):
+    """A slow computer shows the form first."""
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    expect(form_of(desk, draft)).to_be_visible()
+    held = []
+    desk.route("**/js/draft.js", lambda route: held.append(route))
+    desk.reload(wait_until="commit")
+    desk.fill("#text", "Швидко")
+    eventually(lambda: held or desk.wait_for_timeout(50), "the script is asked for")
+    held[0].continue_()
+    eventually(lambda: site.draft(draft).text == "Швидко", "it is saved")

@@ -15,9 +15,10 @@ from jobs.sipp import start_called
 from models.attempts import Attempt, AttemptTask, switch_machine
 from models.base import db, now, transaction
 from models.calltasks import CallTask, Purpose
-from models.people import Role, User
+from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import Report, ReportState
+from models.work import begin_work
 from tests.helpers import eventually
 from tests.pbx.town import Town, read_trace
 
@@ -43,10 +44,16 @@ class Citizens:
         self.town, self.app = town, bare_app(town.settings)
         with self.app.app_context(), transaction() as session:  # the demo town's own are left alone
             session.execute(update(Report).where(Report.state == ReportState.DONE).values(state=ReportState.CLOSED))
+            session.execute(update(Report).where(Report.emergency).values(emergency=False))
+
+    @staticmethod
+    def new_number() -> str:
+        """A number (E.164) that no other applicant has."""
+        return f"+38067{7_000_000 + next(_NUMBERS)}"
 
     def done(self, number: str | None = None, reports: int = 1) -> list[int]:
         """Reports of one applicant that are done; their ids."""
-        number = number or f"+38067{7_000_000 + next(_NUMBERS)}"
+        number = number or self.new_number()
         with self.app.app_context(), transaction() as session:
             category = session.scalars(select(Category).where(Category.organisation_id.is_not(None))).first()
             street = session.scalars(select(Street)).first()
@@ -61,6 +68,22 @@ class Citizens:
             session.add_all(made)
             session.flush()
             return [report.id for report in made]
+
+    def emergency(self, *duty: str) -> int:
+        """An emergency that was just registered, of an organisation with these duty numbers; its id."""
+        with self.app.app_context(), transaction() as session:
+            works = Organisation(name=f"КП «Аварійне {next(_NUMBERS)}»", duty_numbers=duty)
+            category = Category(name=f"Аварія {next(_NUMBERS)}", organisation=works, working_days=1)
+            session.add(category)
+            session.flush()
+            report = Report(
+                number=f"2099-{next(_NUMBERS):05d}", state=ReportState.NEW, contact_number="+380679998877",
+                category_id=category.id, executor_id=works.id, registered_at=now(), text="обрив дроту", emergency=True,
+            )  # fmt: skip
+            session.add(report)
+            session.flush()
+            begin_work(session, report, None, now())
+            return report.id
 
     def switch(self, *, on: bool) -> None:
         with self.app.app_context(), transaction() as session:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pbx import PbxError, find_asterisk
-from tests.pbx.town import TABLES, Town, running_town
+from tests.pbx.town import Town, running_town
 
 
 @pytest.fixture(scope="session")
@@ -23,13 +23,8 @@ def town() -> Iterator[Town]:
             yield running
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TABLES] = {}
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for title, table in config.stash[TABLES].items():
-        if table.rows:
-            terminalreporter.section(title)
-            for line in table.lines():
-                terminalreporter.write_line(line)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file run on one exchange, one after the other; those that only wait for a citizen need not."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("anywhere"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))

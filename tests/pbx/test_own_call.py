@@ -20,8 +20,8 @@ pytestmark = pytest.mark.pbx
 TALK_MS = 2000
 
 
-def call(citizens: Citizens, report_id: int) -> int:
-    """The user of the phone admin1 calls the report's applicant: the attempt's id."""
+def planned(citizens: Citizens, report_id: int) -> int:
+    """The user of the phone admin1 is about to call the report's applicant: the attempt's id."""
     with citizens.app.app_context():
         query = select(CallTask).where(CallTask.report_id == report_id)
         eventually(lambda: db.session.scalars(query).first() or db.session.rollback(), "the task")
@@ -29,7 +29,12 @@ def call(citizens: Citizens, report_id: int) -> int:
             task = session.scalars(query).one()
             user = session.scalars(select(Phone).where(Phone.name == "admin1")).one().user
             dialler = load_dialler(session, citizens.town.settings)
-            attempt_id = plan_own_call(session, dialler, task, user, now()).id
+            return plan_own_call(session, dialler, task, user, now()).id
+
+
+def call(citizens: Citizens, report_id: int) -> int:
+    """The user of the phone admin1 calls the report's applicant: the attempt's id."""
+    attempt_id = planned(citizens, report_id)
     enqueue_dial(citizens.town.settings, attempt_id)
     return attempt_id
 

@@ -1,5 +1,6 @@
 """A citizen's call rings as long as Asterisk runs (design, promise 1), and loses no draft (promise 2)."""
 
+import itertools
 import os
 import signal
 import socketserver
@@ -16,9 +17,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests.helpers import eventually
-from tests.pbx.town import TABLES, Table, Town, invites, percentile, running_town
+from tests.pbx.town import Town, invites, percentile, running_town
+from tests.table_fixtures import Table
 
-pytestmark = [pytest.mark.pbx, pytest.mark.long]
+pytestmark = [pytest.mark.pbx, pytest.mark.long, pytest.mark.alone]
+
+TABLE = "Ring without us"
 
 CALLS = 50
 RATE = 2
@@ -26,6 +30,7 @@ LINES = ("53273", "53275", "54286")
 LATEST_RING = 2.0  # seconds from INVITE to the phone, whatever is broken
 LATEST_RING_SLOW = 0.7  # where the AGI server runs but its database does not answer
 RECOVERY_SECONDS = 60
+_faults = itertools.count(1)  # each has callers of its own
 
 
 class _Garbage(socketserver.BaseRequestHandler):
@@ -116,7 +121,7 @@ FAULTS: dict[str, tuple[Callable[[Town], AbstractContextManager], float]] = {
 def call_through(town: Town, table: Table, name: str, fault: AbstractContextManager, latest: float) -> None:
     """Fifty calls while ``fault`` lasts: all ring in time, and all have one draft a minute after the repair."""
     phones = town.start_phones(ring_ms=200, talk_ms=300)
-    start = 1000 * (len(table.rows) + 1)
+    start = 1000 * next(_faults)
     callers = [(f"+38067{5_000_000 + start + position}", LINES[position % 3]) for position in range(CALLS)]
     with fault:
         citizens, folder = town.call(callers, rate=RATE, talk_ms=300, patience_ms=15_000)
@@ -147,12 +152,6 @@ def call_through(town: Town, table: Table, name: str, fault: AbstractContextMana
     assert drafts() == CALLS
     eventually(lambda: town.channels() == 0, "channels gone", 20)
     eventually(lambda: not town.unwell(), town.unwell, 60)
-
-
-@pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> Table:
-    """What was measured; printed below the results, whatever the outcome."""
-    return request.config.stash[TABLES].setdefault("Ring without us", Table())
 
 
 @pytest.mark.parametrize("name", FAULTS)

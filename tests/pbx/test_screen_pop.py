@@ -2,23 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from jobs.demo_town import DEMO_USERS
 from jobs.settings import CHECKOUT
 from tests.helpers import eventually
+from tests.pbx.chromium import hears_events, screen_of
 from tests.pbx.town import Town
 
 pytestmark = [pytest.mark.pbx, pytest.mark.browser]
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-)  # fmt: skip
 LOGIN, PASSWORD, NAME, _ROLE = DEMO_USERS[0]
 LINE = "53273"  # the first administrator's
 PICTURE = CHECKOUT / "tests" / "artifacts" / "desk-with-a-real-call.png"
@@ -27,30 +22,10 @@ PICTURE = CHECKOUT / "tests" / "artifacts" / "desk-with-a-real-call.png"
 @pytest.fixture
 def desk(town: Town) -> Iterator[Page]:
     """The first administrator's desk, hearing events; no phone of theirs answers by itself for a minute."""
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: run script/setup --test")
     town.start_phones(ring_ms=60_000, talk_ms=60_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
-        context = browser.new_context(
-            viewport={"width": 1366, "height": 768},
-            locale="uk-UA",
-            base_url=f"http://127.0.0.1:{town.settings.web_port}",
-        )
-        context.set_default_timeout(20_000)
-        page = context.new_page()
-        page.goto("/login")
-        page.fill("#login", LOGIN)
-        page.fill("#password", PASSWORD)
-        page.press("#password", "Enter")
-        hears_events(page)
+    with screen_of(town, LOGIN, PASSWORD) as page:
         yield page
-        browser.close()
     eventually(lambda: town.channels() == 0, "channels gone", 30)
-
-
-def hears_events(page: Page) -> None:
-    expect(page.locator("html")).to_have_attribute("data-events", "open", timeout=20_000)
 
 
 def form_of(town: Town, page: Page, number: str) -> tuple[Locator, int]:

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from xmlrpc.client import Fault, ServerProxy
 
-import pytest
 from sqlalchemy import create_engine, text
 from supervisor.xmlrpc import SupervisorTransport
 
@@ -23,6 +22,7 @@ from jobs.settings import CHECKOUT, Settings, load_settings
 from jobs.sipp import CITIZEN_HOST, free_udp_port, register_phone, start_citizen, start_phone
 from tests.helpers import free_port
 
+STATUS_LINE = "5-11-11"
 _STAMP = re.compile(rb"^-{10,} (\d{4}-\S+Z)\n", re.MULTILINE)
 
 
@@ -80,7 +80,7 @@ class Town:
 
     # ---- the service
 
-    def start(self, seconds: float = 90, until: str = "READY") -> list[str]:
+    def start(self, seconds: float = 180, until: str = "READY") -> list[str]:
         """Start everything; returns what it printed, up to the line that begins with ``until``."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jobs.serve"], cwd=CHECKOUT, env=self.environ, stdin=subprocess.DEVNULL,
@@ -219,25 +219,6 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-@dataclass
-class Table:
-    """Measured rows, printed below the test results."""
-
-    rows: list[dict[str, object]] = field(default_factory=list)
-
-    def add(self, **row: object) -> None:
-        self.rows.append(row)
-
-    def lines(self) -> list[str]:
-        """The table as text, its columns aligned."""
-        cells = [list(self.rows[0]), *([str(value) for value in row.values()] for row in self.rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-        return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-
-
-TABLES = pytest.StashKey[dict[str, Table]]()
-
-
 def invites(folder: Path) -> dict[str, float]:
     """When each citizen's first INVITE left: caller -> epoch seconds."""
     sent: dict[str, float] = {}
@@ -260,6 +241,7 @@ def town_environ(var: Path) -> dict[str, str]:
         "CC_TRUNK_PORT": str(free_udp_port(CITIZEN_HOST)),
         "CC_CALL_HOURS": "00:00-24:00",  # whenever the tests run
         "CC_CALL_SUNDAYS": "yes",
+        "CC_STATUS_LINE": STATUS_LINE,
         "CC_RTP_START": str(start),
         "CC_RTP_END": str(start + 999),
     }

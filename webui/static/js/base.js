@@ -31,12 +31,18 @@ function walk(event) {
   rows.at(at < 0 && step < 0 ? -1 : (at + step) % rows.length)?.focus();
 }
 
+// The help of keys, from its beginning.
+function showKeys() {
+  keys.showModal();
+  keys.querySelector("h2").focus();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.target instanceof Element) walk(event);
   // in a list of choices nobody writes a question mark
   if (event.key === "?" && keys && (!isTyping(event.target) || event.target.matches("select"))) {
     event.preventDefault();
-    if (!keys.open) keys.showModal();
+    if (!keys.open) showKeys();
   }
   if (isSlash(event) && !isTyping(event.target)) press(event, document.querySelector("input[type=search]"), "focus");
   if (event.altKey && event.key === "PageUp") press(event, document.querySelector("a[rel=prev]"), "click");
@@ -55,7 +61,7 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-open-keys]")) {
     event.target.closest("details[data-menu]").open = false;
-    keys.showModal();
+    showKeys();
   }
   if (event.target.closest("[data-print]")) print();
 });

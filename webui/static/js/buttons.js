@@ -60,7 +60,7 @@ async function pressed(button) {
       const content = await htmlOf(answer);
       if (answer.ok) open.base = fields; // the errand carried all fields
       open.remember();
-      if (open === pane.form) pane.replacePane(content, answer.ok ? "a[data-close], #category_id" : '[aria-invalid="true"], #draft-notice > .notice');
+      if (open === pane.form) pane.showAnswer(content, answer.ok ? "a[data-close], #category_id" : '[aria-invalid="true"], #draft-notice > .notice');
       refreshLive();
     }
   } catch (error) {

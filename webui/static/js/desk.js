@@ -1,9 +1,10 @@
 // The desk, put together: its links and keys, and who follows which news.
+import "./address.js";
 import { acting } from "./buttons.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
 import { refreshLists, showUnsent } from "./lists.js";
-import { match, next, refreshEmergencies, refreshOverview, spoken } from "./live.js";
+import { left, match, next, refreshEmergencies, refreshOverview, spoken } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
 import { sendUnsent } from "./unsent.js";
@@ -29,11 +30,13 @@ addEventListener("popstate", () => {
   else pane.closePane();
 });
 
-// F2 presses the bar's button; where that draft is open and mine already, the form gets the focus.
+// F2 presses the bar's button, or opens what is left of a talk that is over; where there is none, or that draft is open
+// and mine already, the form gets the focus.
 function take() {
   const bar = next();
   const open = pane.openId() === Number(bar?.dataset.draft ?? 0);
   if (bar && !(open && pane.section().dataset.owned === "true")) bar.querySelector(".bar-take").click();
+  else if (left()) left().click();
   else (place.querySelector("#category_id, [data-close]") ?? document.querySelector("#lists a"))?.focus();
 }
 
@@ -54,7 +57,7 @@ pane.whenPaneChanges((news, fields) => {
 });
 
 listen((kind, ...news) => {
-  if (kind !== "link") refreshOverview();
+  if (kind !== "link" && kind !== "board") refreshOverview();
   if (kind === "report" || kind === "state") refreshEmergencies();
   if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
   if (kind === "counts") refreshLists();

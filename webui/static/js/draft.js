@@ -6,6 +6,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Away, LoggedOut, OtherUser, html, jsonOf, post } from "./net.js";
 import { parse, refresh } from "./parts.js";
+import { StreetHint } from "./street.js";
 import { GONE, discard, keepUnsent, unsent } from "./unsent.js";
 
 const PAUSE = 600;
@@ -23,14 +24,16 @@ export class DraftForm {
     this.saved = saved;
     this.fields = new Fields(form);
     this.executor = new Executor(this.fields);
-    this.hints = new Hints(this.fields, (street) => this.corrected(street));
+    this.hints = new Hints(this.fields);
+    this.street = new StreetHint(this.fields.of("street"), (street) => this.corrected(street));
     this.conflicts = new Conflicts(this.fields, (name) => this.chosen(name));
-    this.base = this.fields.read(); // what the server has
+    this.base = this.fields.given(); // what the server has
     this.stopped = form.querySelector("fieldset").disabled; // a colleague's: here nobody types
     this.touched = !this.stopped && Object.values(this.base).some((value) => value !== "" && value !== false);
     this.sending = null;
     this.follow();
     this.takeBack();
+    if (!this.stopped && this.dirty) this.typedEarly();
   }
 
   follow() {
@@ -82,9 +85,16 @@ export class DraftForm {
     this.timer = setTimeout(() => this.flush(), PAUSE);
   }
 
+  // Typed while this script was still on its way, as on a slow computer.
+  typedEarly() {
+    this.touched = true;
+    this.remember();
+    this.flush();
+  }
+
   // What the server knows about a street or a telephone is shown as soon as it is typed.
   leaves({ name }) {
-    if (name === "street") this.hints.showStreet();
+    if (name === "street") this.street.show();
     if (name === "other_phone") this.hints.showPhone();
     if (["street", "other_phone"].includes(name)) this.flush();
   }
@@ -213,7 +223,7 @@ export class DraftForm {
     return false;
   }
 
-  sent(fields, { revision, errors, repeat, street, phone_note }) {
+  sent(fields, { revision, errors, repeat, same_place, outages, street, phone_note }) {
     for (const [name, value] of Object.entries(fields)) if (!errors[name]) this.base[name] = value;
     this.fields.revision = revision;
     const wrong = Object.values(errors);
@@ -223,7 +233,9 @@ export class DraftForm {
     this.saved(fields);
     if (!this.closed) {
       this.hints.showRepeat(repeat);
-      if (street) this.hints.showStreet({ ...street, typed: fields.street });
+      if (same_place !== undefined) this.hints.showSamePlace(same_place);
+      if (outages !== undefined) this.hints.showOutages(outages);
+      if (street) this.street.show({ ...street, typed: fields.street });
       if (phone_note !== undefined) this.hints.showPhone({ note: phone_note, typed: fields.other_phone });
     }
     if (!this.dirty) this.show("saved");

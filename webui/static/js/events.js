@@ -1,5 +1,6 @@
 // On every page: the lines and counts in the top bar, the sound, the title, and the link's state.
-// `listen` gives the desk what happens: ("call", now, before, lead), ("report", data), ("link", state).
+// `listen` gives the desk what happens: ("call", now, before, lead), ("report", data), ("state"),
+// ("counts"), ("board"), ("link", state).
 import { ask } from "./net.js";
 import { COUNTS, Stream } from "./stream.js";
 import { refreshCall, showStrip, tellsOfCall } from "./strip.js";
@@ -71,6 +72,7 @@ function happened(now, lead) {
 
 function receive({ type, state, name, data, lead }) {
   if (type === "link") return showLink(state);
+  if (name === "board") return tellAll("board");
   if (name === "report") {
     showCounts(data);
     return tellAll("report", data);

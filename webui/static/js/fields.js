@@ -18,6 +18,16 @@ export class Fields {
     return Object.fromEntries(this.names.map((name) => [name, value(this.of(name))]));
   }
 
+  // What the server put into the form, whatever was typed since.
+  given() {
+    const value = (field) => {
+      if (field.type === "checkbox") return field.defaultChecked;
+      if (!field.options) return field.defaultValue;
+      return ([...field.options].find((option) => option.defaultSelected) ?? field.options[0])?.value ?? "";
+    };
+    return Object.fromEntries(this.names.map((name) => [name, value(this.of(name))]));
+  }
+
   write(name, value) {
     if (this.read()[name] === value) return;
     const field = this.of(name);

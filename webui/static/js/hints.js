@@ -1,9 +1,7 @@
-// What the server knows about what was typed: the report that it repeats, the street, the telephone.
+// What the server knows about what was typed: the report that it repeats, what is told of the place, the telephone.
 export class Hints {
-  // `corrected(street)` is told when a former name gave way to the present one.
-  constructor(fields, corrected) {
+  constructor(fields) {
     this.fields = fields;
-    this.corrected = corrected;
   }
 
   place(id) {
@@ -19,18 +17,16 @@ export class Hints {
     button.value = repeat.number;
   }
 
-  // A former name gives way to the present one once the field is left; what is no street is said only then.
-  showStreet(street = this.street) {
-    if (!street) return;
-    this.street = street;
-    const field = this.fields.of("street");
-    const typing = document.activeElement === field;
-    const still = field.value === street.typed;
-    this.place("street-note").textContent = still && (street.name || !typing) ? street.note : "";
-    if (still && street.name && !typing) {
-      field.value = street.typed = street.name;
-      this.corrected(street.name);
-    }
+  // What is told already about the same building.
+  showSamePlace(content) {
+    if (this.told === content) return;
+    this.told = content;
+    this.place("same-place").innerHTML = content;
+  }
+
+  // The outages at the address.
+  showOutages(content) {
+    this.place("outages").innerHTML = content;
   }
 
   // A number that cannot be called is said once the field is left, and until it is changed.

@@ -1,14 +1,17 @@
 // The keys of the desk. Each presses a button that is on the screen, so what a key does can be seen.
+import { goOn } from "./address.js";
+
 const PLAIN = { F9: "register", F4: "consulted" };
 const WITH_ALT = { Digit5: "redirected", Digit6: "wrong_number", Digit7: "nuisance", Digit8: "dropped" };
 
-function press(selector) {
+function press(selector, act = "click") {
   const button = document.querySelector(selector);
-  if (button && !button.disabled) button.click();
+  if (button && !button.disabled) button[act]();
 }
 
 export function bindKeys({ take, mayClose }) {
   document.addEventListener("keydown", (event) => {
+    if (undoes(event)) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return;
     const handled = event.altKey ? withAlt(event) : event.shiftKey ? false : plain(event, take, mayClose);
     if (handled) event.preventDefault();
@@ -19,21 +22,16 @@ export function bindKeys({ take, mayClose }) {
     if (event.key !== "Enter" || event.isComposing || !field.matches?.("#draft-form input, #draft-form select")) return;
     event.preventDefault();
     if (field.id === "attach_typed") return press('[data-act="attach_typed"]');
-    if (field.id === "street") takeOnlyStreet(field);
-    const fields = [...document.querySelectorAll("#draft-form .draft-fields :is(input, select, textarea)")];
-    fields[fields.indexOf(field) + 1]?.focus();
+    goOn(field, document.querySelectorAll("#draft-form .draft-fields :is(input, select, textarea)"));
   });
 }
 
-// Where one street alone fits the beginning that was typed, of any of its words or of a name that it had, it is meant.
-function takeOnlyStreet(field) {
-  const typed = ` ${field.value.trim().toLowerCase()}`;
-  const begins = (name) => ` ${name.toLowerCase()}`.includes(typed);
-  const fitting = [...field.list.options].filter(({ value, dataset }) => begins(dataset.called ?? value));
-  const names = new Set(fitting.map((option) => option.value));
-  if (typed === " " || names.size !== 1 || names.has(field.value)) return;
-  [field.value] = names;
-  for (const happens of ["input", "change"]) field.dispatchEvent(new Event(happens, { bubbles: true }));
+// In a field the browser undoes what was typed.
+function undoes(event) {
+  const undo = event.ctrlKey && !event.altKey && !event.shiftKey && event.code === "KeyZ" && !event.repeat;
+  const button = undo && !event.target.closest?.("input, select, textarea") && document.querySelector("[data-undo]");
+  button?.click?.();
+  return Boolean(button);
 }
 
 function plain(event, take, mayClose) {
@@ -42,12 +40,13 @@ function plain(event, take, mayClose) {
     const card = document.activeElement?.closest(".open-report");
     (card ?? document).querySelector('[data-act="attach"]:not(:disabled)')?.click();
   } else if (event.key === "F8") toggle("other-endings");
-  else if (event.key === "F7") press('#draft[data-owned="false"] [data-act="claim"]:not([hidden])');
+  else if (event.key === "F7") press('#draft[data-owned="false"] :is([data-act="claim"]:not([hidden]), [data-act="take_over"])');
   else if (event.key === "F3") press("#emergency");
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
   else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
     const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
-    if (field) field.blur(); // the next one puts the draft aside
+    if (document.activeElement?.closest("#street-offers")) press("#street", "focus");
+    else if (field) field.blur(); // the next one puts the draft aside
     else if (mayClose()) press("[data-close]");
     return !field; // the browser closes its own list of streets
   }
@@ -59,6 +58,7 @@ function withAlt(event) {
   if (event.code in WITH_ALT) press(`[data-act="${WITH_ALT[event.code]}"]`);
   else if (/^Digit[0-4]$/.test(event.code)) press(`[data-alt="${event.code.at(-1)}"]`);
   else if (event.code === "Digit9") toggle("new-draft");
+  else if (event.key === "ArrowDown" && document.querySelector("#street-offers:not([hidden])")) press("#street-offers button:not([hidden])", "focus");
   else return false;
   return true;
 }

@@ -1,6 +1,7 @@
 // The lists beside: missed calls, my drafts, what nobody works on, and the texts that the server did not take; on top of
 // the desk, whether a shift waits.
 import { html } from "./net.js";
+import { showLeft } from "./live.js";
 import { form, notice, openId, words } from "./pane.js";
 import { plainOf, refreshSoon, still, swap } from "./parts.js";
 import { discard, refusedTexts, unsent } from "./unsent.js";
@@ -14,6 +15,7 @@ export function refreshLists(after = 250) {
     const shift = fresh.querySelector("#shift-waits");
     shift.remove();
     still(() => swap(document.getElementById("shift-waits"), shift));
+    showLeft(fresh);
     const known = handed(lists);
     if (plainOf(fresh.innerHTML) !== plainOf(lists.innerHTML)) lists.innerHTML = fresh.innerHTML;
     for (const [change, note] of handed(lists)) if (!known.has(change)) notice(note, "");

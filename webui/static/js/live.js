@@ -8,26 +8,39 @@ const live = document.getElementById("live");
 
 const isOpen = (bar) => Number(bar.dataset.draft) === openId();
 
-// The bar that F2 takes, of those on my phone the first that rings and whose draft is not the open one, else the first
-// that is not open, else the first.
-export function next() {
-  const bars = [...live.querySelectorAll(".bar")].filter((bar) => bar.dataset.draft);
-  const ringing = bars.filter((bar) => bar.dataset.ringing === "true");
-  const here = [...ringing, ...bars.filter((bar) => bar.dataset.talking === "true")];
-  return here.find((bar) => !isOpen(bar)) ?? here[0] ?? bars[0];
+const bars = (which = "") => [...live.querySelectorAll(`.bar${which}:not([data-draft=""])`)];
+
+// The bars of the calls that I speak on, the one that I answered last first.
+function talking() {
+  const since = (bar) => Number(bar.querySelector(".bar-clock").dataset.since);
+  return bars('[data-talking="true"]').reverse().sort((one, other) => since(other) - since(one));
 }
 
 // The bar of the call that I answered last, if it has a draft.
-export function spoken() {
-  const since = (bar) => Number(bar.querySelector(".bar-clock").dataset.since);
-  const talking = [...live.querySelectorAll('.bar[data-talking="true"]')].filter((bar) => bar.dataset.draft);
-  return talking.reduce((last, bar) => (last && since(last) > since(bar) ? last : bar), null);
+export const spoken = () => talking()[0] ?? null;
+
+// The bar that F2 takes, of those on my phone the first that rings and whose draft is not the open one, else that of the
+// call that I speak on, unless it is open, else the first.
+export function next() {
+  const here = [...bars('[data-ringing="true"]'), ...talking()];
+  return here.find((bar) => !isOpen(bar)) ?? here[0] ?? bars()[0];
 }
 
-// The bars and the open draft belong together: F2 stands on the bar that it takes, a draft has one button to take it, and
-// what is open of another call than I speak on says so.
+// What F2 takes of my drafts when there is no bar: a talk is over and nothing is written of it yet, for another draft had
+// the screen. The newest first.
+export function left(lists = document.getElementById("lists")) {
+  return next() ? null : [...lists.querySelectorAll("[data-nothing-typed]")].find((row) => Number(row.dataset.draftLink) !== openId());
+}
+
+export function showLeft(lists) {
+  for (const key of lists.querySelectorAll("[data-take]")) key.hidden = key.closest("[data-draft-link]") !== left(lists);
+}
+
+// The bars and the open draft belong together: F2 stands on what it takes, a draft has one button to take it, and what is
+// open of another call than I speak on says so.
 export function match() {
   for (const key of live.querySelectorAll("[data-take]")) key.hidden = key.closest(".bar") !== next();
+  showLeft(document.getElementById("lists"));
   for (const bar of live.querySelectorAll(".bar")) {
     const open = isOpen(bar);
     for (const word of bar.querySelectorAll("[data-when-open]")) word.hidden = !open;

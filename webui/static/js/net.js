@@ -25,16 +25,21 @@ export async function ask(url, options = {}) {
 // A part of the page to show: what was asked for, or a form that came back with what is wrong. A refusal is none.
 export async function htmlOf(answer) {
   const shows = answer.ok || answer.status === 409 || answer.status === 422;
-  if (shows && answer.headers.get("Content-Type")?.startsWith("text/html")) return answer.text();
+  if (shows && answer.headers.get("Content-Type")?.startsWith("text/html")) return whole(answer.text());
   const { message } = await answer.json().catch(() => ({}));
   throw new Refused(message ?? "");
 }
 
 export async function jsonOf(answer) {
+  return whole(answer.json());
+}
+
+// What the answer holds, if it came whole and is ours: else it broke off, or somebody between us and the server answered.
+async function whole(reading) {
   try {
-    return await answer.json();
+    return await reading;
   } catch {
-    throw new Away(); // broken off, or somebody between us and the server has answered
+    throw new Away();
   }
 }
 

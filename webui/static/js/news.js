@@ -3,18 +3,18 @@ import { acting } from "./buttons.js";
 import { calls } from "./events.js";
 import { refreshLists } from "./lists.js";
 import { refreshLive } from "./live.js";
-import { ask, post } from "./net.js";
+import { ask, jsonOf, post } from "./net.js";
 import * as pane from "./pane.js";
 
 const waiting = new Set(); // calls on my phone whose draft could not open
 
 const ofOpenDraft = () => [...calls.values()].find((call) => call.draft === pane.openId());
 
-// What gives way to no call, not even to one that I answered: a button's errand, a form that is being filled, and what
-// was written while its own call goes on.
+// What gives way to no call, not even to one that I answered: a button's errand and what it has just brought, a form that
+// is being filled, and what was written while its own call goes on.
 function stays() {
   const written = Boolean(pane.form?.touched) && !pane.form.stopped;
-  return acting || pane.beingFilled() || (written && Boolean(ofOpenDraft()));
+  return acting || pane.justAnswered() || pane.beingFilled() || (written && Boolean(ofOpenDraft()));
 }
 
 // What gives way to no call that rings: besides, the draft of the call that I am speaking on.
@@ -24,7 +24,8 @@ export async function callNews(now, before, lead) {
   const mine = (call) => Boolean(call && (call.rings_me || call.talking_to_me || call.owner_is_me));
   if (mine(now) || mine(before)) refreshLive();
   const taken = now.state === "missed" && now.owner !== before?.owner; // two must not call the same citizen back
-  if (taken || now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
+  const over = now.owner_is_me && now.state !== before?.state; // F2 may lead to it now
+  if (taken || over || now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
   if (now.draft && now.draft === pane.openId()) await openDraftNews(now, before);
   if (!lead) return;
   if (now.draft && now.draft === pane.openId()) pane.markSeen(now.call);
@@ -37,12 +38,12 @@ export async function callNews(now, before, lead) {
 }
 
 // What could not open when it began to ring, or when I answered it, opens while the call goes on, as soon as there is
-// an answer and nobody types.
+// an answer, nobody types, and what the last button brought was read.
 export async function openWaiting() {
   for (const id of waiting) {
     const call = calls.get(id);
     if (!(call?.rings_me || call?.talking_to_me) || pane.seen(id)) waiting.delete(id);
-    else if (!pane.opening && !(call.talking_to_me ? stays() : busy())) await pane.openDraft(call.draft);
+    else if (!pane.opening && !pane.answerStands() && !(call.talking_to_me ? stays() : busy())) await pane.openDraft(call.draft);
   }
 }
 
@@ -50,7 +51,9 @@ export async function openWaiting() {
 // open draft gives way, unless it `stays`: then the page says that it is another call's.
 async function lift(now) {
   const free = document.activeElement === document.body || document.activeElement.closest("#pane");
-  const openIt = () => pane.openDraft(now.draft, { claim: true, focus: Boolean(free) });
+  const openIt = async () => {
+    if (!(await pane.openDraft(now.draft, { claim: true, focus: Boolean(free) }))) waiting.add(now.call);
+  };
   if (now.draft !== pane.openId()) {
     if (!stays()) return openIt();
     waiting.add(now.call);
@@ -85,6 +88,8 @@ async function openDraftNews(now, before) {
   }
 }
 
+// In words what became of the call: none, if nobody answers now.
 async function noteOf(call) {
-  return (await (await ask(`/desk/calls/${call}`)).json()).note;
+  const { note } = await ask(`/desk/calls/${call}`).then(jsonOf).catch(() => ({ note: "" }));
+  return note;
 }

@@ -12,6 +12,8 @@ export let opening = 0; // how many openings wait for their answer
 export let turn = 0; // counts openings: a slow answer must not replace a newer one
 const TYPING = 20_000; // so long after a key somebody is still at it
 let typedAt = 0; // when the open draft was typed into
+let answeredAt = 0; // when a button brought what is shown
+let unread = false; // no key and no click since then
 
 export const section = () => document.getElementById("draft");
 export const openId = () => Number(section()?.dataset.draft ?? 0);
@@ -37,6 +39,10 @@ for (const act of ["input", "keydown"]) {
   pane.addEventListener(act, ({ target }) => target.matches("input, select, textarea") && (typedAt = Date.now()));
 }
 
+for (const act of ["keydown", "pointerdown"]) {
+  document.addEventListener(act, (event) => (unread &&= Boolean(event.repeat)), true);
+}
+
 function wasSaved(fields) {
   const old = document.querySelector("#draft-notice > .notice");
   if (old?.textContent.trim() === words.no_link) old.remove(); // there is a link again
@@ -45,12 +51,28 @@ function wasSaved(fields) {
 
 export function replacePane(content, focus = "") {
   form?.close();
+  unread = false;
+  answeredAt = 0;
   pane.innerHTML = content;
   mount();
   tell("shown");
   if (focus) pane.querySelector(focus)?.focus();
   if (pane.querySelector("[data-finished]")) scrollTo(0, 0); // the number stands on top, the button was pressed below
 }
+
+// What a button brought: the number and the PIN, or what is wrong. The first wrong field is in sight.
+export function showAnswer(content, focus) {
+  replacePane(content, focus);
+  unread = true;
+  answeredAt = Date.now();
+  const wrong = document.activeElement?.closest("#pane .line-of") ?? pane.querySelector("#draft-notice > .notice");
+  if (!pane.querySelector("[data-finished]")) wrong?.scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
+// A call that waits opens by F2 alone while what a button brought has seen no key and no click, and while the mistakes
+// that it names are not mended. One that begins later is kept out only for as long as reading takes.
+export const answerStands = () => unread || Boolean(pane.querySelector('[aria-invalid="true"]'));
+export const justAnswered = () => Date.now() - answeredAt < TYPING;
 
 export function notice(text, tone = "notice-wrong") {
   const place = document.getElementById("draft-notice") ?? section() ?? pane;
@@ -77,7 +99,7 @@ export function beingFilled() {
   return Boolean(form) && (Date.now() - typedAt < TYPING || form.dirty);
 }
 
-// False when nobody answered.
+// False when nobody answered, or another one was opened meanwhile.
 export function openDraft(id, { claim = false, focus = false, push = true } = {}) {
   const load = async () => (claim ? htmlOf(await post(`/drafts/${id}/claim`, new FormData())) : html(`/drafts/${id}`));
   return open(load, { id, focus, push });
@@ -100,12 +122,14 @@ async function open(load, { id: wanted, focus, push }) {
   } finally {
     opening -= 1;
   }
-  if (ours !== turn) return true;
+  if (ours !== turn) return false;
   if (wanted && wanted === openId() && beingFilled()) { // somebody began to type into it meanwhile
     refreshDraft();
     return true;
   }
+  const putAside = Boolean(wanted && form?.touched && section()?.dataset.writable === "true" && openId() !== wanted);
   replacePane(content, focus ? "#category_id, [data-close]" : "");
+  if (putAside) notice(words.put_aside, "");
   const id = openId();
   if (push && location.pathname !== `/drafts/${id}`) history.pushState(null, "", `/drafts/${id}`);
   for (const call of calls.values()) if (call.draft === id) markSeen(call.call);

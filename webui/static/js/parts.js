@@ -57,5 +57,6 @@ export function still(change) {
   const field = document.activeElement?.closest("#pane :is(input, select, textarea)");
   const before = field?.getBoundingClientRect().top;
   change();
-  if (field) scrollBy(0, field.getBoundingClientRect().top - before);
+  const moved = field ? field.getBoundingClientRect().top - before : 0;
+  if (moved) scrollBy({ top: moved, behavior: "instant" }); // also of nothing, it would stop a scroll that is under way
 }

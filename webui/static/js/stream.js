@@ -3,7 +3,7 @@ const SILENCE = 25_000; // the server says something every ten seconds
 const OPENS = 5_000; // longer than this no new connection takes: it went into one that is dead
 const SLEPT = 5_000; // the clock jumped this far between two ticks of a second
 const PAUSES = [300, 1000, 2000, 3000];
-const NAMES = ["state", "call", "report", "beat"];
+const NAMES = ["state", "call", "report", "board", "beat"];
 export const COUNTS = ["missed", "drafts", "online", "emergencies", "to_warn"]; // each event brings some of them
 
 export class Stream {

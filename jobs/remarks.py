@@ -1,0 +1,62 @@
+"""What citizens said after the tone in a call of the machine: from the exchange's folder to their reports (S 3.2).
+
+The exchange records into ``CC_VAR/pbx/remarks/ATTEMPT-TASK.wav`` by itself, and nobody is told: so nothing that is dead
+meanwhile, the database among it, loses a word. A recording that nobody writes any more is kept once, or thrown away.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask
+
+from jobs.filestore import keep
+from jobs.pictures import Checked
+from jobs.settings import Settings
+from jobs.sound import BadSound, seconds_of, seconds_spoken
+from models.attachments import REMARK_NAME, REMARK_TYPE, StoredFile, keep_remark
+from models.base import db, transaction
+
+QUIET = 10.0  # seconds for which the exchange has written nothing: it writes every two
+SHORTEST = 0.5  # seconds of speech; what is shorter says nothing
+_NAME = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})\.wav", re.ASCII)
+
+
+def remark_path(settings: Settings, attempt_id: int, task_id: int) -> Path:
+    """Where the exchange records what the citizen says about a task in an attempt's call."""
+    return settings.remarks_dir / f"{attempt_id}-{task_id}.wav"
+
+
+def keep_remarks(app: Flask, at: datetime) -> str:
+    """Keep every recording that is finished with its report. A job of `jobs.rounds`; returns its trouble."""
+    settings: Settings = app.config["SETTINGS"]
+    detail = ""
+    with app.app_context():
+        try:
+            for path in sorted(settings.remarks_dir.glob("*.wav")):
+                if path.stat().st_mtime <= at.timestamp() - QUIET:
+                    _take(settings, path)
+        except OSError as error:
+            detail = f"What a citizen said cannot be kept ({error.strerror}): make room, or see who owns the folder."
+        finally:
+            db.session.remove()
+    return detail
+
+
+def _take(settings: Settings, path: Path) -> None:
+    """Keep the recording, or find that there is nothing to keep; then it goes. Told twice, it is kept once."""
+    content, named = path.read_bytes(), _NAME.fullmatch(path.name)
+    if named and _spoken(content):
+        said_at = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+        sha256 = keep(settings, Checked(content, REMARK_TYPE))
+        file = StoredFile(sha256, REMARK_TYPE, len(content), REMARK_NAME)
+        with transaction() as session:
+            keep_remark(session, int(named[1]), int(named[2]), file, round(seconds_of(content)), said_at)
+    path.unlink()
+
+
+def _spoken(content: bytes) -> bool:
+    try:
+        return seconds_spoken(content) >= SHORTEST
+    except BadSound:
+        return False

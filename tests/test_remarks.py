@@ -1,0 +1,199 @@
+"""What citizens said after the tone: kept once with the report, heard by those whose business it is (S 3.2, A3)."""
+
+import io
+import os
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from jobs.app import bare_app
+from jobs.filestore import keep, path_of, stored
+from jobs.pictures import Checked
+from jobs.remarks import keep_remarks, remark_path
+from jobs.sound import seconds_spoken
+from jobs.sound import tone as beep
+from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark
+from models.attempts import Attempt, AttemptState, AttemptTask
+from models.base import db, now, transaction
+from models.calltasks import Purpose, add_task
+from models.erasure import anonymise_report
+from models.kept import unlocked
+from models.people import AccessLog, Organisation, Role, User
+from models.reports import HistoryRow, Report
+from tests.call_fixtures import Calls
+from tests.speech_fixtures import tone
+from tests.web_fixtures import logged_in, register
+
+SPOKEN = tone(2.4, rate=8000)
+LONG_AGO, A_MOMENT_AGO = 60.0, 2.0  # seconds since the exchange wrote into it
+
+
+@pytest.fixture
+def asked(calls: Calls) -> tuple[int, int]:
+    """A citizen who was asked about a report: the attempt and its task."""
+    calls.done()
+    calls.sync()
+    (attempt_id,) = calls.dial()
+    return attempt_id, calls.tasks()[0].id
+
+
+def record(app: Flask, attempt_id: int, task_id: int, content: bytes = SPOKEN, ago: float = LONG_AGO) -> Path:
+    path = remark_path(app.config["SETTINGS"], attempt_id, task_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (now().timestamp() - ago,) * 2)
+    return path
+
+
+def kept() -> list[Attachment]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Attachment)))
+
+
+def test_what_was_said_is_kept_once_with_the_report(app: Flask, asked: tuple[int, int]) -> None:
+    for content in (SPOKEN, SPOKEN, tone(3, rate=8000)):  # found again after a crash before it was taken away
+        path = record(app, *asked, content)
+        assert keep_remarks(app, now()) == ""
+        assert not path.exists()
+    (file,) = kept()
+    assert ((file.attempt_id, file.task_id), file.seconds, file.user_id) == (asked, 2, None)
+    assert path_of(app.config["SETTINGS"], file.sha256).read_bytes() == SPOKEN
+    assert abs((now() - file.at).total_seconds() - LONG_AGO) < 30
+    events = db.session.scalars(select(HistoryRow.event).where(HistoryRow.report_id == file.report_id)).all()
+    assert events.count("remark") == 1
+
+
+def test_what_is_being_recorded_is_left(app: Flask, asked: tuple[int, int]) -> None:
+    path = record(app, *asked, ago=A_MOMENT_AGO)
+    keep_remarks(app, now())
+    assert path.exists()
+    assert kept() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [tone(4, rate=8000, loud=0.001), tone(0.3, rate=8000), b"", b"no sound"],
+    ids=["silent", "too short", "empty", "garbled"],
+)
+def test_what_says_nothing_is_thrown_away(app: Flask, asked: tuple[int, int], content: bytes) -> None:
+    path = record(app, *asked, content)
+    assert keep_remarks(app, now()) == ""
+    assert not path.exists()
+    assert (kept(), list(stored(app.config["SETTINGS"]))) == ([], [])
+
+
+def test_what_belongs_to_no_question_is_not_kept(app: Flask, asked: tuple[int, int]) -> None:
+    path = record(app, asked[0], asked[1] + 100)
+    keep_remarks(app, now())
+    assert (kept(), path.exists()) == ([], False)
+
+
+def test_nothing_is_kept_of_whose_data_were_taken_out_meanwhile(app: Flask, asked: tuple[int, int]) -> None:
+    """A3"""
+    with transaction() as session, unlocked(session):
+        anonymise_report(session, session.scalars(select(Report)).one(), None, "", texts=False, at=now())
+    path = record(app, *asked)
+    keep_remarks(app, now())
+    assert (kept(), path.exists()) == ([], False)
+
+
+def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int]) -> None:
+    path = record(app, *asked)
+    impatient = bare_app(app.config["SETTINGS"], lock_seconds=0.1)
+    with sqlite3.connect(app.config["SETTINGS"].var / "contact-center.sqlite3", isolation_level=None) as locked:
+        locked.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError):
+            keep_remarks(impatient, now())
+        locked.execute("ROLLBACK")
+    assert path.exists()
+    keep_remarks(app, now())
+    assert (len(kept()), path.exists()) == (1, False)
+
+
+def test_only_what_is_loud_enough_counts_as_spoken() -> None:
+    """The tone itself is four tenths of a second; a quiet line is none."""
+    assert seconds_spoken(beep()) == pytest.approx(0.4, abs=0.02)
+    assert seconds_spoken(tone(4, rate=8000, loud=0.002)) == 0
+
+
+# ---- on the page
+
+
+def remark_of(web: Flask, report_id: int) -> int:
+    """The applicant of the report left spoken words: the file's id."""
+    with web.app_context():
+        sha256 = keep(web.config["SETTINGS"], Checked(SPOKEN, REMARK_TYPE))
+        with transaction() as session:
+            task = add_task(session, Purpose.STATUS_CHECK, now(), now(), report_id=report_id, number="+380671234567")
+            attempt = Attempt(number="+380671234567", state=AttemptState.SETTLED, planned_at=now())
+            session.add(attempt)
+            session.flush()
+            session.add(AttemptTask(attempt_id=attempt.id, task_id=task.id, place=0))
+            session.flush()
+            file = StoredFile(sha256, REMARK_TYPE, len(SPOKEN), REMARK_NAME)
+            assert keep_remark(session, attempt.id, task.id, file, 2, now())
+        return db.session.scalars(select(Attachment.id)).one()
+
+
+def test_it_is_heard_on_the_reports_page_and_who_listens_is_recorded(web: Flask) -> None:
+    """A3, W2: by those who read the report's notes, and by nobody else."""
+    report = register(web, "Не горить ліхтар")
+    file = remark_of(web, report)
+    with web.app_context(), transaction() as session:
+        water = session.scalars(select(Organisation).where(Organisation.name.contains("водоканал"))).one()
+        mine = session.scalars(select(User).where(User.login == "operator")).one()
+        session.add(
+            User(login="petro", name="П", password_hash=mine.password_hash, role=Role.OPERATOR, organisation=water)
+        )
+    for login in ("tsapkova", "operator", "kontrol"):
+        browser = logged_in(web, login)
+        page = browser.get(f"/reports/{report}").text
+        assert f'src="/attachments/{file}"' in page
+        assert f"/attachments/{file}/small" not in page
+        answer = browser.get(f"/attachments/{file}", Range="bytes=0-43")
+        assert (answer.status_code, answer.mimetype, answer.data) == (206, REMARK_TYPE, SPOKEN[:44])
+        assert answer.headers["Content-Disposition"].startswith("inline")
+        assert "media-src 'self'" in browser.get(f"/reports/{report}").headers["Content-Security-Policy"]
+    assert logged_in(web, "petro").get(f"/attachments/{file}").status_code == 404
+    with web.app_context():
+        looks = db.session.scalars(select(AccessLog.user_id).where(AccessLog.subject == "attachment")).all()
+    assert len(looks) == len(set(looks)) == 3
+
+
+def test_nobody_adds_a_file_as_the_applicants_words(web: Flask) -> None:
+    report = register(web, "Не горить ліхтар")
+    form = {"act": "add_files", "revision": "0", "kind": "remark", "files": [(io.BytesIO(b"%PDF-1.4\n%%EOF"), "a.pdf")]}
+    logged_in(web, "tsapkova").post(f"/reports/{report}/act", form, page="/me")
+    with web.app_context():
+        assert db.session.scalars(select(Attachment.kind)).all() == ["other"]
+
+
+def test_it_goes_with_the_person_and_is_in_what_they_get(web: Flask) -> None:
+    """A3: the export has it, the erasure takes row and file."""
+    report = register(web, "Яма", number="0671234567")
+    remark_of(web, report)
+    with web.app_context(), transaction() as session:
+        session.get_one(Report, report).state = "closed"
+    head, whom = logged_in(web, "nachalnyk"), {"telephone": "067 123 45 67", "name": ""}
+    with zipfile.ZipFile(io.BytesIO(head.post("/personal-data/person/export", whom, page="/me").data)) as packed:
+        (name,) = [name for name in packed.namelist() if name.startswith("faily/")]
+        assert (name[-4:], packed.read(name)) == (".wav", SPOKEN)
+    sure = {**whom, "reason": "Заява № 5", "sure": "on"}
+    assert head.post("/personal-data/person/erase", sure, page="/me").status_code == 302
+    with web.app_context():
+        assert kept() == []
+        assert list(stored(web.config["SETTINGS"])) == []
+
+
+def test_at_the_end_of_its_term_it_goes_too(web: Flask) -> None:
+    report = register(web, "Яма")
+    remark_of(web, report)
+    with web.app_context(), transaction() as session, unlocked(session):
+        anonymise_report(session, session.get_one(Report, report), None, "", texts=False, at=now())
+    with web.app_context():
+        assert kept() == []
