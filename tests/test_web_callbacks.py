@@ -210,8 +210,8 @@ def test_a_talk_about_their_report_is_added_to_it_with_their_words(web):
 def test_later_is_a_time_that_they_name_and_not_needed_has_a_reason(web):
     task, _draft = missed(web)
     tomorrow = (now() + timedelta(days=1)).astimezone(KYIV).replace(hour=15, minute=30, second=0, microsecond=0)
-    assert tell(web, task, "later", later="2020-01-01T10:00").status_code == 422
-    assert tell(web, task, "later", later=tomorrow.strftime("%Y-%m-%dT%H:%M")).location == "/calls"
+    assert tell(web, task, "later", later_day="2020-01-01", later_time="10:00").status_code == 422
+    assert tell(web, task, "later", later_day=f"{tomorrow:%Y-%m-%d}", later_time="15:30").location == "/calls"
     assert task_of(web, task).due_at == tomorrow
     for page in ("/calls", "/"):
         assert "не раніше" in logged_in(web, "tsapkova").get(page).text
