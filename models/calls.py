@@ -105,6 +105,11 @@ class Call(Base):
         settled_by = (cls.settled_by_id, cls.settled_by_attempt_id, cls.settled_by_user_id)
         return or_(*(one.is_not(None) for one in settled_by))
 
+    @property
+    def listens(self) -> bool:
+        """Whether they hear of an outage now and no phone rings yet (C7)."""
+        return self.announced and self.state == CallState.RINGING and not self.legs
+
 
 class CallLeg(Base):
     """One phone that rang for a call; found by the unique id of its own channel."""

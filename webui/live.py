@@ -64,6 +64,8 @@ def note_of(call: Call) -> str:
         return _("The call was missed: nobody answered.")
     if call.state == CallState.AFFECTED:
         return _("The caller heard of the outage and hung up: nobody is to be called back.")
+    if call.listens:
+        return _("The caller hears of an outage now; no phone rings yet.")
     user = call.talking_to.user if call.talking_to else None
     if user is not None:
         return _("Answered by: %(name)s", name=user.name)
