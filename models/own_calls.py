@@ -146,6 +146,12 @@ def own_attempt(session: Session, task_id: int, user: User) -> Attempt | None:
     return session.scalars(query.limit(1)).first()
 
 
+def live_talk(session: Session, user: User) -> Attempt | None:
+    """The call of ours on which this person speaks with a citizen now, whatever became of its task."""
+    query = select(Attempt).where(Attempt.settled_at.is_(None), Attempt.answered_at.is_not(None))
+    return session.scalars(query.where(Attempt.user_id == user.id).order_by(Attempt.id.desc()).limit(1)).first()
+
+
 def tries_of(session: Session, task_ids: Collection[int]) -> dict[int, list[Attempt]]:
     """The calls that were made about each of these tasks, in order."""
     tries: dict[int, list[Attempt]] = {}

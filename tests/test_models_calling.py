@@ -105,7 +105,10 @@ def test_when_it_opens(at, opens):
     ],
 )
 def test_the_times_that_are_offered_for_another_call(at, hour, morning):
-    assert (WINDOW.next_hour(kyiv(at), CALENDAR), WINDOW.next_morning(kyiv(at), CALENDAR)) == (kyiv(hour), kyiv(morning))
+    assert (WINDOW.next_hour(kyiv(at), CALENDAR), WINDOW.next_morning(kyiv(at), CALENDAR)) == (
+        kyiv(hour),
+        kyiv(morning),
+    )
 
 
 def test_where_sundays_are_days_of_calls_they_are_offered():

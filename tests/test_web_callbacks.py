@@ -15,7 +15,7 @@ from models.calling import Rules
 from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.dialling import Dialler, claim
-from models.drafts import claim_draft, end_draft, reopen_draft
+from models.drafts import claim_draft, end_draft, register_draft, reopen_draft
 from models.leases import Lines
 from models.people import AccessLog, User
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState
@@ -191,6 +191,33 @@ def test_a_report_from_the_talk_is_the_draft_of_their_call_and_is_mine(web):
         found = db.session.get_one(Report, draft)
         assert (found.contact_number, found.owner_id) == (NUMBER, user_id("tsapkova"))
     assert 'id="draft-form"' in logged_in(web, "tsapkova").get(f"/drafts/{draft}").text
+
+
+def test_after_key_1_the_talk_is_shown_and_stands_on_the_reports_page(web, woken):  # noqa: F811
+    """The citizen is still on the telephone while the form is filled in."""
+    task, draft = missed(web)
+    browser = logged_in(web, "tsapkova")
+    assert browser.post(f"/calls/{task}/call", page="/me").status_code == 302
+
+    def happens(*signs: tuple[End, Sign]) -> None:
+        with web.app_context(), transaction() as session:
+            for end, sign in signs:
+                note_leg(session, AttemptLeg(woken[-1], end, sign, now(), 16), Rules(), CALENDAR)
+
+    with web.app_context(), transaction() as session:
+        assert claim(session, Dialler(Rules(), Lines(3, 1), CALENDAR), woken[-1], now()) is None
+    happens((End.OURS, Sign.UP), (End.THEIRS, Sign.RINGS), (End.THEIRS, Sign.UP))
+    answer = browser.post(f"/calls/{task}/answer", {"said": "register"}, page="/me")
+    assert answer.location == f"/drafts/{draft}"
+    assert "наш дзвінок" in browser.get(answer.location).text
+    with web.app_context(), transaction() as session:
+        found = session.get_one(Report, draft)
+        found.text, found.landmark, found.category_id = "Не горить ліхтар", "біля школи", 1
+        register_draft(session, found, session.get_one(User, user_id("tsapkova")))
+    assert "наш передзвін — Цапкова О. П.: розмова" in browser.get(f"/reports/{draft}").text.replace("\u00a0", " ")
+    happens((End.THEIRS, Sign.GONE))
+    assert "наш дзвінок" not in browser.get("/desk/live").text
+    assert "наш передзвін — Цапкова О. П.: відповіли" in browser.get(f"/reports/{draft}").text.replace("\u00a0", " ")
 
 
 def test_a_talk_about_their_report_is_added_to_it_with_their_words(web):

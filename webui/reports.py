@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.acts import Act, concerns, possible_acts
 from models.attachments import files_of
+from models.attempts import Attempt
 from models.base import db, transaction
 from models.calls import Call
 from models.calltasks import CallTask, open_question
@@ -25,7 +26,7 @@ from models.task_history import tasks_about
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS, MOVING_ON, ActForm, closes_unasked, in_order
 from webui.call_words import PURPOSES as PURPOSES_OF_CALLS
-from webui.call_words import TASK_BADGES
+from webui.call_words import TASK_BADGES, how_it_went
 from webui.form import LONGEST_TEXT
 from webui.task_words import moves_in_words
 from webui.text import e164, without_numbers
@@ -121,6 +122,9 @@ def page(
         ).all()
         for link in (Report.attached_to_id, Report.repeat_of_id)
     )
+    settled_by = {one.call.settled_by_attempt_id for one in (report, *attached) if one.call} - {None}
+    called_back = select(Attempt).where(Attempt.id.in_(settled_by)).options(joinedload(Attempt.user))
+    our_calls = {one.id: one for one in session.scalars(called_back)} if settled_by else {}
     files = files_of(session, report)
     present, former = by_round(all_deadlines(session, report))
     brought = next((row for row in reversed(report.history) if row.from_state != row.to_state), None)
@@ -131,6 +135,8 @@ def page(
         "report": report,
         # the numbers of others who called about it are the centre's alone
         "attached": attached if centre else [],
+        "our_calls": our_calls,
+        "how_it_went": how_it_went,
         "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
