@@ -298,7 +298,7 @@ def test_what_was_taken_down_wrongly_is_corrected_with_a_row_and_its_terms(town)
     row = town.session.scalars(
         select(HistoryRow).where(HistoryRow.event == "corrected").order_by(-HistoryRow.id)
     ).first()
-    assert row.note == f"Зі слів заявника: {said} → Не горять два\nЕкстрене: ні → так"
+    assert row.note == f"Зі слів заявника: {said} → Не горять два\nАварійне: ні → так"
     assert "горять" in report.search_text
     for nothing in ({"landmark": ""}, {"text": " "}):
         with pytest.raises(RegistrationRefused):

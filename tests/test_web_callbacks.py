@@ -413,9 +413,9 @@ def test_an_emergency_s_question_is_on_top_and_marked(web):
     assert listed() == [str(task), str(back)]
     page = browser.get("/calls").text
     assert f'data-task="{task}"' in page
-    assert page.split("check-head")[1].split("</div>")[0].count("терміново") == 1
-    assert page.split("<tbody>")[1].split("</tr>")[0].count("терміново") == 1
-    assert "ТЕРМІНОВО" in page.split('class="emergencies"')[1].split("<section")[0]
+    assert page.split("check-head")[1].split("</div>")[0].count("аварійне") == 1
+    assert page.split("<tbody>")[1].split("</tr>")[0].count("аварійне") == 1
+    assert "АВАРІЙНЕ" in page.split('class="emergencies"')[1].split("<section")[0]
 
 
 def test_the_number_of_who_is_to_be_called_is_shown_by_a_click_that_leaves_a_trace(web):

@@ -107,7 +107,7 @@ def test_an_emergency_stands_on_top_of_the_desk_until_it_is_accepted(web):
         session.scalars(select(Execution)).one().assigned_at = assigned
     desk = logged_in(web, "tsapkova")
     strip = desk.get("/").text.split('id="emergencies"')[1].split('id="desk"')[0]
-    for said in ("ТЕРМІНОВО", "Київська, 12", "КП «Міськсвітло»", f'data-since="{int(assigned.timestamp())}"'):
+    for said in ("АВАРІЙНЕ", "Київська, 12", "КП «Міськсвітло»", f'data-since="{int(assigned.timestamp())}"'):
         assert said in strip
     assert 'data-count="emergencies">1<' in desk.get("/desk/frame").json["counts"]
     assert "чекає, щоб узяли" in logged_in(web, "operator").get("/work").text
