@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from models.attachments import files_of
 from models.base import db, now
-from models.callers import caller_of, earlier_calls, known_address, likely_place, open_reports
+from models.callers import caller_of, earlier_calls, known_address, likely_places, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.checking import count_checks
 from models.clarifications import count_questions
@@ -214,11 +214,13 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
 
 
 def outage_parts(draft: Report) -> dict[str, object]:
-    """The active outages at the address that was typed, else at the one that the caller's number belongs to (I4)."""
-    session, place = db.session(), (draft.street_id, draft.building)
+    """The active outages at the address that was typed, else at those that the caller's number belongs to (I4)."""
+    session, places = db.session(), [(draft.street_id, draft.building)]
     if draft.street_id is None and draft.contact_number is not None:
-        place = likely_place(session, draft.contact_number) or place
-    return {"outages": outages_at(session, *place, now()), "about_outages": about_outages(session, draft.id)}
+        places = likely_places(session, draft.contact_number) or places
+    found = dict.fromkeys(one for place in places for one in outages_at(session, *place, now()))
+    outages = sorted(found, key=lambda outage: outage.whole_city)
+    return {"outages": outages, "about_outages": about_outages(session, draft.id)}
 
 
 def other_endings(draft: Report) -> list[tuple[ReportState, int]]:
