@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from tests.helpers import eventually
 from tests.pbx.screen import Screen
 from tests.pbx.town import Town, invites, percentile, running_town
