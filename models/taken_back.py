@@ -12,6 +12,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.alerts import write_anew_without
 from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, move_task
 from models.deadlines import Deadline, DeadlineKind, apply_effects
 from models.executions import executions_of
@@ -93,6 +94,7 @@ def take_back(session: Session, report: Report, answer: HistoryRow, user: User, 
     move(session, report, event, user, at=at, takes_back=answer)
     if answer.event == ReportEvent.REFUTED:
         apply_effects(session, report, event, load_calendar(session), at)
+        write_anew_without(session, report, at)
         report.due_at = _former_due(session, report)
         for part in executions_of(session, report):
             session.refresh(part)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from jobs.app import bare_app
 from models import work
 from models.acts import Act, possible_acts
-from models.alerts import Alert, AlertKind, alerts_to_write
+from models.alerts import Alert, AlertKind, alerts_to_write, keep_told, untold_alerts
 from models.base import db, transaction
 from models.calltasks import CallTask, Move, TaskEvent, TaskState, Why, move_task
 from models.checking import answer, todays_checks
@@ -23,6 +23,7 @@ from models.journal_rows import journal_rows
 from models.lookup import told_to_caller
 from models.monitoring import daily_monitoring, organisation_day
 from models.moves import last_moves
+from models.outbox import Letter, letter_accepted, letters_to_send, take_letter, write_letter
 from models.own_calls import HELD, Said, Told
 from models.people import User
 from models.periods import Quarter
@@ -283,6 +284,52 @@ def test_the_warning_of_a_term_that_was_taken_back_is_not_sent(town):
     assert [alert for alerts in letters.values() for alert in alerts if alert.report_id == report.id] == []
     assert all(alert.moot_at for alert in town.scalars(mine))
     assert make_alerts(town, SOON + timedelta(minutes=2), (AlertKind.WORK_SOON, AlertKind.WORK_LATE)) == 0
+
+
+def test_a_letter_that_waits_for_the_mail_server_is_written_anew_without_it(town):
+    """One that the mail server may have goes on; nothing follows it."""
+    report, other = planned_and_done(town), reported(town, ANSWERED - timedelta(days=2))
+    report.category.working_days = 1
+    operator = operator_for(town, report)
+    operator.email = "operator@example.test"
+    (term,) = town.scalars(select(Deadline).where(Deadline.report_id == other.id, Deadline.kind == DeadlineKind.WORK))
+    term.due_at = ANSWERED + timedelta(hours=5)
+    refute(town, report)
+    town.flush()
+
+    def written(at: datetime) -> dict[int, Letter]:
+        make_alerts(town, at, (AlertKind.WORK_SOON,))
+        letters = {}
+        for key, alerts in alerts_to_write(town, at).items():
+            letter = write_letter(town, key, "На сьогодні", "Строк", at, user_id=operator.id)
+            for alert in alerts:
+                alert.letter, letters[alert.report_id] = letter, letter
+        town.flush()
+        return letters
+
+    first = written(SOON)
+    assert set(first) == {report.id, other.id}
+    undo(town, report, SOON + timedelta(minutes=1))
+    assert letters_to_send(town, SOON + timedelta(hours=1)) == []
+    again = written(SOON + timedelta(minutes=2))
+    assert set(again) == {other.id}
+    assert letters_to_send(town, SOON + timedelta(hours=1)) == [again[other.id].id]
+
+    refute(town, report, SOON + timedelta(minutes=3))
+    town.flush()
+    make_alerts(town, SOON + timedelta(minutes=3), (AlertKind.WORK_SOON,))
+    (alert,) = town.scalars(select(Alert).where(Alert.report_id == report.id, Alert.moot_at.is_(None)))
+    alert.letter = write_letter(town, "second", "На сьогодні", "Строк", SOON, user_id=operator.id)
+    sent = take_letter(town, alert.letter.id, SOON + timedelta(minutes=4))
+    undo(town, report, SOON + timedelta(minutes=5))
+    letter_accepted(town, sent, SOON + timedelta(minutes=6))
+    town.flush()
+    for told in untold_alerts(town):
+        keep_told(town, told)
+    assert alert.told_at == SOON + timedelta(minutes=6)
+    assert [
+        step for row in town.scalars(select(Deadline).where(Deadline.report_id == report.id)) for step in row.steps
+    ] == []
 
 
 def test_who_acts_at_the_same_moment_goes_first_or_is_refused(postgres_settings):
