@@ -48,8 +48,8 @@ class Message(ManagerMsg):
     """
 
     def parse(self, response: list[str]) -> None:
-        self._repeated: dict[str, list[str]] = {}
-        data = []
+        self._repeated: dict[str, list[str]] = {}  # of those headers alone that stand twice
+        data, headers = [], self.headers
         for line in response:
             name, colon, value = line.partition(":")
             name, value = name.strip(), value.strip()
@@ -57,15 +57,16 @@ class Message(ManagerMsg):
                 data.append(line)
             elif name.endswith("ChanVariable"):
                 variable, _, content = value.partition("=")
-                self.headers.setdefault(name, {})[variable.strip()] = content.strip()
+                headers.setdefault(name, {})[variable.strip()] = content.strip()
+            elif name in headers:
+                self._repeated.setdefault(name, [headers[name]]).append(value)
             else:
-                self.headers.setdefault(name, value)
-                self._repeated.setdefault(name, []).append(value)
+                headers[name] = value
         self.data = "\n".join(data)
 
     def get_all(self, name: str) -> list[str]:
         """Every value of a header, in order."""
-        return self._repeated.get(name, [])
+        return self._repeated.get(name) or [self.headers[name]] * (name in self.headers)
 
     @property
     def doubtful(self) -> bool:
@@ -73,7 +74,7 @@ class Message(ManagerMsg):
 
         Asterisk writes a caller's number as it came, with the line breaks that ``%0d%0a`` in a SIP address stands for.
         """
-        return any(len(values) > 1 for values in self._repeated.values())
+        return bool(self._repeated)
 
 
 class _Waiter:

@@ -29,7 +29,7 @@ from models.calls import (
     note_ringing,
 )
 from models.drafts import give_to_speaker, report_of_call
-from models.intake import Began, record_inbound
+from models.intake import Began, record_calls
 from models.lookup import note_heard
 from models.outage_calls import note_heard as note_heard_outage
 from models.people import Phone
@@ -136,8 +136,10 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
     phones, rules = {}, None
     if any(isinstance(fact, (Rang, Answered, LegEnded)) for fact in facts):
         phones = {phone.name: phone for phone in session.scalars(select(Phone).options(joinedload(Phone.user)))}
+    begun = [fact for fact in facts if isinstance(fact, Began) and fact.dialled not in settings.status_dids]
     with session.no_autoflush:  # what several facts change of one call is written once
-        for fact in facts:
+        calls = record_calls(session, begun, area_code, calls)
+        for fact in (fact for fact in facts if not isinstance(fact, Began)):
             if isinstance(fact, StillLive):
                 close_lost_calls(session, fact.systemname, fact.channels, fact.at)
             elif isinstance(fact, AttemptLeg):
@@ -147,10 +149,6 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 answer_by_key(session, fact.attempt_id, fact.task_id, Key(fact.key), fact.at)
             elif isinstance(fact, StateHeard):
                 note_heard(session, fact.report_id, fact.reason, fact.at)
-            elif isinstance(fact, Began) and fact.dialled in settings.status_dids:
-                continue
-            elif isinstance(fact, Began):
-                calls[fact.call] = record_inbound(session, fact, area_code, known=calls.get(fact.call))
             elif (call := calls.get(fact.call)) is None:
                 continue
             elif isinstance(fact, OutageHeard):

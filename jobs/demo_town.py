@@ -13,6 +13,7 @@ from jobs.database import DatabaseTrouble
 from jobs.demo_history import DAYS, Town, write_history
 from jobs.demo_places import CATEGORIES, DUTY_NUMBERS, ORGANISATIONS, STREETS
 from jobs.demo_stories import GIVEN_NAMES, PERSONS, SURNAMES
+from jobs.demo_users import DEMO_USERS
 from jobs.settings import demo_only
 from models.base import db, now, transaction
 from models.calls import Call
@@ -22,18 +23,6 @@ from models.places import Category, Street
 from models.telephone import to_e164
 from models.workdays import KYIV
 
-# (login, password, name, role); the first three answer the lines, in the order of LINES
-DEMO_USERS = (
-    ("tsapkova", "romny-5-32-73", "Цапкова О. П.", Role.ADMINISTRATOR.value),
-    ("chernyavska", "romny-5-32-75", "Чернявська С. І.", Role.ADMINISTRATOR.value),
-    ("sorokina", "romny-5-42-86", "Сорокіна В. В.", Role.ADMINISTRATOR.value),
-    ("dyspetcher", "romny-dyspetcher", "Приходько Н. М.", Role.DISPATCHER.value),
-    ("tekhnik", "romny-tekhnik", "Корнюшкін Ю. І.", Role.TECHNICAL_ADMINISTRATOR.value),
-    ("nachalnyk", "romny-nachalnyk", "Захарченко Л. В.", Role.SUPERVISOR.value),
-    ("vodokanal", "romny-vodokanal", "Бондаренко В. М.", Role.OPERATOR.value),
-    ("kerivnyk", "romny-kerivnyk", "Литвиненко А. П.", Role.HEAD.value),
-    ("luzan", "romny-luzan", "Лузан Є. С.", Role.CONTROL_BODY.value),
-)
 OTHER_CONTROL = ("Хоронько С. В.", "Тетірко І. В.", "Мицик В. М.", "Сосненко Л. Г.")
 NO_LOGIN = "!"  # a password that nothing matches
 LINES = ("5-32-73", "5-32-75", "5-42-86")

@@ -6,13 +6,22 @@ The name that somebody gave a file never becomes a path. The same content is kep
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.files import one_at_a_time, write_whole
-from jobs.pictures import Checked
 from jobs.settings import Settings
 
 _HASH = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file to be kept: its bytes, its type, and of a picture a small one for lists."""
+
+    content: bytes
+    type: str
+    small: bytes | None = None
 
 
 def keep(settings: Settings, file: Checked) -> str:

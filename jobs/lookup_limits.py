@@ -8,7 +8,7 @@ import hashlib
 import hmac
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import MemoryStorage, RedisStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 
@@ -17,6 +17,13 @@ from models.lookup import meant_number
 LOOKUPS = "60/hour"  # from an address, or from a telephone; a whole house may share one
 TRIES = "10/hour"  # for a number, from everywhere together: of a million PINs 240 a day
 STORAGE_OPTIONS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2}
+
+
+class CountsInRedis(RedisStorage):
+    """The library's own, without the second client of the same that it would load if one is there: 5 MB a process."""
+
+    STORAGE_SCHEME = ["redis", "rediss", "redis+unix"]
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}
 
 
 class LookupLimits:

@@ -6,11 +6,12 @@ and nothing that is no picture survives in one. The longest side becomes 2560 pi
 
 import io
 import threading
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 
 from PIL import Image, ImageOps
+
+from jobs.filestore import Checked
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = {"JPEG": 64_000_000, "PNG": 24_000_000, "WEBP": 24_000_000}  # a JPEG is decoded at a smaller scale
@@ -45,15 +46,6 @@ class NotAccepted(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal)
         self.refusal = refusal
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A file to be kept: its bytes, its type, and of a picture a small one for lists."""
-
-    content: bytes
-    type: str
-    small: bytes | None = None
 
 
 def check_file(content: bytes, name: str) -> Checked:

@@ -17,7 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble, check_url, prepare_database, sentence
-from jobs.demo_town import DEMO_USERS, fill_demo_town
+from jobs.demo_town import fill_demo_town
+from jobs.demo_users import DEMO_USERS
 from jobs.pbx import Asterisk, PbxError, check_account, find_asterisk, render
 from jobs.serve import REFUSED, say
 from jobs.settings import Settings, SettingsError, load_settings

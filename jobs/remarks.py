@@ -10,8 +10,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from jobs.filestore import keep
-from jobs.pictures import Checked
+from jobs.filestore import Checked, keep
 from jobs.settings import Settings
 from jobs.sound import BadSound, seconds_of, seconds_spoken
 from models.attachments import REMARK_NAME, REMARK_TYPE, StoredFile, keep_remark

@@ -1,7 +1,7 @@
 """Drafts: opened by a call, a web form or by hand, claimed by one person, saved as it is typed, and ended as a report
 or otherwise (I1-I6, I9)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -101,23 +101,26 @@ ENDINGS = {
 
 def report_of_call(session: Session, call: Call) -> Report:
     """The call's draft, or what became of it; made when there is none: one a call, whoever asks first (I1)."""
-    return session.scalar(select(Report).where(Report.call_id == call.id)) or make_draft(session, call)
+    return session.scalar(select(Report).where(Report.call_id == call.id)) or make_drafts(session, [call])[0]
 
 
-def make_draft(session: Session, call: Call) -> Report:
-    """The draft of a call that is new."""
-    draft = Report(
-        state=ReportState.DRAFT,
-        call_id=call.id,
-        line_id=call.line_id,
-        contact_number=call.number,
-        created_at=call.started_at,
-    )
-    session.add(draft)
-    note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
-    session.flush()  # whoever looks for it now finds it
-    announce(session, "call", call.id)
-    return draft
+def make_drafts(session: Session, calls: Sequence[Call]) -> list[Report]:
+    """The drafts of calls that are new."""
+    drafts = []
+    for call in calls:
+        draft = Report(
+            state=ReportState.DRAFT,
+            call_id=call.id,
+            line_id=call.line_id,
+            contact_number=call.number,
+            created_at=call.started_at,
+        )
+        session.add(draft)
+        note_history(session, draft, ReportEvent.CREATED, None, at=call.started_at, before="")
+        announce(session, "call", call.id)
+        drafts.append(draft)
+    session.flush()  # whoever looks for one now finds it
+    return drafts
 
 
 def make_draft_by_hand(session: Session, user: User, source: Source, at: datetime | None = None) -> Report:

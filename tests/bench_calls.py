@@ -5,18 +5,19 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from tests.helpers import eventually
 from tests.pbx.screen import Screen
 from tests.pbx.town import Town, invites, percentile, running_town
 
 LINES = ("53273", "53275", "54286")
+LADDER = (*range(100, 200, 20), *range(200, 500, 10))  # calls a second that are tried
 PARTS = ("agi", "listener", "rounds", "web", "watchdog", "redis")
 _first = 0
 
@@ -75,7 +76,7 @@ def holds(town: Town, rate: int, seconds: int = 8) -> bool:
     return code == 0
 
 
-def highest_rate(town: Town, name: str, ladder: range, settled: Callable[[], bool] = lambda: True) -> int:
+def highest_rate(town: Town, name: str, ladder: Iterable[int], settled: Callable[[], bool] = lambda: True) -> int:
     """The highest rung of the ladder without a failed call; says how long ``settled`` took after each rung."""
     best = 0
     for rate in ladder:
@@ -143,12 +144,12 @@ def main() -> None:
             town.start_phones(ring_ms=1, talk_ms=5000, trace=False)
             say("calls per second, with everything running …")
             live = "SELECT count(*) FROM calls WHERE state IN ('ringing', 'talking')"
-            ours_rate = highest_rate(town, "ours", range(40, 400, 20), lambda: town.value(live) == 0)
+            ours_rate = highest_rate(town, "ours", LADDER, lambda: town.value(live) == 0)
             eventually(lambda: not town.unwell(), town.unwell, 120)
             with nothing_instead_of_us(town):
                 say("the same against a server that does nothing …")
                 town.start_phones(ring_ms=1, talk_ms=5000, trace=False)
-                bare_rate = highest_rate(town, "nothing", range(100, 400, 20))
+                bare_rate = highest_rate(town, "nothing", LADDER)
                 bare = ring_waits(town, 5, 100)
             say("second start …")
             town.stop()

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from jobs.app import bare_app
 from jobs.database import DatabaseTrouble
-from jobs.demo_town import DEMO_USERS, fill_demo_town
+from jobs.demo_town import fill_demo_town
+from jobs.demo_users import DEMO_USERS
 from jobs.settings import SettingsError
 from models.base import db
 from models.calls import Call, CallState

@@ -14,11 +14,12 @@ from jobs.settings import Settings
 from models.base import db, transaction
 from models.calls import Call, CallState, find_call, note_answered, note_hung_up
 from models.drafts import TakenByAnother, claim_draft, register_draft
+from models.intake import Began, record_calls
 from models.lines import Line
 from models.people import Organisation, Role, User
 from models.places import Category, Street
 from models.reports import HistoryRow, Report, ReportState
-from tests.helpers import START, close_database, record_call
+from tests.helpers import AREA_CODE, START, close_database, record_call
 
 AT_ONCE = 8
 
@@ -185,3 +186,33 @@ def test_a_call_that_ends_before_it_is_answered_is_missed_and_has_its_draft(app)
         note_hung_up(session, call, START + timedelta(seconds=12), 16)
         assert (call.state, draft.state) == (CallState.MISSED, ReportState.DRAFT)
         assert find_call(session, "romny-1.1") is call
+
+
+def test_calls_that_are_told_together_have_one_draft_each_however_often_they_are_told(any_database):
+    app = bare_app(any_database)
+    with app.app_context():
+        with transaction() as session:
+            older, _draft = record_call(session, uniqueid="romny-1.1", number="", at=START)
+        begun = [
+            Began("romny-1.1", "53273", "0671234567", "", START),
+            Began("romny-2.1", "53275", "0501234567", "", START + timedelta(seconds=2)),
+            Began("romny-3.1", "999", "", "", START),
+            Began("romny-2.1", "53275", "", "Олена", START + timedelta(seconds=1)),
+        ]
+        with transaction() as session:
+            known = {"romny-1.1": session.get_one(Call, older.id)}
+            calls = record_calls(session, begun, AREA_CODE, known)
+        told = [
+            (calls[one].number, calls[one].caller_name, calls[one].started_at - START)
+            for one in ("romny-1.1", "romny-2.1", "romny-3.1")
+        ]
+        assert told == [
+            ("+380671234567", "", timedelta()),
+            ("+380501234567", "Олена", timedelta(seconds=1)),
+            (None, "", timedelta()),
+        ]
+        drafts = select(Report.contact_number).join(Call, Call.id == Report.call_id).order_by(Call.uniqueid)
+        assert db.session.scalars(drafts).all() == ["+380671234567", "+380501234567", None]
+        assert db.session.scalar(select(func.count(HistoryRow.id))) == 3
+        db.session.remove()
+    close_database(app)

@@ -12,8 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from jobs.app import bare_app
-from jobs.filestore import keep, path_of, stored
-from jobs.pictures import Checked
+from jobs.filestore import Checked, keep, path_of, stored
 from jobs.remarks import keep_remarks, remark_path
 from jobs.sound import seconds_spoken
 from jobs.sound import tone as beep

@@ -233,7 +233,7 @@ def test_cookies_are_safe_and_secure_in_production(settings: Settings, tmp_path)
 
 
 def test_demo_logins_are_shown_in_the_demo_only(settings: Settings) -> None:
-    from jobs.demo_town import DEMO_USERS
+    from jobs.demo_users import DEMO_USERS
 
     for env, shown in (("demo", True), ("production", False)):
         environ = {"CC_VAR": str(settings.var), "CC_ENV": env, "CC_WEB_PORT": str(settings.web_port)}

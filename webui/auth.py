@@ -20,6 +20,7 @@ from flask_babel import gettext as _
 from flask_login import LoginManager, current_user, login_user, logout_user
 from sqlalchemy import select, update
 
+from jobs.demo_users import DEMO_USERS
 from models.accounts import set_email
 from models.addresses import NoAddress, read_address
 from models.base import db, now, transaction
@@ -254,9 +255,5 @@ def _own_page(errors: dict[str, str], email: str | None = None) -> str:
 
 
 def _login_page(error: str = "", typed: str = "") -> str:
-    demo_users = []
-    if current_app.config["SETTINGS"].env == "demo":
-        from jobs.demo_town import DEMO_USERS  # only the demo shows its passwords
-
-        demo_users = DEMO_USERS
-    return render_template("auth/login.html", error=error, typed=typed, demo_users=demo_users)
+    demo = current_app.config["SETTINGS"].env == "demo"  # which alone shows its passwords
+    return render_template("auth/login.html", error=error, typed=typed, demo_users=DEMO_USERS if demo else [])

@@ -131,7 +131,8 @@ def town() -> None:
     """Fill an empty database with the demo town, and print its logins."""
     from jobs.app import bare_app
     from jobs.database import prepare_database
-    from jobs.demo_town import DEMO_USERS, fill_demo_town
+    from jobs.demo_town import fill_demo_town
+    from jobs.demo_users import DEMO_USERS
 
     settings = load_settings()
     demo_only(settings)

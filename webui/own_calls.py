@@ -29,6 +29,7 @@ from models.dialling import Dialler, Refusal, Refused, plan_own_call, withdraw_p
 from models.drafts import TakenByAnother
 from models.machine import IllegalMove
 from models.own_calls import (
+    MOVES_REPORT,
     NEEDS_NO_CALL,
     NobodyYet,
     Said,
@@ -43,6 +44,7 @@ from models.own_calls import (
     waits,
 )
 from models.people import User
+from models.taken_back import answer_to_take_back
 from models.with_them import other_with_them
 from models.workdays import KYIV
 from webui.call_words import DUTY_REFUSALS, HANDED, OUTCOMES, REFUSALS, SAID, doing_words
@@ -169,6 +171,8 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
             dialler = load_dialler(session, current_app.config["SETTINGS"])
             number = task.report.number if task.report else None
             draft_id = calls.answer(session, dialler, task, user, told, now())
+            answer = answer_to_take_back(session, task.report_id, user, now()) if told.said in MOVES_REPORT else None
+            undo = {"report": task.report_id, "answer": answer.id} if answer else None
             if doubtful:  # now that nothing else is wrong with it: nothing is kept
                 raise _Doubtful
     except _Old:
@@ -194,7 +198,8 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
     if not draft_id:
         what = SAID[told.said]
         kept = _("Recorded: № %(number)s — %(what)s.", number=number, what=what) if number else None
-        flash(kept or _("Recorded: %(what)s.", what=what), "ok")
+        kept = kept or _("Recorded: %(what)s.", what=what)
+        flash({"text": kept, **undo} if undo else kept, "ok")
     return redirect(url_for("desk.draft", draft_id=draft_id) if draft_id else url_for(calls.endpoint))
 
 

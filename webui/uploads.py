@@ -7,8 +7,8 @@ from flask import Flask, current_app, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage
 
-from jobs.filestore import hash_of, keep
-from jobs.pictures import MOST_BYTES, Checked, NotAccepted, Refusal, check_file
+from jobs.filestore import Checked, hash_of, keep
+from jobs.pictures import MOST_BYTES, NotAccepted, Refusal, check_file
 from models.attachments import LONGEST_NAME, StoredFile
 from models.intake import printable
 

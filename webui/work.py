@@ -15,7 +15,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from jobs.pictures import Checked
+from jobs.filestore import Checked
 from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles

@@ -86,6 +86,37 @@ def test_an_answer_without_a_call_is_recorded_by_the_same_key_again(site: Site, 
         assert db.session.get_one(CallTask, task).state == TaskState.SETTLED
 
 
+def test_a_wrong_key_is_taken_back_by_a_key(site: Site, desk: Page) -> None:
+    """The check is there again, and the right key records; then by Tab and Enter."""
+    task = done(site)
+    desk.goto("/checks")
+    desk.keyboard.press("2")
+    desk.locator("#words").press_sequentially("Не та клавіша")
+    desk.keyboard.press("Control+Enter")
+    expect(desk.locator('[data-doubt] [name="anyway"]')).to_be_focused()
+    desk.keyboard.press("Enter")
+    notice = desk.locator(".notice-undo")
+    expect(notice).to_contain_text("Записано: №")
+    expect(desk.locator("#content")).to_contain_text("Зараз запитувати нікого")
+    desk.keyboard.press("8")
+    expect(desk.locator(".notice-ok")).to_contain_text("знову чекає на відповідь заявника")
+    expect(desk.locator(f'.check[data-task="{task}"]')).to_be_visible()
+    desk.keyboard.press("1")
+    expect(desk.locator('[data-doubt="done"]')).to_be_visible()
+    desk.keyboard.press("1")
+    expect(notice).to_contain_text("Записано: №")
+    with site.app.app_context():
+        report = db.session.get_one(CallTask, task).report
+        assert report.state == ReportState.CLOSED
+    desk.goto(f"/reports/{report.id}")
+    button = desk.get_by_role("button", name="Скасувати відповідь")
+    button.focus()
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".notice-ok")).to_contain_text("знову чекає на відповідь заявника")
+    with site.app.app_context():
+        assert db.session.get_one(CallTask, task).state == TaskState.WAITING
+
+
 def test_a_digit_of_the_words_answers_nothing(site: Site, desk: Page) -> None:
     """After a refusal the cursor is back in the words; and where it is not, a digit leads there."""
     task = done(site)

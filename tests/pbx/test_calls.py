@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from jobs.celfile import earlier_files, put_aside
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from tests.helpers import eventually
 from tests.pbx.screen import Screen
 from tests.pbx.town import Town, invites

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select, update
 
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from models.base import db, transaction
 from models.calltasks import CallTask
 from models.people import Phone, User

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from postgres_fixtures import new_database, postgres_server  # noqa: F401
 
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from tests.helpers import eventually
 from tests.pbx.screen import Screen
 from tests.pbx.town import Town, running_town

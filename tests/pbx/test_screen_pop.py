@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from jobs.demo_town import DEMO_USERS
+from jobs.demo_users import DEMO_USERS
 from jobs.settings import CHECKOUT
 from tests.helpers import eventually
 from tests.pbx.chromium import hears_events, screen_of
