@@ -18,14 +18,22 @@ SHOWN = 20  # rows of one list
 MOST = 100  # the counts on every screen go no further
 
 
-def unaccepted_emergencies(session: Session, most: int = SHOWN) -> Listed[Execution]:
-    """The executors' parts of emergencies that nobody has taken to work, the longest waiting first (I8)."""
-    query = unaccepted(select(Execution)).options(
-        joinedload(Execution.organisation),
-        joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)),
+def unaccepted_emergencies(
+    session: Session, most: int = SHOWN, organisation_id: int | None = None
+) -> Listed[Execution]:
+    """The executors' parts of emergencies that nobody has taken to work, of all or of one organisation, the longest
+    waiting first (I8)."""
+    whose = [] if organisation_id is None else [Execution.organisation_id == organisation_id]
+    query = (
+        unaccepted(select(Execution))
+        .where(*whose)
+        .options(
+            joinedload(Execution.organisation),
+            joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)),
+        )
     )
     query = query.order_by(_became_emergency(), Execution.id)
-    return first_of(session, query, unaccepted(select(Execution.id)), most)
+    return first_of(session, query, unaccepted(select(Execution.id)).where(*whose), most)
 
 
 def emergency_since(session: Session, reports: Iterable[Report]) -> dict[int, datetime]:
@@ -77,6 +85,14 @@ def count_new(session: Session, organisation_id: int) -> int:
         Execution.organisation_id == organisation_id, Execution.accepted_at.is_(None), Report.state.in_(UNDONE)
     )
     return _count(session, waiting)
+
+
+def new_by_organisation(session: Session) -> tuple[tuple[int, int], ...]:
+    """How many reports wait to be taken to work by each organisation for which any does: ``((organisation, n), …)``."""
+    waiting = select(Execution.organisation_id, func.count()).join(Report, Report.id == Execution.report_id)
+    waiting = waiting.where(Execution.accepted_at.is_(None), Report.state.in_(UNDONE))
+    rows = session.execute(waiting.group_by(Execution.organisation_id))
+    return tuple((organisation, min(count, MOST)) for organisation, count in rows)
 
 
 def unaccepted(query: Select) -> Select:

@@ -22,6 +22,7 @@ from models.reports import Report, ReportEvent
 from tests.desk_fixtures import Site, fill_desks, user_id
 from tests.helpers import AREA_CODE, eventually
 from tests.stream_fixtures import EventStream, listen, log_in
+from tests.web_fixtures import register
 from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, QUEUED, SESSION_STREAMS, TOLD_AGAIN, Hub, News
 from webui.news import load_news
@@ -396,7 +397,20 @@ def test_the_session_is_looked_at_however_much_happens(site):
 
 def test_who_has_no_desk_or_no_session_has_no_stream(site):
     assert EventStream(site, "").answer.status == 401
-    assert EventStream(site, log_in(site, "operator")).answer.status == 403
+    assert EventStream(site, log_in(site, "kontrol")).answer.status == 403
+
+
+def test_an_enterprise_hears_how_many_reports_are_new_to_it_and_of_no_call_and_no_other_report(site):
+    """R 4.1: what is given to it comes at once; an operator is told of nobody else's."""
+    theirs = listen(site, "operator")
+    site.exchange.call("0671234567", line="53273")
+    register(site.app, "Немає води", category=2, number="0509998877", line="54286")
+    register(site.app, "Не горить ліхтар", number="0509998878", line="54286")
+    eventually(lambda: {"new": 1} in theirs.of("report"), lambda: f"its report: {theirs.of('report')}", seconds=10)
+    with site.app.app_context():
+        assert theirs.of("state")[0] == {"user": user_id("operator"), "calls": [], "new": 0}
+    assert all(set(told) == {"new"} for told in theirs.of("report"))
+    assert not theirs.of("call")
 
 
 def test_a_browser_that_goes_is_forgotten(settings):

@@ -44,7 +44,9 @@ TABLE = {
     "health.status": EVERYONE,
     "health.parts": EVERYONE,
     "events.alive": EVERYONE,
-    **dict.fromkeys(("events.events", "board.board", "board.parts"), DESK_ROLES | TECHNICAL),
+    **dict.fromkeys(("board.board", "board.parts"), DESK_ROLES | TECHNICAL),
+    "events.events": DESK_ROLES | TECHNICAL | {Role.OPERATOR, Role.HEAD},
+    "desk.frame": DESK_ROLES | {Role.OPERATOR, Role.HEAD},
     "overview.overview": frozenset({Role.SUPERVISOR, Role.DISPATCHER}),
     "desk.desk": EVERYONE,  # sends who has no desk to where their work is
     "reports.show": REPORT_ROLES,  # which reports says `models.acts.concerns`
@@ -53,7 +55,7 @@ TABLE = {
     "attachments.show_small": REPORT_ROLES,
     **dict.fromkeys(("corrections.form", "corrections.keep", "corrections.show_number", "corrections.street"), KEEPERS),
     "work.act": REPORT_ROLES,  # which acts says `models.acts.ACTS`
-    **dict.fromkeys(("work.day", "closed.closed"), frozenset({Role.OPERATOR, Role.HEAD})),
+    **dict.fromkeys(("work.day", "work.day_lists", "closed.closed"), frozenset({Role.OPERATOR, Role.HEAD})),
     "letters.letters": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "letters.again": frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR, Role.TECHNICAL_ADMINISTRATOR}),
     "work.decisions": frozenset({Role.CONTROL_BODY}),
@@ -140,8 +142,8 @@ def test_each_route_serves_its_roles_and_no_other(web: Flask) -> None:
     assert asked > 4 * 15
 
 
-def test_the_stream_of_events_is_for_the_desk_and_the_board(web: Flask) -> None:
-    assert logged_in(web, "operator").get("/events").status_code == 403
+def test_the_stream_of_events_is_for_the_desk_the_board_and_the_enterprises(web: Flask) -> None:
+    assert logged_in(web, "kontrol").get("/events").status_code == 403
     assert Browser(web).get("/events", Accept="text/event-stream").status_code == 401
 
 

@@ -161,7 +161,7 @@ def test_an_emergency_is_first_among_what_is_due(web):
 def test_the_organisation_s_people_see_how_many_are_new_on_every_page(web):
     register(web, "Яма")
     register(web, "Немає води", category=2)  # another organisation's
-    assert re.search(r'class="count-new"[^>]*>1<', logged_in(web, "operator").get("/me").text)
+    assert re.search(r'class="count-new"[^>]*><span data-count="new">1<', logged_in(web, "operator").get("/me").text)
     assert "count-new" not in logged_in(web, "tsapkova").get("/me").text
 
 

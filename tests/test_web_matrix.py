@@ -36,7 +36,7 @@ CENTRE = frozenset({A, D, S})
 # The views that `tests.test_web_access` leaves to the desk, by name here.
 # fmt: off
 DESK = (
-    "desk.draft", "desk.frame", "desk.lists", "desk.side", "journal.journal", "journal.search",
+    "desk.draft", "desk.lists", "desk.side", "journal.journal", "journal.search",
     "journal_export.export", "drafts.attach", "drafts.claim", "drafts.end", "drafts.hand_over", "drafts.new",
     "drafts.person", "drafts.register", "drafts.reopen", "drafts.save", "live.call_note", "live.live", "live.strip",
     "pressing.emergencies", "reports.show_pin", "saved_filters.delete", "saved_filters.save", "saved_filters.show",

@@ -17,6 +17,7 @@ from models.people import ORGANISATION_ROLES, AccessLog, Role
 EVERYBODY = frozenset(Role)
 DESK_ROLES = CENTRE
 LISTENERS = DESK_ROLES | {Role.TECHNICAL_ADMINISTRATOR}  # to what happens: ids and states of calls, no number
+HEARERS = LISTENERS | ORGANISATION_ROLES  # an organisation hears how many new reports it has, and of no call
 REPORT_ROLES = DESK_ROLES | ORGANISATION_ROLES | {Role.CONTROL_BODY}  # who sees reports; `models.acts.concerns`: which
 EXPORTERS = frozenset({Role.ADMINISTRATOR, Role.SUPERVISOR})  # of names and telephones
 _PUBLIC = frozenset({"public"})

@@ -22,7 +22,7 @@ from models.lines import Line
 from models.lists import Listed, first_of
 from models.outage_calls import about_outages
 from models.outages import outages_at
-from models.people import Organisation, Phone, User, people_of
+from models.people import ORGANISATION_ROLES, Organisation, Phone, User, people_of
 from models.places import Category, Street
 from models.pressing import count_pressing, unaccepted_emergencies
 from models.repeats import find_repeated, reports_at_place
@@ -88,9 +88,15 @@ def side(draft_id: int) -> str:
 
 
 @bp.get("/desk/frame")
-@allow(*DESK_ROLES)
+@allow(*DESK_ROLES | ORGANISATION_ROLES)
 def frame() -> dict[str, object]:
-    """What the script on every page needs: the lines with their states, the counts, the sound, the words."""
+    """What the script on every page needs: the lines with their states, the counts, the sound, the words.
+
+    An enterprise's people have neither lines nor the centre's counts.
+    """
+    common = {"lines": "", "counts": "", "sound": current_user.sound, "words": _frame_words()}
+    if current_user.role in ORGANISATION_ROLES:
+        return common
     session = db.session()
     calls = session.scalars(select(Call).where(Call.state.in_(LIVE_STATES)).options(selectinload(Call.legs)))
     busy: dict[int | None, str] = {}
@@ -101,19 +107,23 @@ def frame() -> dict[str, object]:
     drafts = len(session.scalars(select(Report.id).where(*_begun_by(current_user))).all())
     counts = {"missed": count_missed(session), "drafts": drafts, "online": count_online(session)}
     counts["pressing"] = count_pressing(session, now())
-    return {
+    return common | {
         "lines": render_template("desk/lines.html", lines=numbers, busy=busy),
         "counts": render_template("desk/counts.html", **counts),
-        "sound": current_user.sound,
-        "words": {
-            "away": _("No connection; calls ring all the same. The page catches up by itself as soon as it is back."),
-            "login": _("You are not logged in any more."),
-            "to_login": _("Log in (in a new tab)"),
-            "other": _("Somebody else is logged in in this browser now."),
-            "reload": _("Reload this page"),
-            "deaf": _("The sound of the call cannot be played: see whether this computer has a loudspeaker."),
-            "mute": _("The browser gives the sound of the call only after a key or a click on this page."),
-        },
+    }
+
+
+def _frame_words() -> dict[str, str]:
+    return {
+        "away": _("No connection; calls ring all the same. The page catches up by itself as soon as it is back.")
+        if current_user.role in DESK_ROLES
+        else _("No connection. The page catches up by itself as soon as it is back."),
+        "login": _("You are not logged in any more."),
+        "to_login": _("Log in (in a new tab)"),
+        "other": _("Somebody else is logged in in this browser now."),
+        "reload": _("Reload this page"),
+        "deaf": _("The sound of the call cannot be played: see whether this computer has a loudspeaker."),
+        "mute": _("The browser gives the sound of the call only after a key or a click on this page."),
     }
 
 

@@ -13,6 +13,7 @@ fetches what it shows.
                    "line", "listens", "missed", "drafts", "online"}; the counts alone when a draft without a call did
     event: report {"report", "emergencies", "to_warn"}
     event: board  {}                    a task or a call of ours changed: the board of lines is fetched anew
+    event: report {"new"}               what an enterprise's people hear, in the state as well: its new reports' count
     event: beat   ten seconds after the last event: silence means that the connection is dead
 
 One thread a process reads the Redis stream, loads what changed, all at once when much did, and puts it into a bounded
@@ -35,9 +36,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.notify import events_since, newest_event_id, read_events
 from models.base import database_is_away, db, now
 from models.calls import LIVE_STATES
-from models.pressing import Pressing, count_pressing
+from models.people import ORGANISATION_ROLES
+from models.pressing import Pressing, count_pressing, new_by_organisation
 from models.waiting import count_missed, count_online
-from webui.access import EVERYBODY, LISTENERS, allow
+from webui.access import EVERYBODY, HEARERS, allow
 from webui.auth import load_user
 from webui.news import CallNews, Viewer, count_drafts, describe, load_news
 
@@ -68,6 +70,7 @@ class News:
     drafts: tuple[tuple[int, int], ...] = ()  # (user, open drafts)
     online: int = 0  # reports of the web form that wait
     pressing: Pressing = Pressing()  # with a report and with the present state
+    new: tuple[tuple[int, int], ...] = ()  # (organisation, reports that are new to it), with the same
     whole: bool = False  # ``calls`` are all live calls
     compared: bool = False  # a present state for those alone who know another one
 
@@ -131,7 +134,8 @@ class Hub:
         """The present state, from the database. Needs an application context."""
         session = db.session()
         pressing = count_pressing(session, now())
-        return News(id, load_news(session), pressing=pressing, whole=True, compared=compared, **_counts())
+        new = new_by_organisation(session)
+        return News(id, load_news(session), pressing=pressing, new=new, whole=True, compared=compared, **_counts())
 
     def told_again(self, last: str) -> list[News]:
         """What changed after the event ``last``; the present state comes anyway. Needs an application context."""
@@ -176,6 +180,7 @@ class Hub:
         calls = {call.call: call for call in load_news(session, wanted)} if wanted else {}
         counts = _counts() if kinds & {"call", "intake"} else {}
         pressing = count_pressing(session, now()) if "report" in kinds else Pressing()
+        new = new_by_organisation(session) if "report" in kinds else ()
         told = []
         for (kind, row), id in latest.items():
             match kind:
@@ -184,7 +189,7 @@ class Hub:
                 case "intake":
                     told.append(News(id, **counts))
                 case "report":
-                    told.append(News(id, report=row, pressing=pressing))
+                    told.append(News(id, report=row, pressing=pressing, new=new))
                 case "user":
                     told.append(News(id, user=row))
                 case "board":
@@ -228,7 +233,7 @@ def make_hub(state) -> None:
 
 
 @bp.get("/events")
-@allow(*LISTENERS)
+@allow(*HEARERS)
 def events() -> Response:
     """The stream of server-sent events for the logged-in user; 503 when there are too many streams in all."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -264,10 +269,10 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
             again = hub.told_again(last) if last else []
             news: News | None = hub.whole(newest)
         if viewer is not None:
-            yield from (_event(one, known.learn(one, viewer)) for one in again)
+            yield from (_event(one, known.learn(one, viewer)) for one in again if _concerns(one, viewer))
         spoke = time.monotonic()
         while viewer is not None and hub.knows(client):
-            if news is not None and not (news.compared and known.has(news, viewer)):
+            if news is not None and _concerns(news, viewer) and not (news.compared and known.has(news, viewer)):
                 yield _event(news, known.learn(news, viewer))
                 spoke = time.monotonic()
             elif time.monotonic() - spoke >= BEAT_SECONDS:
@@ -285,6 +290,11 @@ def _stream(app: Flask, hub: Hub, client: "queue.Queue[News | None]", session_id
                     viewer, checked = _viewer(session_id), time.monotonic()
     except SQLAlchemyError as error:  # the browser comes again by itself
         log.warning("events: a stream ends, the database does not answer (%s)", type(error).__name__)
+
+
+def _concerns(news: News, viewer: Viewer) -> bool:
+    """Whether this is told to the viewer at all: an enterprise's people hear of reports."""
+    return viewer.organisation is None or news.whole or news.report is not None
 
 
 def _event(news: News, data: dict[str, object]) -> str:
@@ -312,16 +322,20 @@ class Known:
             return {"user": viewer.user, "calls": list(calls.values()), **counts}
         changed = self.calls | calls
         self.calls = {id: call for id, call in changed.items() if call["state"] in LIVE_STATES}
+        if viewer.organisation is not None:  # not which report: it may be another organisation's
+            return counts
         told = {"report": news.report} if news.report is not None else next(iter(calls.values()), {})
         return told | counts
 
 
 def _calls(news: News, viewer: Viewer) -> dict[int, dict[str, object]]:
-    return {call.call: describe(call, viewer) for call in news.calls}
+    return {} if viewer.organisation is not None else {call.call: describe(call, viewer) for call in news.calls}
 
 
 def _counts_of(news: News, viewer: Viewer) -> dict[str, int]:
     """The counts that these news bring."""
+    if viewer.organisation is not None:
+        return {"new": dict(news.new).get(viewer.organisation, 0)}
     if news.board:
         return {}
     counts = {"missed": news.missed, "drafts": dict(news.drafts).get(viewer.user, 0), "online": news.online}
@@ -333,6 +347,7 @@ def _counts_of(news: News, viewer: Viewer) -> dict[str, int]:
 def _viewer(session_id: str) -> Viewer | None:
     """The user of this session with their phone, or None once they may not listen any more."""
     user = load_user(session_id)
-    if user is None or user.role not in LISTENERS:
+    if user is None or user.role not in HEARERS:
         return None
-    return Viewer(user.id, user.phone.id if user.phone else None)
+    organisation = (user.organisation_id or 0) if user.role in ORGANISATION_ROLES else None
+    return Viewer(user.id, user.phone.id if user.phone else None, organisation)

@@ -32,6 +32,7 @@ class Viewer:
 
     user: int
     phone: int | None
+    organisation: int | None = None  # of an enterprise's people, who hear of its new reports alone
 
 
 def phones_ringing(call: Call) -> set[int]:

@@ -102,11 +102,24 @@ def day() -> str:
     if not has_looked(db.session(), organisation.id, at):
         with transaction() as session:
             note_look(session, session.get_one(User, user_id), at)
+    named = db.session().get_one(Organisation, organisation.id)
+    return render_template("work/day.html", organisation=named, **_lists_of(organisation.id))
+
+
+@bp.get("/work/lists")
+@allow(*ORGANISATION_ROLES)
+def day_lists() -> str:
+    """The lists alone, for the page's script; nobody is taken to have looked at them by that (R 4.1)."""
+    organisation = current_user.organisation or abort(403)
+    return render_template("work/day_lists.html", **_lists_of(organisation.id))
+
+
+def _lists_of(organisation_id: int) -> dict[str, object]:
     session = db.session()
-    today = organisation_day(session, organisation.id)
+    today = organisation_day(session, organisation_id)
     lists = (today.sent_back, today.new, today.at_work, today.reasons_given, today.completed)
     log_list("our reports", [task.report for listed in lists for task in listed.rows])
-    return render_template("work/day.html", organisation=session.get_one(Organisation, organisation.id), day=today)
+    return {"day": today, "emergencies": unaccepted_emergencies(session, organisation_id=organisation_id)}
 
 
 @bp.get("/decisions")

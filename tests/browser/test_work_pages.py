@@ -7,10 +7,14 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
 
+from models import work
 from models.base import transaction
 from models.deadlines import Deadline
 from models.people import User
+from models.reports import Report
+from tests.browser.test_sound import WATCH
 from tests.desk_fixtures import PASSWORD, Site, user_id
+from tests.helpers import eventually
 from tests.web_fixtures import register
 
 pytestmark = pytest.mark.browser
@@ -82,3 +86,35 @@ def test_on_a_telephone_the_monitoring_is_folded_by_organisation(site: Site, new
         closed = overdue.locator("details:not([open])")
         closed.locator("summary").click()
         expect(overdue.locator("details a").last).to_be_visible()
+
+
+@pytest.mark.parametrize("login", ["operator", "kerivnyk"])
+def test_a_new_report_comes_to_the_open_page_of_the_enterprise_by_itself_with_a_sound(
+    site: Site, new_browser, login: str
+) -> None:
+    """R 4.1, I8: counted on top, the emergency above the lists; another organisation's report is told of to nobody."""
+    browser = new_browser()
+    browser.add_init_script(WATCH)
+    page = browser.new_page()
+    page.goto("/login")
+    page.fill("#login", login)
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url(lambda address: "login" not in address)
+    page.goto("/work")
+    expect(page.locator("html")).to_have_attribute("data-events", "open")
+    page.click("h1")
+    expect(page.locator(".count-new")).to_be_hidden()
+    register(site.app, "Немає води", category=2, number="0509998876")
+    report = register(site.app, "Порив труби", number="0509998877", emergency=True)
+    expect(page.locator('[data-count="new"]')).to_have_text("1")
+    expect(page.locator(".count-new")).to_be_visible()
+    expect(page.locator(".pressing")).to_contain_text("АВАРІЙНЕ")
+    expect(page.locator("#day tbody tr")).to_have_count(1)
+    eventually(lambda: page.evaluate("tones") == 2, lambda: "two tones", seconds=10)
+    with site.app.app_context(), transaction() as session:
+        work.accept(session, session.get_one(Report, report), session.get_one(User, user_id("operator")))
+    expect(page.locator(".pressing")).to_have_count(0)
+    expect(page.locator(".count-new")).to_be_hidden()
+    expect(page.locator('section[aria-labelledby="at-work"] tbody tr')).to_have_count(1)
+    assert page.evaluate("tones") == 2

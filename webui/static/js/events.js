@@ -6,6 +6,7 @@ import { COUNTS, Stream } from "./stream.js";
 import { refreshCall, showStrip, tellsOfCall } from "./strip.js";
 
 const user = document.body.dataset.user;
+const hasDesk = Boolean(document.querySelector('.topnav a[href="/"]')); // an enterprise's people have none
 const title = document.title;
 const listeners = [];
 export const calls = new Map();
@@ -46,19 +47,20 @@ function showLines() {
   }
 }
 
-function showCounts(told) {
+function showCounts(told, lead = false) {
   const before = shown;
   shown = Object.fromEntries(COUNTS.map((name) => [name, told[name] ?? before[name]]));
   const listed = ["missed", "drafts", "online"]; // on the desk
   const changed = before.missed !== null && listed.some((name) => shown[name] !== before[name]);
   for (const [name, value] of Object.entries(shown)) {
-    const place = document.querySelector(`#counts [data-count="${name}"]`);
+    const place = document.querySelector(`.topbar [data-count="${name}"]`);
     if (!place || value === null) continue;
     place.textContent = value;
     const whole = place.closest("[data-only-some]");
     if (whole) whole.hidden = value === 0;
   }
   if (changed) tellAll("counts");
+  if (before.new !== null && shown.new > before.new && lead && frame.sound) sound();
 }
 
 function happened(now, lead) {
@@ -74,7 +76,7 @@ function receive({ type, state, name, data, lead }) {
   if (type === "link") return showLink(state);
   if (name === "board") return tellAll("board");
   if (name === "report") {
-    showCounts(data);
+    showCounts(data, lead);
     return tellAll("report", data);
   }
   if (name === "call") {
@@ -85,10 +87,10 @@ function receive({ type, state, name, data, lead }) {
     for (const [id, call] of calls) if (!live.has(id)) happened({ ...call, state: "gone", rings_me: false }, lead);
     for (const call of data.calls) happened(call, lead);
     if (tellsOfCall()) refreshCall(tellStrip); // it may be over
-    if (!frame.lines) fillFrame();
+    if (!frame.words.login) fillFrame();
     tellAll("state");
   }
-  showCounts(data);
+  showCounts(data, lead);
   showLines();
   tellStrip();
 }
@@ -97,11 +99,17 @@ function receive({ type, state, name, data, lead }) {
 // the sound comes if the call rings still.
 async function ring() {
   if (!frame.sound) return;
+  mute = !(await sound());
+  tellStrip();
+}
+
+// The same sound says that a report is new to the organisation of who looks. Whether the browser played it.
+async function sound() {
   audio ??= new AudioContext();
   const allowed = audio.resume().then(() => true);
-  mute = !(await Promise.race([allowed, new Promise((later) => setTimeout(later, 500, false))]));
-  tellStrip();
-  if (!mute) play();
+  const plays = await Promise.race([allowed, new Promise((later) => setTimeout(later, 500, false))]);
+  if (plays) play();
+  return plays;
 }
 
 function unmute() {
@@ -147,7 +155,7 @@ function tellStrip() {
 
 // F2 on every page but the desk, which has its own: to the call that rings, else to the desk.
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "F2" || document.getElementById("desk") || document.querySelector("dialog[open]")) return;
+  if (event.key !== "F2" || !hasDesk || document.getElementById("desk") || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   location.href = document.querySelector(".strip-call a")?.href ?? "/";
 });

@@ -4,7 +4,7 @@ const OPENS = 5_000; // longer than this no new connection takes: it went into o
 const SLEPT = 5_000; // the clock jumped this far between two ticks of a second
 const PAUSES = [300, 1000, 2000, 3000];
 const NAMES = ["state", "call", "report", "board", "beat"];
-export const COUNTS = ["missed", "drafts", "online", "emergencies", "to_warn"]; // each event brings some of them
+export const COUNTS = ["missed", "drafts", "online", "emergencies", "to_warn", "new"]; // each event brings some of them
 
 export class Stream {
   // `tell` gets {type: "event", name, data} and {type: "link", state: "open" | "away" | "login"}; `last` is the id of the
