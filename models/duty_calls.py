@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.acts import WordsMissing
 from models.attempts import Attempt, AttemptTask, NeverByMachine, machine_outcomes
 from models.calling import NOT_DIALLED, may_be_dialled, uses_try
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
@@ -45,7 +46,7 @@ BETWEEN = timedelta(minutes=1)  # two calls of one emergency
 A_CALL = timedelta(minutes=3)  # with what follows it; what takes longer than all of them is a person's
 # in the language of the records
 BY_TELEPHONE = "телефоном"
-ACCEPTED_BY_WORD = "Прийнято телефоном зі слів чергового, {name}"
+ACCEPTED_BY_WORD = "Прийнято телефоном зі слів чергового, {name}: {who}"
 ACCEPTED_BY_KEY = "Прийнято телефоном: черговий номер {place}, {name}"
 
 
@@ -211,13 +212,16 @@ def task_at_hand(session: Session, user: User, at: datetime) -> CallTask | None:
     return session.scalars(query.order_by(CallTask.held_until.desc()).limit(1)).first()
 
 
-def accepted_by_word(session: Session, task: CallTask, user: User, at: datetime) -> bool:
+def accepted_by_word(session: Session, task: CallTask, user: User, who: str, at: datetime) -> bool:
     """The duty has told this person that they take the emergency: it is accepted as by their key (I8).
 
-    Returns whether it was still to be accepted.
+    ``who`` is the name of the one who said so; without it `WordsMissing` is raised. Returns whether it was still to be
+    accepted.
     """
+    if not who:
+        raise WordsMissing
     task.held_by_id = task.held_until = None
-    note = ACCEPTED_BY_WORD.format(name=task.organisation.name)
+    note = ACCEPTED_BY_WORD.format(name=task.organisation.name, who=who)
     if not accepted_by_telephone(session, task.report, task.organisation_id, note, at, user):
         return False
     move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ACCEPTED), at)

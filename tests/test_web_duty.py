@@ -294,17 +294,21 @@ def test_what_the_duty_says_on_the_telephone_accepts_the_emergency_once(web):
     report = emergency(web)
     task, keeper = task_of(web, Purpose.HAND_OVER), logged_in(web, "tsapkova")
     assert f"/duty/{task.id}/accepted" in keeper.get("/desk/emergencies").text
-    answer = keeper.post(f"/duty/{task.id}/accepted", {"back": "/"}, page="/me")
+    keeper.post(f"/duty/{task.id}/accepted", {"back": "/", "who": "  "}, page="/me")
+    assert "Нічого не записано: напишіть ім’я" in keeper.get("/me").text
+    with web.app_context():
+        assert db.session.get_one(Report, report).state == "new"  # one click alone accepts nothing
+    answer = keeper.post(f"/duty/{task.id}/accepted", {"back": "/", "who": "Петренко\n І. І."}, page="/me")
     assert answer.location == "/"
     assert f"{NAME}, аварію прийнято телефоном" in keeper.get("/me").text
     with web.app_context():
         kept = db.session.get_one(Report, report)
         row = db.session.scalars(select(HistoryRow).order_by(HistoryRow.id.desc())).first()
         assert (kept.state, row.event, row.user.login) == ("in_progress", "accepted", "tsapkova")
-        assert row.note == f"Прийнято телефоном зі слів чергового, {NAME}"
+        assert row.note == f"Прийнято телефоном зі слів чергового, {NAME}: Петренко І. І."
         settled = db.session.get_one(CallTask, task.id)
         assert (settled.state, settled.why, settled.held_by_id) == (TaskState.SETTLED, Why.ACCEPTED, None)
-    keeper.post(f"/duty/{task.id}/accepted", page="/me")
+    keeper.post(f"/duty/{task.id}/accepted", {"who": "Петренко"}, page="/me")
     assert "нічого не записано" in keeper.get("/me").text
     assert number_in(keeper.get("/desk/emergencies").text) == []
 

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from models.acts import KEEPERS
+from models.acts import KEEPERS, WordsMissing
 from models.attempts import Attempt, machine_is_on
 from models.base import db, now, transaction
 from models.calltasks import CallTask, Purpose, TaskState, Why
@@ -34,9 +34,12 @@ from models.people import User
 from webui.access import allow
 from webui.auth import safe_next
 from webui.call_words import DUTY_REFUSALS, HANDED, OUTCOMES
+from webui.form import cleaned
 from webui.own_calls import begin_call, nobody_yet, phone_is_there
 
 bp = Blueprint("duty", __name__)
+
+LONGEST_NAME = 120  # characters
 
 _HANDED = HANDED | {
     Why.NO_NUMBER: lazy_gettext("no duty telephone: call them yourself"),
@@ -94,15 +97,19 @@ def nobody_reached(task_id: int) -> ResponseReturnValue:
 @bp.post("/duty/<int:task_id>/accepted")
 @allow(*KEEPERS)
 def accepted(task_id: int) -> ResponseReturnValue:
-    """Keep that the duty takes the emergency, as they said on the telephone, from wherever they were called."""
-    user_id = current_user.id
+    """Keep that the duty takes the emergency, as they said on the telephone, from wherever they were called, and who of
+    them said so."""
+    user_id, who = current_user.id, " ".join(cleaned(request.form.get("who")).split())[:LONGEST_NAME]
     try:
         with transaction() as session:
             task, user = _take(session, task_id, user_id)
-            kept = task.purpose == Purpose.HAND_OVER and task.open and accepted_by_word(session, task, user, now())
+            theirs = task.purpose == Purpose.HAND_OVER and task.open
+            kept = theirs and accepted_by_word(session, task, user, who, now())
             name = task.organisation.name
     except Refused as refused:
         flash(str(DUTY_REFUSALS[refused.why]), "wrong")
+    except WordsMissing:
+        flash(_("Nothing was recorded: write the name of who accepted the emergency."), "wrong")
     else:
         if kept:
             flash(_("Recorded: %(name)s has accepted the emergency by telephone.", name=name), "ok")

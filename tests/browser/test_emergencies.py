@@ -4,12 +4,13 @@ import pytest
 from playwright.sync_api import expect
 
 from models import work
-from models.base import transaction
+from models.base import db, transaction
 from models.people import User
 from models.reports import Report
 from tests.browser.at_the_desk import form_of, missed_elsewhere
-from tests.browser.conftest import hears_events
+from tests.browser.conftest import hears_events, log_in
 from tests.desk_fixtures import user_id
+from tests.test_web_duty import set_numbers, sync
 from tests.web_fixtures import register
 
 pytestmark = pytest.mark.browser
@@ -43,3 +44,29 @@ def test_a_tab_that_is_opened_later_counts_it_too(site, desk):
     expect(later.locator('#counts [data-count="emergencies"]')).to_have_text("1")
     expect(later.locator(".count-urgent")).to_be_visible()
     assert later.locator('#counts [data-count="drafts"]').inner_text() == "0"
+
+
+def test_who_accepted_it_is_asked_once_and_stays_while_another_emergency_comes(site, new_browser):
+    """I8: on a telephone's screen, too, where the two buttons do not touch; by the keyboard alone."""
+    page = new_browser(viewport={"width": 390, "height": 844}).new_page()
+    set_numbers(site.app, "+380671234599")
+    log_in(page, "tsapkova")
+    report = register(site.app, "Порив труби", number="0509998877", line="54286", emergency=True)
+    sync(site.app)
+    strip = page.locator("#emergencies .pressing")
+    page.reload()
+    asks = strip.locator(".asks-once > summary")
+    call = strip.locator('form[action$="/call"] button').bounding_box()
+    box = asks.bounding_box()
+    assert box["y"] >= call["y"] + call["height"] + 4 or box["x"] >= call["x"] + call["width"] + 4
+    asks.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Петренко")
+    register(site.app, "Обірвано дріт", number="0509998866", line="54286", emergency=True)
+    expect(strip).to_have_count(2)
+    expect(page.locator(".asks-once [name=who]").first).to_be_focused()
+    expect(page.locator(".asks-once [name=who]").first).to_have_value("Петренко")
+    page.keyboard.press("Enter")
+    expect(strip).to_have_count(1)
+    with site.app.app_context():
+        assert db.session.get_one(Report, report).state == "in_progress"

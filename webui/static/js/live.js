@@ -97,6 +97,17 @@ export function refreshOverview() {
   });
 }
 
+// Where it is just asked who accepted an emergency, what was typed and the focus stay.
+function keepAsked(old, fresh) {
+  for (const asked of old.querySelectorAll("details[open] > form")) {
+    const form = fresh.querySelector(`form[action="${asked.getAttribute("action")}"]`);
+    if (!form) continue;
+    form.parentElement.open = true;
+    form.elements.who.value = asked.elements.who.value;
+    form.elements.who.toggleAttribute("data-had-focus", asked.elements.who === document.activeElement);
+  }
+}
+
 // The emergencies that nobody has accepted.
 export function refreshEmergencies() {
   const place = document.getElementById("emergencies");
@@ -104,7 +115,9 @@ export function refreshEmergencies() {
     const fresh = parse(await html("/desk/emergencies"));
     const parts = (box) => [...box.querySelectorAll("[data-part]")].map((row) => row.dataset.part).join();
     if (parts(fresh) === parts(place)) return;
+    keepAsked(place, fresh);
     still(() => place.replaceChildren(fresh));
+    place.querySelector("[data-had-focus]")?.focus();
     tick();
   });
 }
