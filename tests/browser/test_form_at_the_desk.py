@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+from sqlalchemy import select
 
 from models.base import transaction
 from models.callers import identify_caller
 from models.drafts import hand_over_draft, register_draft, save_draft
 from models.people import User
+from models.places import Street
 from models.reports import Report
 from tests.browser.at_the_desk import bar, form_of, id_of, missed_elsewhere, ring, saved
 from tests.browser.conftest import hears_events, log_in
@@ -102,6 +104,59 @@ def test_the_callers_open_reports_come_first(site, desk):
     desk.keyboard.press("F6")
     expect(desk.locator("[data-finished]")).to_be_visible()
     assert (site.draft(draft).state, site.draft(draft).attached_to_id) == ("attached", earlier)
+
+
+def known_at_home(site):
+    """Olena Koval, who lives in Kyivska 12, flat 5, calls again: the draft of it."""
+    earlier = site.exchange.call()[1]
+    with site.app.app_context(), transaction() as session:
+        user, draft = session.get_one(User, user_id("tsapkova")), session.get_one(Report, earlier)
+        identify_caller(session, draft, user, person_id=None, name="Олена Коваль", area_code=AREA_CODE)
+        street_id = session.scalars(select(Street.id).where(Street.name == "Київська")).one()
+        values = {"category_id": 1, "street_id": street_id, "building": "12", "flat": "5", "text": "Темно"}
+        save_draft(session, draft, user, values, draft.revision, AREA_CODE)
+        register_draft(session, draft, user)
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    return draft
+
+
+def place(desk):
+    return tuple(desk.locator(f"#{name}").input_value() for name in ("street", "building", "flat"))
+
+
+def test_the_key_of_the_same_address_writes_over_nothing_and_a_click_says_what_it_replaced(site, desk):
+    """The keys are the same before and after: Alt 1 says who it is, Alt 2 the address."""
+    draft = known_at_home(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    same = desk.locator("[data-same-address]")
+    expect(same).to_contain_text("Alt 2")
+    desk.fill("#street", "Сумська")
+    desk.fill("#building", "3")
+    desk.keyboard.press("Alt+1")
+    expect(desk.locator(".who-said")).to_have_text("✓ Олена Коваль")
+    expect(same).to_contain_text("Alt 2")
+    for key in ("Alt+1", "Alt+2"):
+        desk.keyboard.press(key)
+    expect(desk.locator("#draft-notice")).to_contain_text("клавіша її не змінює")
+    assert place(desk) == ("Сумська", "3", "")
+    same.click()
+    expect(desk.locator("#draft-notice")).to_contain_text("До того тут було: Сумська, 3")
+    assert place(desk) == ("Київська", "12", "5")
+    saved(desk)
+
+
+def test_another_street_after_the_address_was_filled_in_has_not_its_house(site, desk):
+    draft = known_at_home(site)
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("[data-same-address]")).to_be_visible()
+    desk.keyboard.press("Alt+2")
+    assert place(desk) == ("Київська", "12", "5")
+    desk.fill("#flat", "7")  # typed: it stays
+    desk.fill("#street", "Соборна")
+    desk.keyboard.press("Tab")
+    assert place(desk) == ("Соборна", "", "7")
+    saved(desk)
 
 
 def test_another_telephone_is_searched_as_soon_as_it_is_typed(site, desk):

@@ -1,7 +1,7 @@
-// One press fills the place in: a street that may be meant, what is no street as a landmark, the address known already.
+// One press fills the place in: a street that may be meant, what is no street as a landmark.
 const field = (name) => document.getElementById("street").form.elements[name];
 
-function write(values) {
+export function write(values) {
   for (const [name, value] of Object.entries(values)) field(name).value = value;
   for (const happens of ["input", "change"]) {
     for (const name of Object.keys(values)) field(name).dispatchEvent(new Event(happens, { bubbles: true }));
@@ -9,7 +9,7 @@ function write(values) {
 }
 
 document.addEventListener("click", ({ target }) => {
-  const [street, landmark, same] = ["[data-street]", "[data-as-landmark]", "[data-same-address]"].map((one) => target.closest(one));
+  const [street, landmark] = ["[data-street]", "[data-as-landmark]"].map((one) => target.closest(one));
   if (street) {
     write({ street: street.dataset.street });
     field("building").focus();
@@ -17,7 +17,7 @@ document.addEventListener("click", ({ target }) => {
     const place = [field("street").value.trim(), field("building").value.trim()].filter(Boolean).join(" ");
     write({ street: "", building: "", landmark: [place, field("landmark").value.trim()].filter(Boolean).join(", ") });
     field("landmark").focus();
-  } else if (same) write(JSON.parse(same.dataset.fields));
+  }
 });
 
 // Enter in a field goes on to the next of `fields`; a street that was only begun is completed on the way.

@@ -7,6 +7,7 @@ import { refreshLists, showUnsent } from "./lists.js";
 import { left, match, next, refreshEmergencies, refreshLive, refreshOverview, spoken } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
+import "./same_address.js";
 import { sendUnsent } from "./unsent.js";
 
 const place = document.getElementById("pane");
