@@ -14,10 +14,12 @@ from models.calling import NOT_DIALLED, Outcome, next_try
 from models.calltasks import CallTask, CallTaskEvent, Move, TaskEvent, move_task
 from models.dialling import Dialler, Refusal, Refused
 from models.people import User
+from models.reports import HistoryEvent, note_history
 
 SHOWN = 50
 HELD = timedelta(minutes=15)  # for which a task stays on the screen of who calls
 LONGEST_DELAY = timedelta(days=14)  # to which a call can be put off
+WITHOUT_CALL = "Записано без дзвінка звідси."  # in the language of the records
 
 
 class Said(StrEnum):
@@ -212,3 +214,9 @@ def _not_reached(session: Session, dialler: Dialler, task: CallTask, user: User,
     else:
         task.due_at = then
         move_task(session, task, Move(TaskEvent.TRIED, user), at)
+
+
+def note_without_call(session: Session, task: CallTask, user: User, at: datetime) -> None:
+    """The applicant's answer was recorded though nobody was called from here: the report's history does not read like a
+    talk (C2). The note stands in nobody's way who takes the answer back."""
+    note_history(session, task.report, HistoryEvent.NOTE, user, WITHOUT_CALL, at=at)

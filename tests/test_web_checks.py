@@ -24,6 +24,7 @@ from models.leases import Lines
 from models.people import AccessLog, Phone, User
 from models.reports import HistoryRow, Report, ReportState
 from models.settling import AttemptLeg, Sign, note_leg
+from models.taken_back import answer_to_take_back
 from models.task_rules import sync_tasks
 from models.workdays import KYIV, WorkCalendar
 from tests.desk_fixtures import fill_desks, user_id
@@ -263,6 +264,13 @@ def test_an_answer_without_a_call_from_here_is_asked_about_once(web):
     assert task_of(web, task_id).open
     assert answer(web, task_id, "partly", words="Горить один").location == "/checks"
     assert not task_of(web, task_id).open
+    with web.app_context():
+        report = task_of(web, task_id).report_id
+        rows = select(HistoryRow).where(HistoryRow.report_id == report).order_by(HistoryRow.id.desc()).limit(2)
+        note, answered = db.session.scalars(rows)
+        assert (note.event, note.note, note.user_id) == ("note", "Записано без дзвінка звідси.", answered.user_id)
+        assert answered.event == "refuted"
+        assert answer_to_take_back(db.session(), report, db.session.get(User, answered.user_id), now()) is not None
 
 
 def test_a_form_that_is_sent_again_uses_no_second_try(web):

@@ -39,6 +39,7 @@ from models.own_calls import (
     hold,
     last_recorded,
     leave_to_who_calls,
+    note_without_call,
     own_attempt,
     wait_for_line,
     waits,
@@ -167,10 +168,13 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
             leave_to_who_calls(session, task, user)
             if task.open and _is_old(session, task):
                 raise _Old
-            doubtful = _doubtful(session, task, user, told)
+            without_call = _without_call(session, task, user, told)
+            doubtful = "anyway" not in request.form and (without_call or elsewhere(task, now()))
             dialler = load_dialler(session, current_app.config["SETTINGS"])
             number = task.report.number if task.report else None
             draft_id = calls.answer(session, dialler, task, user, told, now())
+            if without_call and task.purpose == Purpose.STATUS_CHECK and told.said in MOVES_REPORT | {Said.OTHER}:
+                note_without_call(session, task, user, now())
             answer = answer_to_take_back(session, task.report_id, user, now()) if told.said in MOVES_REPORT else None
             undo = {"report": task.report_id, "answer": answer.id} if answer else None
             if doubtful:  # now that nothing else is wrong with it: nothing is kept
@@ -235,13 +239,11 @@ def _is_old(session: Session, task: CallTask) -> bool:
     return seen is not None and seen < last_recorded(session, task)
 
 
-def _doubtful(session: Session, task: CallTask, user: User, told: Told) -> bool:
-    """Whether it is to be asked once more. Raises `NobodyYet`."""
+def _without_call(session: Session, task: CallTask, user: User, told: Told) -> bool:
+    """Whether what is recorded needs a call, and none was made that is known of here. Raises `NobodyYet`."""
     called = has_called(session, task, user, told.said)
-    if "anyway" in request.form:
-        return False
     elsewhere_called = user.phone is None and task.held_by_id == user.id  # they have looked at the number
-    return elsewhere(task, now()) or not (called or elsewhere_called or told.said in NEEDS_NO_CALL)
+    return not (called or elsewhere_called or told.said in NEEDS_NO_CALL)
 
 
 def _told() -> Told:
