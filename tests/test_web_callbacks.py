@@ -458,3 +458,19 @@ def test_a_number_that_may_not_be_dialled_is_refused_with_the_reason(number, web
     with web.app_context():
         assert db.session.scalars(select(CallTask)).all() == []
         assert db.session.scalars(select(Attempt)).all() == []
+
+
+def test_what_was_recorded_says_of_which_call_and_leads_to_where_it_is_undone(web):
+    browser = logged_in(web, "tsapkova")
+    task, draft = missed(web)
+    browser.post(f"/calls/{task}/answer", {"anyway": "wrong_number"}, page="/me")
+    page = browser.get("/calls").text.replace("\u00a0", " ")
+    hour = f"{call_of(web, draft).started_at.astimezone(KYIV):%H:%M}"
+    assert re.search(rf"Записано: помилковий номер — дзвінок .*о {hour} на 5-\d\d-\d\d\.", page), page
+    address = re.search(r'href="([^"]+)">Відкрити чернетку: там це можна скасувати', page)[1]
+    assert f'action="{address}/reopen"' in browser.get(address).text
+    task, waiting = missed(web, "0671112255")
+    browser.post(f"/calls/{task}/answer", {"anyway": "not_reached"}, page="/me")
+    page = browser.get("/calls").text
+    assert "Відкрити чернетку" not in page  # it waits still
+    assert state_of(web, waiting) == "draft"

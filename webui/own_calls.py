@@ -22,7 +22,7 @@ from jobs.queues import enqueue_dial
 from models.acts import NotYours, WordsMissing
 from models.attempts import DIALLING_LOCK, Attempt
 from models.base import db, now, one_at_a_time, transaction
-from models.callbacks import NotTheirs
+from models.callbacks import NotTheirs, draft_of
 from models.calling import may_be_dialled
 from models.calltasks import CallTask, Purpose
 from models.dialling import Dialler, Refusal, Refused, plan_own_call, withdraw_planned
@@ -45,6 +45,7 @@ from models.own_calls import (
     waits,
 )
 from models.people import User
+from models.reports import Report, ReportState
 from models.taken_back import answer_to_take_back
 from models.with_them import other_with_them
 from models.workdays import KYIV
@@ -172,11 +173,14 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
             doubtful = "anyway" not in request.form and (without_call or elsewhere(task, now()))
             dialler = load_dialler(session, current_app.config["SETTINGS"])
             number = task.report.number if task.report else None
+            missed = draft_of(session, task)
             draft_id = calls.answer(session, dialler, task, user, told, now())
             if without_call and task.purpose == Purpose.STATUS_CHECK and told.said in MOVES_REPORT | {Said.OTHER}:
                 note_without_call(session, task, user, now())
             answer = answer_to_take_back(session, task.report_id, user, now()) if told.said in MOVES_REPORT else None
             undo = {"report": task.report_id, "answer": answer.id} if answer else None
+            if missed is not None:
+                whose, undo = _missed_words(missed), _way_back(missed)
             if doubtful:  # now that nothing else is wrong with it: nothing is kept
                 raise _Doubtful
     except _Old:
@@ -202,9 +206,24 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
     if not draft_id:
         what = SAID[told.said]
         kept = _("Recorded: № %(number)s — %(what)s.", number=number, what=what) if number else None
+        kept = kept or (_("Recorded: %(what)s — %(whose)s.", what=what, whose=whose) if missed else None)
         kept = kept or _("Recorded: %(what)s.", what=what)
         flash({"text": kept, **undo} if undo else kept, "ok")
     return redirect(url_for("desk.draft", draft_id=draft_id) if draft_id else url_for(calls.endpoint))
+
+
+def _missed_words(draft: Report) -> str:
+    """Which missed call it was, as people say it: «дзвінок о 12:40 на 5-32-73»; of another day with its day."""
+    at, line = draft.call.started_at.astimezone(KYIV), draft.call.line.number if draft.call.line else ""
+    hour = f"{at:%H:%M}"
+    if at.date() != now().astimezone(KYIV).date():
+        return _("the call of %(day)s, %(time)s, to %(line)s", day=day_words(at), time=hour, line=line)
+    return _("the call at %(time)s to %(line)s", time=hour, line=line)
+
+
+def _way_back(draft: Report) -> dict[str, int] | None:
+    """Where the key has ended the draft: its page, which undoes that."""
+    return {"draft": draft.id} if draft.state != ReportState.DRAFT else None
 
 
 def nobody_yet() -> str:
