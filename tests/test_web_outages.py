@@ -298,3 +298,13 @@ def test_who_left_is_told_apart_from_the_missed(web: Flask, over: int):
     assert "поклали слухавку" in browser.get(f"/desk/calls/{call}").json["note"].lower()
     assert browser.get(f"/drafts/{draft}").status_code == 200
     assert "0671112233" not in browser.get("/desk/lists").text
+
+
+def test_to_end_an_outage_is_asked_once_and_is_not_the_main_button(web):
+    """It cannot be undone; the question needs no script."""
+    outage_id = made(web)
+    page = logged_in(web, "operator").get(f"/outages/{outage_id}").text
+    question = re.search(r'<details class="asks-once">.*?</details>', page, re.DOTALL)[0]
+    assert "відкрити його знову не можна" in question
+    assert f'action="/outages/{outage_id}/end"' in question
+    assert "btn-primary" not in page.replace(question, "").split("<section")[1]
