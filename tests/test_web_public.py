@@ -196,7 +196,7 @@ def test_the_same_text_again_and_too_many_are_refused_in_words(web, monkeypatch)
     monkeypatch.setattr("models.online.FROM_ONE_ADDRESS", 1)
     answer = send(web, page=seal(web, "c" * 32), text="Інше")
     assert answer.status_code == 429
-    assert "5-32-73" in answer.text
+    assert "Телефонуйте: (05448) 5-32-73" in answer.text.replace("\u00a0", " ")
     assert "Інше" in answer.text
     assert len(drafts(web)) == 1
 
@@ -434,3 +434,10 @@ def test_what_came_online_can_be_registered_once_only_by_one(web):
     with web.app_context():
         assert db.session.scalars(select(OnlineIntake)).one().report.number is not None
     assert logged_in(web, "cherniavska").post(f"/drafts/{draft_id}/claim", page="/me", headers=PAGE).status_code == 302
+
+
+def test_the_lines_stand_with_the_area_code_and_the_login_page_leads_to_the_outages(web):
+    """Who reads them may call from a mobile, or from another town."""
+    stranger = Browser(web)
+    assert ">(05448) 5-32-73</a>" in stranger.get("/povidomyty").text.replace("\u00a0", " ")
+    assert 'href="/vidkliuchennia"' in stranger.get("/login").text

@@ -26,7 +26,7 @@ from webui.form import LONGEST, phone_note, read_fields
 from webui.form_token import OLDEST, QUICKEST, FormPage, open_page, unseal
 from webui.public_limits import sender
 from webui.public_words import STATES
-from webui.text import area_code, kyiv
+from webui.text import area_code, kyiv, line_with_code
 from webui.uploads import described, keep_read, read_files
 
 bp = Blueprint("public", __name__)
@@ -185,7 +185,7 @@ def without_control(text: str) -> str:
 def call_us() -> str:
     """To whom one can telephone instead."""
     number = db.session.scalar(select(Line.number).where(Line.active).order_by(Line.id).limit(1))
-    return _("Call %(number)s.", number=number) if number else _("Call the contact centre.")
+    return _("Call %(number)s.", number=line_with_code(number)) if number else _("Call the contact centre.")
 
 
 def form_page(

@@ -163,6 +163,7 @@ def add_filters(app: Flask) -> None:
         length_of=length,
         phone=phone,
         phone_with_code=phone_with_code,
+        line_with_code=line_with_code,
         masked=telephone.masked,
         e164=e164,
         withheld=telephone.withheld,
@@ -267,6 +268,11 @@ def phone(number: str | None, received: str = "") -> str:
 def phone_with_code(number: str) -> str:
     """The full number as it is dialled from anywhere, also from a mobile. A look at it leaves a row."""
     return telephone.readable(number).replace(" ", NBSP)
+
+
+def line_with_code(number: str) -> str:
+    """A line of ours for who may call from elsewhere: «(05448) 5-32-73»."""
+    return f"(0{area_code()}){NBSP}{number}"
 
 
 def e164(typed: str) -> str | None:
