@@ -216,6 +216,7 @@ def test_a_talk_about_it_counts_for_the_outage_and_is_taken_back(web: Flask):
     browser = logged_in(web, "tsapkova")
     browser.post(f"/drafts/{draft}/outage", {"outage": str(outage_id)}, page="/me")
     page = browser.get(f"/drafts/{draft}").text
+    assert re.search(r'(\s|&#32;)<span class="tone-done text-nowrap">✓(&nbsp;|\u00a0)дзвонять про це', page)
     assert "дзвонять про це" in line_of(page)
     assert "Цапкова" in browser.get(f"/outages/{outage_id}").text.split('id="called"')[1].split('id="history"')[0]
     browser.post(f"/drafts/{draft}/outage", {"not_outage": str(outage_id)}, page="/me")

@@ -441,3 +441,16 @@ def test_the_lines_stand_with_the_area_code_and_the_login_page_leads_to_the_outa
     stranger = Browser(web)
     assert ">(05448) 5-32-73</a>" in stranger.get("/povidomyty").text.replace("\u00a0", " ")
     assert 'href="/vidkliuchennia"' in stranger.get("/login").text
+
+
+def test_who_wrote_by_the_form_has_their_pin_and_it_is_dictated_to_nobody(web):
+    send(web)
+    browser, draft_id = logged_in(web, "tsapkova"), drafts(web)[0].id
+    with web.app_context(), transaction() as session:
+        draft, user = session.get_one(Report, draft_id), session.get_one(User, user_id("tsapkova"))
+        draft.category_id = 1
+        register_draft(session, draft, user)
+    page = browser.get(f"/drafts/{draft_id}").text
+    assert "Зареєстровано" in page
+    assert "Продиктуйте" not in page
+    assert "PIN заявник уже отримав" in page

@@ -19,7 +19,7 @@ from models.workdays import KYIV
 from tests.mail_fixtures import with_mail
 from tests.summary_fixtures import kyiv
 from tests.test_models_summary import fill
-from tests.web_fixtures import Browser, logged_in
+from tests.web_fixtures import Browser, logged_in, stored_user
 from webui import cli
 
 QUARTER = Quarter(2026, 3)
@@ -132,6 +132,8 @@ def test_from_prepared_to_sent(town, prepared):
     browser, report = logged_in(town, "tsapkova"), prepared["kontrol"]
     page = browser.get(f"/quarterly/{report}").text
     assert "ІНФОРМАЦІЯ (проєкт)" in page
+    heading = re.search(r"<h1>([^<]+)</h1>", page)[1]
+    assert stored_user(town, "kontrol").name in heading  # of several reports on one quarter, whose it is
     assert "5\u00a0жовтня 2026\u00a0року" in page
     for event, remark in (("renewed", ""), ("checked", "Насос"), ("taken_back", ""), ("checked", "Насос замінено")):
         assert move(browser, report, event, remark=remark).status_code == 302

@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models import work
-from models.base import transaction
+from models.base import now, transaction
+from models.calls import Call, CallState
 from models.deadlines import Deadline
 from models.people import User
 from models.reports import Report
+from models.task_rules import sync_tasks
+from models.workdays import WorkCalendar
 from tests.browser.test_sound import WATCH
 from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.helpers import eventually
@@ -60,6 +63,15 @@ def test_the_bar_on_top_is_one_row_whatever_stands_in_it(site: Site, new_browser
     )
     assert page.locator(".topbar").bounding_box()["height"] < 50
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    width_of, over, height = page.evaluate(  # one of the pressing counts: its word stands there, as its neighbours' do
+        "for (const name of ['emergencies', 'online', 'to_warn'])"
+        " document.querySelector(`#counts [data-count='${name}']`).closest('a').hidden = name !== 'to_warn';"
+        "[document.querySelector('#counts [data-count=to_warn]').closest('a').querySelector('.count-name').offsetWidth,"
+        " document.documentElement.scrollWidth - innerWidth, document.querySelector('.topbar').offsetHeight]"
+    )
+    assert width_of > 20
+    assert over <= 0
+    assert height < 50
     name = page.locator(".topbar > .menu").bounding_box()
     assert name["x"] + name["width"] <= width
 
@@ -118,3 +130,24 @@ def test_a_new_report_comes_to_the_open_page_of_the_enterprise_by_itself_with_a_
     expect(page.locator(".count-new")).to_be_hidden()
     expect(page.locator('section[aria-labelledby="at-work"] tbody tr')).to_have_count(1)
     assert page.evaluate("tones") == 2
+
+
+def test_on_a_telephone_the_answers_stand_below_the_script_and_no_key_is_named(site: Site, new_browser) -> None:
+    """C2: before the facts; a telephone has no Alt and no F3."""
+    report = register(site.app, LONG)
+    with site.app.app_context(), transaction() as session:
+        operator = session.get_one(User, user_id("operator"))
+        work.accept(session, session.get_one(Report, report), operator)
+        work.complete(session, session.get_one(Report, report), operator, "Полагоджено. " * 20)
+        session.execute(update(Call).values(state=CallState.ENDED))  # who speaks with us now is not called
+        sync_tasks(session, WorkCalendar(), now())
+    page = logged_in(new_browser, "dyspetcher", viewport={"width": 390, "height": 844}, has_touch=True)
+    page.goto("/checks")
+    script, keys, facts = (page.locator(f".check {part}").bounding_box() for part in (".script", ".answers", ".facts"))
+    assert script["y"] < keys["y"] < facts["y"]
+    assert keys["y"] - script["y"] - script["height"] < 30
+    expect(page.locator(".answer-keys kbd").first).to_be_hidden()
+    draft = site.exchange.call()[1]
+    page.goto(f"/drafts/{draft}")
+    expect(page.locator("#emergency")).to_be_visible()
+    expect(page.locator(".tick kbd")).to_be_hidden()
