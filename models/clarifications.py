@@ -12,7 +12,7 @@ from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, 
 from models.dialling import Dialler, Refusal, Refused
 from models.free_days import load_calendar
 from models.machine import IllegalMove
-from models.own_calls import Said, Told, let_go, put_off
+from models.own_calls import Said, Told, put_off
 from models.people import User
 from models.reports import OPEN_STATES, HistoryEvent, Report, note_history
 from models.work import add_note
@@ -89,7 +89,7 @@ def answer_question(session: Session, dialler: Dialler, task: CallTask, user: Us
     """
     if not task.open:
         raise IllegalMove("task", task.state, told.said)
-    let_go(task)
+    task.let_go()
     if told.said in (Said.LATER, Said.NOT_REACHED):
         put_off(session, dialler, task, user, told, at)
     elif task.outage_id is not None or task.report.state not in OPEN_STATES:

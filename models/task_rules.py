@@ -46,12 +46,21 @@ def sync_tasks(session: Session, calendar: WorkCalendar, at: datetime, rules: Se
     touched; 0: all is done."""
     touched = 0
     for rule in RULES if rules is None else rules:
-        rows: Sequence[Any] = session.scalars(rule.query.limit(AT_ONCE), {"at": at}).all()
-        for row in rows:
-            rule.act(session, calendar, row, at)
+        for found in session.scalars(rule.query.limit(AT_ONCE), {"at": at}).all():
+            row = _still_so(session, rule, found, at)
+            if row is not None:
+                rule.act(session, calendar, row, at)
+                touched += 1
         session.flush()
-        touched += len(rows)
     return touched
+
+
+def _still_so(session: Session, rule: TaskRule, found: Any, at: datetime) -> Any | None:
+    """The row, locked, when the rule is about it still: another transaction may have changed it since it was found."""
+    table, row_id = type(found), found.id
+    if session.get(table, row_id, with_for_update=True, populate_existing=True) is None:
+        return None
+    return session.scalars(rule.query.where(table.id == row_id), {"at": at}).first()
 
 
 def out_of_step(session: Session, at: datetime, rules: Sequence[TaskRule]) -> bool:
