@@ -62,11 +62,12 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
         return
     if task is None:
         deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
-        add_task(
+        task = add_task(
             session, Purpose.CLARIFICATION, at, deadline, report_id=report.id, number=number, words=WANTS_PERSON
         )  # fmt: skip
     else:
         task.words = f"{task.words}\n\n{WANTS_PERSON}"
+    move_task(session, task, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, None, WANTS_PERSON, at=at)
     announce(session, "report", report.id)
 

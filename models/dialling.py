@@ -258,8 +258,9 @@ def why_not(session: Session, task: CallTask) -> Refusal | None:
         return Refusal.TASK_OVER
     if task.report is None or task.purpose not in _REPORT_STATES:
         return None
-    asked_for = task.purpose == Purpose.CLARIFICATION and (task.outage_id is not None or task.asked_by_id is None)
-    if task.report.state not in _REPORT_STATES[task.purpose] and not asked_for:
+    wanted = task.outage_id is not None or task.why == Why.ASKED_FOR_PERSON  # whatever became of the report
+    wanted = wanted and task.purpose == Purpose.CLARIFICATION
+    if task.report.state not in _REPORT_STATES[task.purpose] and not wanted:
         return Refusal.TASK_OVER
     if task.organisation_id is not None and not is_awaited(session, task):
         return Refusal.TASK_OVER
