@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from models.attempts import (
     DIALLING_LOCK,
     LIVE_ATTEMPTS,
-    NOTE_STOPPED,
     Attempt,
     AttemptEvent,
     AttemptState,
@@ -20,6 +19,7 @@ from models.attempts import (
     End,
     NeverByMachine,
     find_attempt,
+    how_it_ended,
     machine_outcomes,
     move_attempt,
     why_given_up,
@@ -98,10 +98,9 @@ def _cause(attempt: Attempt, leg: AttemptLeg) -> int | None:
 
 
 def _outcome(attempt: Attempt) -> Outcome:
-    if attempt.note == NOTE_STOPPED and not attempt.keys:
-        return Outcome.STOPPED
     spoke = not attempt.by_machine and attempt.answered_at is not None
-    return outcome_of(attempt.cause, answered=attempt.answered_at is not None, key=bool(attempt.keys) or spoke)
+    answered, key = attempt.answered_at is not None, bool(attempt.keys) or spoke
+    return how_it_ended(attempt.cause, attempt.note, answered=answered, key=key)
 
 
 def _end(
