@@ -18,13 +18,13 @@ What was broken off is decided by `Applier.look`, which runs every second in `jo
 import fcntl
 import os
 import secrets
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.pbx import Asterisk, PbxError, find_asterisk, rendered
@@ -38,6 +38,7 @@ from models.plan_acts import finish, phone_secrets, roll_back
 from models.plan_checks import Site, check_plan
 from models.plan_versions import PlanVersion, Trouble, applied_version, applying_version, still_rung
 
+_LOCK = 0x6170706C  # "appl"
 AGAIN = timedelta(seconds=10)  # after which what did not work is tried again
 
 
@@ -124,6 +125,32 @@ def trouble() -> str:
     return "The exchange does not read the telephone plan: see whether it runs."
 
 
+@contextmanager
+def only_one(settings: Settings) -> Iterator[bool]:
+    """Whether we are the one process that works at the plan, of all that use this database; who is killed holds nobody
+    up. PostgreSQL may be shared by machines, and keeps the lock itself."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            alone = bool(connection.scalar(select(func.pg_try_advisory_lock(_LOCK))))
+            try:
+                yield alone
+            finally:
+                if alone:
+                    with suppress(SQLAlchemyError):  # with its connection the lock is gone
+                        connection.execute(select(func.pg_advisory_unlock(_LOCK)))
+        return
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    held = os.open(settings.run_dir / "plan.lock", os.O_CREAT | os.O_RDWR, 0o640)
+    try:
+        alone = False
+        with suppress(BlockingIOError):
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        yield alone
+    finally:
+        os.close(held)
+
+
 class Applier:
     """Looks for a version to be applied, for one that was broken off, and for one that the exchange is still to be
     told of. ``ask`` is how the exchange is asked; without it, by its console."""
@@ -147,16 +174,8 @@ class Applier:
         return "" if well else trouble()
 
     def _look_alone(self, at: datetime) -> bool:
-        """Of several processes one works at the plan; who is killed holds nobody up."""
-        self._settings.run_dir.mkdir(parents=True, exist_ok=True)
-        held = os.open(self._settings.run_dir / "plan.lock", os.O_CREAT | os.O_RDWR, 0o640)
-        try:
-            with suppress(BlockingIOError):
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self._do(at)
-            return True
-        finally:
-            os.close(held)
+        with only_one(self._settings) as alone:
+            return self._do(at) if alone else True
 
     def _do(self, at: datetime) -> bool:
         waiting, applied = applying_version(db.session()), applied_version(db.session())

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from agi.database import Work
 from jobs import apply_plan
+from jobs.app import bare_app
 from jobs.pbx import Asterisk, render, rendered
 from jobs.pbx_folder import install
 from jobs.prepare import prepare
@@ -32,6 +34,7 @@ from models.plan_acts import change_draft, note_present, order_draft, phone_secr
 from models.plan_checks import Site
 from models.plan_versions import STILL_RUNG, PlanVersion, Trouble, applied_version, still_rung
 from tests.desk_fixtures import PEOPLE, fill_desks
+from tests.helpers import close_database
 from tests.plan_fixtures import NOWHERE, FakeExchange, look
 
 SOON = timedelta(seconds=10)
@@ -60,6 +63,10 @@ class Town:
 @pytest.fixture
 def town(app: Flask) -> Town:
     """A town whose exchange runs by version 1."""
+    return running(app)
+
+
+def running(app: Flask) -> Town:
     fill_desks()
     with transaction() as session:
         note_present(session, None, now()).settled_at = now()
@@ -460,6 +467,39 @@ def test_two_processes_do_not_work_at_one_plan(town: Town, monkeypatch: pytest.M
     assert look(town.app, town.exchange) == ""
     assert inner == [""]
     assert whole(town) == "new"
+
+
+def test_a_second_machine_leaves_alone_what_the_first_has_begun(
+    postgres_settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share a database, and no folder: what is under way is not taken for broken off."""
+    app, said = bare_app(postgres_settings), []
+    other = replace(postgres_settings, var=tmp_path_factory.mktemp("other"))
+
+    def second() -> None:
+        beside = bare_app(other)
+        exchange = FakeExchange(other)
+        said.append(look(beside, exchange))
+        said.append(len(exchange.asked))
+        close_database(beside)
+
+    def tell(work: apply_plan.Work) -> None:
+        machine = threading.Thread(target=second)
+        machine.start()
+        machine.join()
+        apply_plan.tell(work)
+
+    with app.app_context():
+        town = running(app)
+        steps = apply_plan.STEPS
+        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:3], tell, *steps[4:]))
+        order()
+        assert look(app, town.exchange) == ""
+        assert said == ["", 0]
+        assert (state(), whole(town)) == (("applied", ""), "new")
+        with apply_plan.only_one(other) as alone:
+            assert alone  # it is over, and holds nobody up
+    close_database(app)
 
 
 def test_what_the_command_line_added_reaches_the_exchange(town: Town) -> None:
