@@ -72,12 +72,14 @@ def site_of(settings: Settings) -> Site:
 
 
 def check(work: Work) -> None:
+    """The plan has no fault, as when it was ordered. Raises `Stopped`."""
     faults = check_plan(work.plan, work.site)
     if faults:
         raise Stopped(Trouble.CONFIGURATION, ", ".join(fault.line or fault.phone for fault in faults))
 
 
 def render_all(work: Work) -> None:
+    """All files are made, and none is in place yet. Raises `Stopped` for what cannot stand in them."""
     try:
         work.files = rendered(work.plan, work.secrets, work.settings, work.asterisk, work.leaving)
     except PbxError as error:
@@ -85,6 +87,7 @@ def render_all(work: Work) -> None:
 
 
 def switch(work: Work) -> None:
+    """The new files are in place, all or none. Raises `Stopped` where they cannot be written."""
     try:
         install(work.settings, work.files)
     except OSError as error:
@@ -92,6 +95,7 @@ def switch(work: Work) -> None:
 
 
 def tell(work: Work) -> None:
+    """The exchange is told to read them. Raises `Stopped` where it does not answer."""
     try:
         reload(work.ask)
     except (ExchangeAway, ExchangeHangs) as error:
@@ -99,6 +103,7 @@ def tell(work: Work) -> None:
 
 
 def read_back(work: Work) -> None:
+    """It has what was written. Raises `Stopped` where it does not answer, or has anything else."""
     try:
         differs = first_mismatch(work.files, work.ask)
     except (ExchangeAway, ExchangeHangs) as error:
@@ -108,6 +113,9 @@ def read_back(work: Work) -> None:
 
 
 def write_tables(work: Work) -> None:
+    """Calls ring by the plan from here on. Raises `Stopped` where it was changed meanwhile by another way, or the
+    database cannot be written.
+    """
     try:
         with transaction() as session:
             version = session.get_one(PlanVersion, work.version_id)
