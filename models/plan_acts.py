@@ -59,7 +59,7 @@ def note_present(session: Session, author: User | None, at: datetime) -> PlanVer
     if former is not None:
         move(session, former, PlanEvent.REPLACED, author, at)
         if all(one.kind == Change.USER for one in version.differences):
-            version.settled_at = at
+            version.settled_at = former.settled_at  # what the former one is still waiting for is this one's, too
     move(session, version, PlanEvent.FOUND, author, at)
     _carry_draft_over(session, former.plan if former else Plan(), version, author, at)
     return version
