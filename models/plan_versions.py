@@ -57,6 +57,8 @@ PLAN_TABLE: dict[tuple[PlanState, PlanEvent], PlanState] = {
     (PlanState.APPLYING, PlanEvent.FAILED): PlanState.ROLLED_BACK,
     (PlanState.APPLIED, PlanEvent.REPLACED): PlanState.SUPERSEDED,
 }
+# what can be applied anew by a click: what was applied once, and what was rolled back for a trouble that may be over
+RETURNABLE = frozenset({PlanState.SUPERSEDED, PlanState.ROLLED_BACK})
 # of which there is one at most: what stands in the unique column
 _SLOTS = {
     PlanState.DRAFT: "draft",
