@@ -4,6 +4,7 @@ The exchange records into ``CC_VAR/pbx/remarks/ATTEMPT-TASK.wav`` by itself, and
 meanwhile, the database among it, loses a word. A recording that nobody writes any more is kept once, or thrown away.
 """
 
+import logging
 import re
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,13 @@ from jobs.filestore import Checked, keep
 from jobs.settings import Settings
 from jobs.sound import BadSound, seconds_of, seconds_spoken
 from models.attachments import REMARK_NAME, REMARK_TYPE, StoredFile, keep_remark
-from models.base import db, transaction
+from models.base import database_is_away, db, transaction
 
 QUIET = 10.0  # seconds for which the exchange has written nothing: it writes every two
 SHORTEST = 0.5  # seconds of speech; what is shorter says nothing
 _NAME = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})\.wav", re.ASCII)
+
+log = logging.getLogger(__name__)
 
 
 def remark_path(settings: Settings, attempt_id: int, task_id: int) -> Path:
@@ -31,14 +34,21 @@ def keep_remarks(app: Flask, at: datetime) -> str:
     settings: Settings = app.config["SETTINGS"]
     detail = ""
     with app.app_context():
-        try:
-            for path in sorted(settings.remarks_dir.glob("*.wav")):
+        for path in sorted(settings.remarks_dir.glob("*.wav")):
+            try:
                 if path.stat().st_mtime <= at.timestamp() - QUIET:
                     _take(settings, path)
-        except OSError as error:
-            detail = f"What a citizen said cannot be kept ({error.strerror}): make room, or see who owns the folder."
-        finally:
-            db.session.remove()
+            except OSError as error:
+                detail = (
+                    f"What a citizen said cannot be kept ({error.strerror}): make room, or see who owns the folder."
+                )
+            except Exception as error:  # one that breaks hinders no other
+                if database_is_away(error):
+                    raise
+                log.exception("the recording %s cannot be kept", path.name)
+                detail = "A recording of a citizen cannot be kept, see the log of rounds."
+            finally:
+                db.session.remove()
     return detail
 
 

@@ -82,6 +82,7 @@ TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
 
 _OPEN = sql("settled_at IS NULL")
 _SETTLED = sql("settled_at IS NOT NULL")
+_BY_WORD = sql("user_id IS NOT NULL AND attempt_id IS NULL")  # somebody told of it, and no call from here
 
 
 class CallTask(Base):
@@ -158,11 +159,24 @@ class CallTask(Base):
     def open(self) -> bool:
         return self.settled_at is None
 
+    def held(self, at: datetime) -> bool:
+        """Whether somebody has it in hand: then neither the machine nor a colleague calls."""
+        return self.held_until is not None and self.held_until > at
+
+    def held_by_other(self, user: User, at: datetime) -> bool:
+        """Whether somebody else than this person has it in hand."""
+        return self.held(at) and self.held_by_id != user.id
+
+    def let_go(self) -> None:
+        """Nobody has it in hand any more."""
+        self.held_by_id = self.held_until = None
+
 
 class CallTaskEvent(Base):
     """One event of a task: who, when, why, from which state to which. Rows are only ever added (`models.kept`)."""
 
     __tablename__ = "call_task_events"
+    __table_args__ = (Index("ix_call_task_events_by_word", "at", sqlite_where=_BY_WORD, postgresql_where=_BY_WORD),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     task_id: Mapped[int] = mapped_column(ForeignKey("call_tasks.id"), index=True)
@@ -207,7 +221,7 @@ def open_question(session: Session, report_id: int) -> CallTask | None:
 
 
 def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> None:
-    """Move the task by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
+    """Move the task, which is locked, by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
     before = task.state
     task.state = next_state("task", TASK_TABLE, TaskState(task.state), move.event)
     task.why = move.why or task.why
@@ -215,7 +229,7 @@ def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> Non
         task.settled_at = task.why = None
     if task.state in (TaskState.SETTLED, TaskState.CANCELLED):
         task.settled_at = task.settled_at or at
-        task.held_by_id = task.held_until = None
+        task.let_go()
     _note(session, task, before, move, at)
 
 

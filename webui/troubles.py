@@ -8,14 +8,17 @@ import re
 from flask_babel import lazy_gettext as _
 
 TROUBLES = {
-    "Too many calls wait for the database: the last ring order or the dialplan's is used.": _(
-        "Too many calls wait for the database: they ring by the last known ring order, or by the exchange's own."
+    "Too many calls wait for the database: they go on without it.": _(
+        "Too many calls wait for the database: they ring by the last known ring order, or by the exchange's own, and "
+        "are told nothing that stands in it."
     ),
-    "The database answers too slowly: the last ring order or the dialplan's is used.": _(
-        "The database answers too slowly: calls ring by the last known ring order, or by the exchange's own."
+    "The database answers too slowly: calls go on without it.": _(
+        "The database answers too slowly: calls ring by the last known ring order, or by the exchange's own, and are "
+        "told nothing that stands in it."
     ),
-    "The ring order cannot be read: the last ring order or the dialplan's is used.": _(
-        "The ring order cannot be read: calls ring by the last known one, or by the exchange's own."
+    "The database cannot be read: calls go on without it.": _(
+        "The database cannot be read: calls ring by the last known ring order, or by the exchange's own, and are told "
+        "nothing that stands in it."
     ),
     "The database does not answer: calls wait to be written down.": _(
         "The database does not answer: calls wait to be written down."
@@ -39,6 +42,12 @@ TROUBLES = {
     "Strangers try to get in at the telephone port: let the firewall pass only the trunk and the phones.": _(
         "Strangers try to get in at the telephone port, and are refused; calls go on. "
         "Let the firewall pass only the gateway and the phones."
+    ),
+    "What a citizen said cannot be kept: make room, or see who owns the folder.": _(
+        "What a citizen said cannot be kept: make room, or see who owns the folder."
+    ),
+    "A recording of a citizen cannot be kept, see the log of rounds.": _(
+        "A recording of a citizen cannot be kept: see the log of rounds."
     ),
     "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
     "There is no Ukrainian voice: machine calls wait.": _("There is no Ukrainian voice: machine calls wait."),
