@@ -120,7 +120,5 @@ def tidy_range(text: str) -> str:
     return "–".join(f"{at // 60:02}:{at % 60:02}" for at in found) if found else text.strip()
 
 
-
-
 def _hours_of(hours: Hours, day: Day) -> str:
     return hours.workdays if day == Day.WORKING else hours.other_days

@@ -107,7 +107,7 @@ def ring_order(session: Session, digits: str) -> list[tuple[list[str], int]]:
 
 @dataclass(frozen=True)
 class Timetable:
-    """The hours of a line that takes messages out of them; ``duty`` is the name of the phone that a key rings, or ""."""
+    """The hours of a line that takes messages out of them; ``duty`` is the phone that a key rings, or ""."""
 
     hours: Hours
     duty: str = ""

@@ -19,7 +19,6 @@ from models.hours import Branch, Hours, OutOfHours
 from models.lines import Line, RingStep, dialled_forms
 from models.people import Phone, User
 
-
 ANY_TIME = "24/7"  # how a line without hours is told of
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from models.hours import Branch, Day, Hours, branch_at, is_backwards, opens_at, read_range, tidy_range
+from models.hours_spoken import say_hours, say_opening
 from models.workdays import KYIV, WorkCalendar
 
 
@@ -120,3 +121,24 @@ def test_ranges_are_read_as_people_type_them() -> None:
     assert [is_backwards(text) for text in ("22:00-06:00", "08:00–08:00", "08:00–17:00", "08:00–25:00", "x")] == [
         True, True, False, False, False,
     ]  # fmt: skip
+
+
+def test_hours_as_they_are_said() -> None:
+    assert say_hours(Hours("08:00–17:00", "09:30–24:00")) == [
+        "Працюємо у робочі дні з восьмої години до сімнадцятої години, у вихідні та свята з дев’ятої години"
+        " тридцяти хвилин до опівночі."
+    ]
+    assert say_hours(Hours("00:00–24:00")) == ["Працюємо у робочі дні цілодобово."]
+    assert say_hours(Hours("", "10:00–14:00")) == [
+        "Працюємо у вихідні та свята з десятої години до чотирнадцятої години."
+    ]
+    assert say_hours(Hours("щодня")) == []
+
+
+def test_the_opening_as_it_is_said() -> None:
+    sunday = kyiv("2026-11-29 03:00")
+    assert say_opening(kyiv("2026-11-30 08:00"), sunday) == ["Найближчий робочий час: понеділок, восьма година."]
+    assert say_opening(kyiv("2026-12-07 08:22"), sunday) == [
+        "Найближчий робочий час: понеділок, сьомого грудня, восьма година двадцять дві хвилини."
+    ]
+    assert say_opening(None, sunday) == []

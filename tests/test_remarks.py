@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from jobs.app import bare_app
+from jobs.callfacts import Began, CallEnded, apply
 from jobs.filestore import Checked, keep, path_of, stored
-from jobs.remarks import keep_remarks, remark_path
+from jobs.remarks import keep_remarks, message_path, remark_path
 from jobs.sound import seconds_spoken
 from jobs.sound import tone as beep
-from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark
+from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
 from models.calltasks import Purpose, add_task
@@ -25,6 +26,7 @@ from models.kept import unlocked
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
 from tests.call_fixtures import Calls
+from tests.helpers import AREA_CODE
 from tests.speech_fixtures import tone
 from tests.web_fixtures import logged_in, register
 
@@ -196,3 +198,64 @@ def test_at_the_end_of_its_term_it_goes_too(web: Flask) -> None:
         anonymise_report(session, session.get_one(Report, report), None, "", texts=False, at=now())
     with web.app_context():
         assert kept() == []
+
+
+# ---- a message of who called out of hours (I2)
+
+CALL = "romny-1795447350.7"
+
+
+def missed_call(app: Flask) -> None:
+    facts = [Began(CALL, "53273", "0671234567", "", now()), CallEnded(CALL, now(), 16)]
+    with app.app_context(), transaction() as session:
+        apply(session, facts, AREA_CODE)
+
+
+def leave_message(app: Flask, content: bytes = SPOKEN, ago: float = LONG_AGO) -> Path:
+    path = message_path(app.config["SETTINGS"], CALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (now().timestamp() - ago,) * 2)
+    return path
+
+
+def test_a_message_is_kept_once_with_the_draft_of_its_call(app: Flask) -> None:
+    missed_call(app)
+    for _ in range(2):
+        path = leave_message(app)
+        assert keep_remarks(app, now()) == ""
+        assert not path.exists()
+    (file,) = kept()
+    assert (file.kind, file.seconds, file.spoken, file.report.call.uniqueid) == ("message", 2, True, CALL)
+    assert messages_of(db.session(), [file.report_id]) == {file.report_id: [file]}
+    events = db.session.scalars(select(HistoryRow.event).where(HistoryRow.report_id == file.report_id)).all()
+    assert events.count("remark") == 1
+
+
+def test_a_message_waits_for_its_call_to_be_written_down(app: Flask) -> None:
+    """Promise 2: the draft may be recovered later."""
+    path = leave_message(app)
+    keep_remarks(app, now())
+    assert (path.exists(), kept()) == (True, [])
+    missed_call(app)
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+def test_a_message_of_no_call_is_thrown_away_after_a_day(app: Flask) -> None:
+    path = leave_message(app, ago=25 * 3600)
+    keep_remarks(app, now())
+    assert (path.exists(), kept()) == (False, [])
+
+
+@pytest.mark.parametrize("content", [tone(4, rate=8000, loud=0.001), tone(0.8, rate=8000), b""])
+def test_an_empty_silent_or_short_message_is_none(app: Flask, content: bytes) -> None:
+    missed_call(app)
+    path = leave_message(app, content)
+    assert keep_remarks(app, now()) == ""
+    assert (path.exists(), kept()) == (False, [])
+
+
+def test_no_name_leads_out_of_the_folder(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
+    assert [message_path(settings, name) for name in ("", "..", "../a.1", "a.1/../b.2", "a", "a.1\n")] == [None] * 6

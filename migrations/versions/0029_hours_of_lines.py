@@ -1,6 +1,6 @@
 """hours of lines
 
-When a line is open, what a call meets out of hours, and the phone that a key rings then. Every line is open at any time.
+When a line is open, what a call meets out of hours, and the phone that a key rings then. Each is open at any time.
 """
 
 import sqlalchemy as sa
