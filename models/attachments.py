@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from models.attempts import AttemptTask
 from models.base import Base, UTCDateTime, announce, insert_new
-from models.calls import Call
+from models.calls import Call, CallState
+from models.missed import only_missed
 from models.people import User
 from models.reports import HistoryEvent, Report, note_history
 
@@ -156,15 +157,16 @@ def keep_message(session: Session, uniqueid: str, file: StoredFile, seconds: int
     return True
 
 
-def messages_of(session: Session, report_ids: Iterable[int]) -> dict[int, list[Attachment]]:
-    """What callers said out of hours, by their drafts."""
-    query = select(Attachment).where(
-        Attachment.report_id.in_(list(report_ids)), Attachment.kind == AttachmentKind.MESSAGE
-    )
-    found: dict[int, list[Attachment]] = {}
-    for one in session.scalars(query.order_by(Attachment.id)):
-        found.setdefault(one.report_id, []).append(one)
-    return found
+def messages_of(session: Session, draft: Report) -> list[Attachment]:
+    """What the caller of this draft said out of hours, the latest first: in its call, and in others that were missed
+    and that nobody has called back."""
+    of_theirs = Report.id == draft.id
+    if draft.call is not None and draft.call.state == CallState.MISSED and draft.call.number is not None:
+        others = only_missed(select(Call.id).where(Call.number == draft.call.number))
+        of_theirs = or_(of_theirs, Report.call_id.in_(others))
+    query = select(Attachment).join(Report, Report.id == Attachment.report_id)
+    query = query.where(Attachment.kind == AttachmentKind.MESSAGE, of_theirs)
+    return list(session.scalars(query.order_by(Attachment.at.desc(), Attachment.id.desc())))
 
 
 def files_of(session: Session, report: Report) -> list[Attachment]:

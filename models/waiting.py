@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.attachments import Attachment, AttachmentKind
 from models.attempts import Attempt
 from models.base import now
 from models.calls import Call, CallState
@@ -29,7 +30,7 @@ class Missed:
     """A number we did not speak with: its latest missed call, that call's draft, and how often it tried.
 
     ``by`` is who works on a draft of its missed calls already: two must not call the same citizen back. ``task`` is
-    the call-back, which a number that is withheld has not.
+    the call-back, which a number that is withheld has not. ``messages``: how many it left out of hours (I2).
     """
 
     call: Call
@@ -37,6 +38,7 @@ class Missed:
     times: int
     by: User | None
     task: CallTask | None
+    messages: int = 0
 
 
 def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
@@ -63,8 +65,18 @@ def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
         .order_by(Call.started_at.desc(), Call.id.desc())
         .limit(limit)
     ).all()
-    at_work = who_calls_back(session)
-    return [Missed(call, draft, times, at_work.get(caller), task) for call, draft, times, caller, task in rows]
+    at_work, left = who_calls_back(session), _messages_left(session)
+    return [
+        Missed(call, draft, times, at_work.get(caller), task, left.get(caller, 0))
+        for call, draft, times, caller, task in rows
+    ]
+
+
+def _messages_left(session: Session) -> dict[str, int]:
+    """How many messages those have left whom nobody has called back, by the number that called."""
+    counted = only_missed(select(_CALLER, func.count(Attachment.id)).select_from(Call))
+    counted = counted.join(Attachment, Attachment.report_id == Report.id)
+    return dict(session.execute(counted.where(Attachment.kind == AttachmentKind.MESSAGE).group_by(_CALLER)).all())
 
 
 def who_calls_back(session: Session) -> dict[str, User]:

@@ -20,7 +20,8 @@ from jobs.sound import tone as beep
 from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import Purpose, add_task
+from models.calls import Call
+from models.calltasks import CallTask, Purpose, add_task
 from models.erasure import anonymise_report
 from models.kept import unlocked
 from models.people import AccessLog, Organisation, Role, User
@@ -227,7 +228,7 @@ def test_a_message_is_kept_once_with_the_draft_of_its_call(app: Flask) -> None:
         assert not path.exists()
     (file,) = kept()
     assert (file.kind, file.seconds, file.spoken, file.report.call.uniqueid) == ("message", 2, True, CALL)
-    assert messages_of(db.session(), [file.report_id]) == {file.report_id: [file]}
+    assert messages_of(db.session(), file.report) == [file]
     events = db.session.scalars(select(HistoryRow.event).where(HistoryRow.report_id == file.report_id)).all()
     assert events.count("remark") == 1
 
@@ -259,3 +260,40 @@ def test_an_empty_silent_or_short_message_is_none(app: Flask, content: bytes) ->
 def test_no_name_leads_out_of_the_folder(app: Flask) -> None:
     settings = app.config["SETTINGS"]
     assert [message_path(settings, name) for name in ("", "..", "../a.1", "a.1/../b.2", "a", "a.1\n")] == [None] * 6
+
+
+def test_a_message_plays_beside_the_form_and_the_list_says_that_there_is_one(web: Flask) -> None:
+    """Also from the draft of a later call in which nothing was said; not with the draft of somebody else."""
+    missed_call(web)
+    later = [Began("romny-2.1", "53273", "0671234567", "", now()), CallEnded("romny-2.1", now(), 16)]
+    other = [Began("romny-3.1", "53273", "0679999999", "", now()), CallEnded("romny-3.1", now(), 16)]
+    with web.app_context():
+        with transaction() as session:
+            apply(session, later + other, AREA_CODE)
+        leave_message(web)
+        assert keep_remarks(web, now()) == ""
+        (file,) = [one.id for one in kept()]
+        rows = db.session.execute(select(Call.uniqueid, Report.id).join(Report, Report.call_id == Call.id)).tuples()
+        drafts = dict(rows)
+    browser = logged_in(web, "tsapkova")
+    assert browser.get("/desk/lists").text.count("є повідомлення") == 1
+    for name, heard in ((CALL, True), ("romny-2.1", True), ("romny-3.1", False)):
+        page = browser.get(f"/drafts/{drafts[name]}").text
+        assert (f'src="/attachments/{file}"' in page) is heard, name
+    answer = browser.get(f"/attachments/{file}")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, REMARK_TYPE, SPOKEN)
+    for login in ("operator", "kontrol", "tekhnik"):
+        assert logged_in(web, login).get(f"/attachments/{file}").status_code in (403, 404), login
+
+
+def test_a_message_is_heard_where_the_call_back_is_made(web: Flask) -> None:
+    missed_call(web)
+    with web.app_context():
+        leave_message(web)
+        keep_remarks(web, now())
+        (file,) = [one.id for one in kept()]
+        with transaction() as session:
+            add_task(session, Purpose.CALL_BACK, now(), now(), number="+380671234567")
+        task = db.session.scalars(select(CallTask.id)).one()
+    page = logged_in(web, "tsapkova").get(f"/calls?task={task}").text
+    assert f'src="/attachments/{file}"' in page
