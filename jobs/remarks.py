@@ -22,7 +22,7 @@ SHORTEST = 0.5  # seconds of speech; what is shorter says nothing
 SHORTEST_MESSAGE = 1.0  # seconds that one out of hours lasts, at the least
 WAITED = timedelta(days=1)  # for a call that nobody has written down yet
 _NAME = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})\.wav", re.ASCII)
-_CALL = re.compile(r"call-([\w-]+\.\d+)\.wav", re.ASCII)
+_CALL = re.compile(r"call-(\w[\w.-]*)\.wav", re.ASCII)
 
 
 def remark_path(settings: Settings, attempt_id: int, task_id: int) -> Path:

@@ -218,7 +218,7 @@ def test_in_hours_the_phone_rings_and_on_a_holiday_it_does_not(line: Line) -> No
         line.answers_at_once()
         set_days(worked=False)
         line.can_be_told()
-        number, process, _folder = line.calls(keys=[TO_THE_TONE, SPEAKS, (9_000, "#")])
+        number, process, _folder = line.calls(keys=[TO_THE_TONE, SPEAKS, (12_000, "#")])
         assert process.wait(120) == 0
         line.is_missed(number)
         assert seconds_spoken(line.message(number)) > 3
