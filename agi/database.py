@@ -23,7 +23,7 @@ from jobs.factwriter import Trouble, Writer
 from jobs.lookup_limits import LookupLimits
 from jobs.settings import Settings
 from models.base import db, now, reason
-from models.callers import likely_place
+from models.callers import likely_places
 from models.free_days import load_calendar
 from models.hours import branch_at
 from models.lines import Timetable, ring_order, timetable
@@ -160,12 +160,12 @@ class Work:
         if time.monotonic() - read_at >= FRESH:
             outages = self.read(lambda: announced(db.session(), now()), until) or []
             self._announced = time.monotonic(), outages
-        place, number = None, None
+        places, number = [], None
         if any(one.places for one in outages):
             number = to_e164(received, self.settings.profile.area_code)
         if number is not None:
-            place = self.read(lambda: likely_place(db.session(), number), until)
-        found = to_tell(outages, place, now())
+            places = self.read(lambda: likely_places(db.session(), number), until) or []
+        found = to_tell(outages, places, now())
         return found.id if found else None
 
     def tell(self, fact: Told) -> "Future[None]":

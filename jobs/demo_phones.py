@@ -17,7 +17,7 @@ from models.lines import find_line
 from models.people import Phone
 
 RING_SECONDS = 8  # time to see the call on the screen before the simulated hand lifts the receiver
-TALK_SECONDS = 45
+TALK_SECONDS = 60  # who lifts and who calls: time to walk to the browser and fill in the form
 CITIZEN_RINGS = 4  # seconds until a citizen who is called lifts the receiver
 QUESTION_SECONDS = 14  # until the machine has asked
 RENEW_SECONDS = 600
@@ -50,6 +50,7 @@ def place_call(settings: Settings, from_number: str, to_line: str, patience: flo
         caller=f"<sip:{digits}@127.0.0.2>",
         line=extension,
         patience_ms=int(patience * 1000),
+        talk_ms=TALK_SECONDS * 1000,
     )
     try:
         citizen.wait(180)

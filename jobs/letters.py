@@ -17,7 +17,7 @@ NBSP = "\u00a0"
 MOST_LINES = 100  # of one kind in one letter; the pages have them all
 
 HEADINGS = {
-    AlertKind.EMERGENCY: "Термінові повідомлення: візьміть у роботу негайно",
+    AlertKind.EMERGENCY: "Аварійні повідомлення: візьміть у роботу негайно",
     AlertKind.NOT_ACCEPTED: "Не взято в роботу вчасно",
     AlertKind.NEW_REPORT: "Нові повідомлення для вашої організації",
     AlertKind.NOT_INFORMED: "Керівника не повідомлено протягом робочого дня",
@@ -66,7 +66,7 @@ def _subject(kinds: dict[str, list[Alert]], at: datetime, settings: Settings) ->
         day = format_date(at.astimezone(KYIV), f"d{NBSP}MMMM", locale="uk")
         return f"Контактний центр {settings.profile.town}: на {day}"
     reports = {row.report_id: row.report for row in rows}
-    word = "Термінове повідомлення" if first == AlertKind.EMERGENCY else HEADINGS[AlertKind(first)]
+    word = "Аварійне повідомлення" if first == AlertKind.EMERGENCY else HEADINGS[AlertKind(first)]
     if len(reports) > 1:
         return f"{HEADINGS[AlertKind(first)]} ({len(reports)})"
     return f"{word}: {_named(next(iter(reports.values())), settings)}"

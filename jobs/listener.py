@@ -28,6 +28,7 @@ from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.phones import reachable
 from jobs.settings import Settings, SettingsError
+from jobs.strangers import Strangers
 from models.settling import AttemptLeg
 
 PHONES_EVERY = 3.0  # seconds
@@ -42,8 +43,8 @@ class Listener:
     def __init__(self, app: Flask, settings: Settings, *, connect: Callable[[Settings], Manager] | None = None) -> None:
         self._settings = settings
         self._connect = connect or partial(log_in, user="listen")
-        self._heart = Heart(settings.run_dir, "listener")
-        self._legs, self._teller = Legs(), Teller()
+        self._heart, self._at_the_door = Heart(settings.run_dir, "listener"), Heart(settings.run_dir, "strangers")
+        self._legs, self._teller, self._strangers = Legs(), Teller(), Strangers()
         self._writer = Writer(app, settings.profile.area_code)
         self._next_beat = 0.0
         self._trunk_silent = False
@@ -73,6 +74,8 @@ class Listener:
             event = manager.next_event(0.25)
             if event is not None and event.name == "ContactStatus":
                 self._note_contact(event)
+            if event is not None:
+                self._strangers.note(event.name, time.monotonic())
             if event is not None and (facts := facts_to_tell(event, self._legs, self._teller)):
                 self._writer.put(list(map(self._with_trunk, facts)))
             if time.monotonic() >= self._next_beat:
@@ -107,6 +110,8 @@ class Listener:
     def _beat(self, away: str) -> None:
         detail = away or self._writer.trouble
         self._heart.beat(not detail, detail)
+        knocking = self._strangers.trouble(time.monotonic())
+        self._at_the_door.beat(not knocking, knocking)
         self._next_beat = time.monotonic() + 1
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, case, select
+from sqlalchemy import ForeignKey, Index, String, case, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
@@ -89,7 +89,7 @@ _UNTOLD = sql("letter_id IS NOT NULL AND told_at IS NULL")
 
 class Alert(Base):
     """One warning to one recipient. Rows are only ever added; what became of it is set later, once each: ``letter``,
-    ``moot_at``, ``told_at``."""
+    ``moot_at``, ``told_at``. A ``letter`` that was not sent yet may be written anew (`write_anew_without`)."""
 
     __tablename__ = "alerts"
     __table_args__ = (
@@ -170,6 +170,28 @@ def _is_moot(alert: Alert) -> bool:
     if alert.kind == AlertKind.REASONS_GIVEN:
         return alert.report is None or alert.report.state != ReportState.REASONS_GIVEN
     return alert.deadline is not None and not alert.deadline.open and RULES[alert.kind].when != When.LATE
+
+
+def write_anew_without(session: Session, report: Report, at: datetime) -> None:
+    """Of the report's deadlines that were taken back at ``at`` no letter tells that the mail server was not handed yet:
+    these letters are written anew, with what else they hold."""
+    letters = (
+        select(Letter)
+        .where(
+            Letter.state == LetterState.QUEUED,
+            Letter.attempts == 0,
+            Letter.id.in_(
+                select(Alert.letter_id)
+                .join(Deadline, Deadline.id == Alert.deadline_id)
+                .where(Deadline.report_id == report.id, Deadline.cancelled_at == at)
+            ),
+        )
+        .order_by(Letter.id)
+    )
+    for letter in session.scalars(letters.with_for_update()).all():
+        session.execute(update(Alert).where(Alert.letter_id == letter.id).values(letter_id=None))
+        session.delete(letter)
+    session.flush()
 
 
 def untold_alerts(session: Session, limit: int = 500) -> list[int]:

@@ -2,7 +2,8 @@
 
 A report counts for its leading executor, in the period in which the citizen called, once it was ever said to be done.
 It stands in one of four ways: confirmed at the first asking, refuted at least once, unreachable by the rules, or
-without an answer: not asked yet, or closed without it. Unreachable is never confirmed (promise 5).
+without an answer: not asked yet, or closed without it. Unreachable is never confirmed (promise 5). An answer that was
+taken back was never given.
 """
 
 from collections.abc import Collection
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.calltasks import CallTask, CallTaskEvent, Purpose, TaskEvent, Why
 from models.people import Organisation
 from models.periods import Period
-from models.reports import COUNTED, HistoryRow, Report, ReportEvent
+from models.reports import COUNTED, HistoryRow, Report, ReportEvent, not_taken_back
 from models.standings import received
 
 UNREACHABLE = (Why.TRIES_OVER, Why.BAD_NUMBER, Why.NO_NUMBER)
@@ -67,7 +68,7 @@ def answers_by_executor(
             _count(events == ReportEvent.REFUTED).label("refuted"),
         )
         .join(HistoryRow, HistoryRow.report_id == Report.id)
-        .where(*received(period, organisations), events.in_(_SAID))
+        .where(*received(period, organisations), events.in_(_SAID), not_taken_back())
         .group_by(*(getattr(Report, name) for name in COUNTED))  # a group is a report, see `models.standings`
         .subquery()
     )

@@ -22,6 +22,8 @@ from models.telephone import to_e164
 
 _LOOKED_AT = 40  # for each number that many of the newest reports, of all of them together, are asked for names
 
+PLACES = 3  # of one number, at which an outage may be theirs
+
 
 class NobodyNamed(Exception):
     """Who calls was said without a person who is known to have the number, and without a name."""
@@ -175,11 +177,9 @@ def known_address(session: Session, caller: Caller) -> Report | None:
     return session.scalar(query.options(joinedload(Report.street)).order_by(Report.id.desc()).limit(1))
 
 
-def likely_place(session: Session, number: str) -> tuple[int, str] | None:
-    """The street and the building that the caller's number belongs to: those of all that was ever reported from it.
-
-    None where that was about more than one building: then nobody knows where it is today (C7).
-    """
+def likely_places(session: Session, number: str) -> list[tuple[int, str]]:
+    """The streets with buildings that the caller's number belongs to, of all that was ever reported from it the last
+    `PLACES`, newest first (C7): nobody knows at which of them they are today, and each may be theirs."""
     rows = session.execute(
         select(Report.street_id, Report.building)
         .where(
@@ -191,13 +191,11 @@ def likely_place(session: Session, number: str) -> tuple[int, str] | None:
         .order_by(Report.id.desc())
         .limit(_LOOKED_AT)
     ).all()
-    places = {(street, read_building(building) or building.strip()): building for street, building in rows}
-    if len({street for street, _building in rows}) == 1:  # who named only the street meant the same place
-        places = {place: building for place, building in places.items() if place[1]} or places
-    if len(places) != 1:
-        return None
-    (((street, _), building),) = places.items()
-    return street, building
+    places: dict[tuple[int, object], str] = {}
+    for street, building in rows:
+        places.setdefault((street, read_building(building) or building.strip()), building)
+    whole = {street for street, building in places if building}  # who named only the street meant the same place
+    return [(street, said) for (street, building), said in places.items() if building or street not in whole][:PLACES]
 
 
 def open_reports(session: Session, number: str | None, limit: int = 12) -> list[Report]:

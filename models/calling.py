@@ -89,6 +89,16 @@ class Window:
             local = self._next_day(local, calendar)
         return datetime.combine(local.date(), self.begins, KYIV)
 
+    def next_hour(self, at: datetime, calendar: WorkCalendar) -> datetime:
+        """The next full hour at which the window is open: what is offered for another call."""
+        full = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # Kyiv is whole hours from UTC
+        return self.next_open(full, calendar).astimezone(KYIV)
+
+    def next_morning(self, at: datetime, calendar: WorkCalendar) -> datetime:
+        """When the window opens on the next day on which citizens are called."""
+        local = self._next_day(at.astimezone(KYIV), calendar)
+        return datetime.combine(local.date(), self.begins, KYIV)
+
     def other_half(self, last: datetime, calendar: WorkCalendar, *, next_day: bool) -> datetime:
         """The beginning of the half of a day in which ``last`` was not, on the same day or a later one."""
         local = last.astimezone(KYIV)

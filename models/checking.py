@@ -16,9 +16,9 @@ from models.dialling import Dialler
 from models.executions import Execution
 from models.lists import Listed, first_of
 from models.machine import IllegalMove
-from models.own_calls import NEEDS_WORDS, SHOWN, Said, Told, let_go, put_off, tries_of
+from models.own_calls import MOVES_REPORT, NEEDS_WORDS, SHOWN, Said, Told, let_go, put_off, tries_of
 from models.people import User
-from models.reports import IS_ANSWER, HistoryRow, Report, ReportEvent, ReportState
+from models.reports import IS_ANSWER, HistoryRow, Report, ReportEvent, ReportState, not_taken_back
 from models.settling import never_by_machine
 from models.with_them import not_to_be_offered
 from models.workdays import KYIV
@@ -101,7 +101,7 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
         move_task(session, task, Move(TaskEvent.HANDED, user, Why.OPTED_OUT), at)
     else:
         raise IllegalMove("task", task.state, said)
-    if said in (Said.DONE, Said.NOT_DONE, Said.PARTLY):
+    if said in MOVES_REPORT:
         move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
 
 
@@ -119,7 +119,9 @@ def todays_checks(session: Session, at: datetime) -> Today:
     since = datetime.combine(at.astimezone(KYIV).date(), time(), KYIV)
     moved = dict(
         session.execute(
-            select(HistoryRow.event, func.count()).where(HistoryRow.at >= since, IS_ANSWER).group_by(HistoryRow.event)
+            select(HistoryRow.event, func.count())
+            .where(HistoryRow.at >= since, IS_ANSWER, not_taken_back())
+            .group_by(HistoryRow.event)
         ).all()
     )
     in_vain = (

@@ -14,10 +14,11 @@ from models.free_days import load_calendar
 from models.machine import IllegalMove
 from models.own_calls import Said, Told, let_go, put_off
 from models.people import User
-from models.reports import HistoryEvent, Report, note_history
+from models.reports import OPEN_STATES, HistoryEvent, Report, note_history
 from models.work import add_note
 
 ASKED_WITHIN = 1  # working days: no document sets a term
+WANTS_PERSON = "Під час автоматичного дзвінка заявник попросив розмови з людиною."  # also in that language
 ANSWERED = "Заявник уточнив"  # in the language of the records, before the applicant's words
 
 
@@ -51,6 +52,25 @@ def ask_applicant(session: Session, report: Report, user: User, question: str, a
     return task
 
 
+def talk_with(session: Session, report: Report, number: str, at: datetime) -> None:
+    """The applicant asked the machine for a person: one is to call them, also when the report was closed meanwhile.
+
+    Not who has that number by now, where it is the applicant's no more.
+    """
+    task = open_question(session, report.id)
+    if report.contact_number != number or (task is not None and WANTS_PERSON in task.words.split("\n\n")):
+        return
+    if task is None:
+        deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
+        add_task(
+            session, Purpose.CLARIFICATION, at, deadline, report_id=report.id, number=number, words=WANTS_PERSON
+        )  # fmt: skip
+    else:
+        task.words = f"{task.words}\n\n{WANTS_PERSON}"
+    note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, None, WANTS_PERSON, at=at)
+    announce(session, "report", report.id)
+
+
 def call_question_off(session: Session, report: Report, user: User, why: str, at: datetime) -> None:
     """The applicant need not be asked any more. Raises what `check_act` does."""
     check_act(session, report, user, Act.CALL_OFF, why)
@@ -72,8 +92,8 @@ def answer_question(session: Session, dialler: Dialler, task: CallTask, user: Us
     let_go(task)
     if told.said in (Said.LATER, Said.NOT_REACHED):
         put_off(session, dialler, task, user, told, at)
-    elif task.outage_id is not None:
-        _answer_about_outage(session, task, user, told, at)
+    elif task.outage_id is not None or task.report.state not in OPEN_STATES:
+        _answer_of_any_report(session, task, user, told, at)
     elif told.said == Said.NOT_NEEDED:
         call_question_off(session, task.report, user, told.words, at)
     elif told.said != Said.ANSWER:
@@ -85,9 +105,9 @@ def answer_question(session: Session, dialler: Dialler, task: CallTask, user: Us
         move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
 
 
-def _answer_about_outage(session: Session, task: CallTask, user: User, told: Told, at: datetime) -> None:
-    """In other words than by the keys of `models.outage_calls`. What they called about may be no report at all, so
-    `models.acts` is not asked."""
+def _answer_of_any_report(session: Session, task: CallTask, user: User, told: Told, at: datetime) -> None:
+    """About an outage, in other words than by the keys of `models.outage_calls`, or from who wanted a person. What it
+    is about may be closed, or no report at all, so `models.acts` is not asked."""
     if told.said not in (Said.ANSWER, Said.NOT_NEEDED):
         raise IllegalMove("task", task.state, told.said)
     if not told.words.strip():

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, joinedload
 from models.executions import Execution
 from models.lists import Listed, first_of
 from models.places import Street, bare_key
-from models.reports import HistoryRow, Report, ReportState, read_number
+from models.reports import HistoryRow, Report, ReportState, read_number, stands
 from models.search import search_words, words_of
 
 LATELY = timedelta(days=183)
@@ -31,7 +31,7 @@ def closed_reports(session: Session, organisation_id: int, typed: str, at: datet
         if typed.strip():
             wanted += _at_place(session, typed)
     last_move = select(func.max(HistoryRow.at)).where(
-        HistoryRow.report_id == Report.id, HistoryRow.to_state == ReportState.CLOSED
+        HistoryRow.report_id == Report.id, HistoryRow.to_state == ReportState.CLOSED, stands()
     )
     last_move = last_move.correlate(Report).scalar_subquery()
     rows = select(Report).options(*(joinedload(part) for part in (Report.category, Report.street, Report.executor)))

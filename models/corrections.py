@@ -30,7 +30,7 @@ _TITLES = {
     "landmark": "Орієнтир",
     "applicant_name": "Ім’я заявника",
     "other_phone": "Телефон заявника",
-    "emergency": "Екстрене",
+    "emergency": "Аварійне",
 }
 CORRECTABLE = (*_TITLES, "street_typed")
 # the history tells that they changed, not from what to what

@@ -62,6 +62,9 @@ EFFECTS: dict[ReportEvent | HistoryEvent, Effect] = {
     ),
     # work that was not done is to be done within a new term
     ReportEvent.REFUTED: Effect(begins=(DeadlineKind.WORK, DeadlineKind.REASONS)),
+    # they did not say so: the work counts as done when it was done
+    ReportEvent.REFUTE_TAKEN_BACK: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.REASONS)),
+    ReportEvent.LATE_REFUTE_TAKEN_BACK: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.REASONS)),
     # while the control body thinks, nobody can work
     ReportEvent.REASONS_GIVEN: Effect(meets=(DeadlineKind.REASONS,), pauses=(DeadlineKind.WORK,)),
     ReportEvent.CLOSED_UNSOLVED: Effect(cancels=(DeadlineKind.WORK, DeadlineKind.INFORM_HEAD, DeadlineKind.ACCEPT)),

@@ -252,7 +252,8 @@ def why_not(session: Session, task: CallTask) -> Refusal | None:
         return Refusal.TASK_OVER
     if task.report is None or task.purpose not in _REPORT_STATES:
         return None
-    if task.report.state not in _REPORT_STATES[task.purpose]:
+    asked_for = task.purpose == Purpose.CLARIFICATION and (task.outage_id is not None or task.asked_by_id is None)
+    if task.report.state not in _REPORT_STATES[task.purpose] and not asked_for:
         return Refusal.TASK_OVER
     if task.organisation_id is not None and not is_awaited(session, task):
         return Refusal.TASK_OVER

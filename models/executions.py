@@ -38,6 +38,9 @@ class Execution(Base):
     accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # taken to work (R 4.3)
     planned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # the day that the operator named last (W5)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # both as they were until the applicant last said that it is not done: that can be taken back
+    completed_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    planned_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     reasons_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # gave reasons that are not decided on yet (R 4.4)
     done: Mapped[str] = mapped_column(Text, default="")  # what was done (R 4.5)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.journal import find_reports
 from models.journal_filters import JournalFilter
-from models.reports import HistoryRow, Report, ReportState
+from models.reports import HistoryRow, Report, ReportState, stands
 
 MOST_ROWS = 50_000  # of one file
 _PAGE = 500
@@ -55,6 +55,7 @@ def _moved(session: Session, report_ids: list[int]) -> dict[tuple[int, str], dat
             HistoryRow.report_id.in_(report_ids),
             HistoryRow.to_state.in_((ReportState.DONE, ReportState.CLOSED)),
             HistoryRow.from_state != HistoryRow.to_state,
+            stands(),
         )
         .group_by(HistoryRow.report_id, HistoryRow.to_state)
     )

@@ -224,6 +224,22 @@ def by_report(deadlines: Sequence[Deadline]) -> list[tuple[Report, list[Deadline
     return sorted(found.items(), key=lambda row: not row[0].emergency)
 
 
+def by_executor(deadlines: Sequence[Deadline]) -> list[tuple[Organisation, list[tuple[Report, list[Deadline]]]]]:
+    """The reports of `by_report` put together by their leading executors, in the order of the first of each."""
+    found: dict[Organisation, list[tuple[Report, list[Deadline]]]] = {}
+    for report, its in by_report(deadlines):
+        found.setdefault(report.executor, []).append((report, its))
+    return list(found.items())
+
+
+def by_late_executor(deadlines: Sequence[Deadline]) -> list[tuple[Organisation, list[Deadline]]]:
+    """The deadlines put together by the organisations that are late, emergencies first, else in their order."""
+    found: dict[Organisation, list[Deadline]] = {}
+    for deadline in sorted(deadlines, key=lambda row: not row.report.emergency):
+        found.setdefault(deadline.organisation or deadline.report.executor, []).append(deadline)
+    return list(found.items())
+
+
 def to_decide(session: Session, user: User) -> Listed[Report]:
     """The reports with reasons given that this member of the control body decides on, the oldest first (R 4.4)."""
     controlled = [organisation.id for organisation in user.controls]

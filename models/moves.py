@@ -5,14 +5,15 @@ from collections.abc import Collection
 from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from models.reports import HistoryRow, Report
+from models.reports import HistoryRow, Report, stands
 
 
 def last_moves(session: Session, report_ids: Collection[int]) -> dict[int, HistoryRow]:
-    """The history's row that brought each of these reports to its present state, by the report's id."""
+    """The history's row that brought each of these reports to its present state, by the report's id; what was taken
+    back brought none anywhere."""
     last = (
         select(func.max(HistoryRow.id))
-        .where(HistoryRow.report_id.in_(report_ids), HistoryRow.from_state != HistoryRow.to_state)
+        .where(HistoryRow.report_id.in_(report_ids), HistoryRow.from_state != HistoryRow.to_state, stands())
         .group_by(HistoryRow.report_id)
     )
     rows = session.scalars(select(HistoryRow).where(HistoryRow.id.in_(last)).options(joinedload(HistoryRow.user)))

@@ -225,12 +225,11 @@ def announced(session: Session, until: datetime) -> list[Announced]:
     ]  # fmt: skip
 
 
-def to_tell(outages: Iterable[Announced], place: tuple[int, str] | None, at: datetime) -> Announced | None:
-    """The one outage that a caller from this street and building hears, if any: of their own address before one of
-    the whole city. Who calls from nobody knows where hears the whole city's alone."""
+def to_tell(outages: Iterable[Announced], places: Sequence[tuple[int, str]], at: datetime) -> Announced | None:
+    """The one outage that a caller from one of these streets with buildings hears, if any: of the first address that
+    has one, before one of the whole city. Who calls from nobody knows where hears the whole city's alone."""
     told = [one for one in outages if one.told_at(at)]
-    if place is not None:
-        street_id, building = place
+    for street_id, building in places:
         for one in told:
             if any(street == street_id and falls_into(building, ranges) for street, ranges in one.places):
                 return one

@@ -128,7 +128,8 @@ def letters_to_send(session: Session, at: datetime, limit: int = 100) -> list[in
 def take_letter(session: Session, letter_id: int, at: datetime) -> Letter | None:
     """Say that we send this letter now; None when another does, or has."""
     query = select(Letter).where(Letter.id == letter_id, Letter.next_try_at <= at)
-    letter = session.scalar(query.options(joinedload(Letter.user), joinedload(Letter.organisation)))
+    query = query.options(joinedload(Letter.user), joinedload(Letter.organisation))
+    letter = session.scalar(query.with_for_update(of=Letter))  # it may be about to be written anew
     if letter is None or letter.state not in (LetterState.QUEUED, LetterState.SENDING):
         return None
     event = LetterEvent.TAKEN if letter.state == LetterState.QUEUED else LetterEvent.CUT_OFF

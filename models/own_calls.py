@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from models.attempts import Attempt, AttemptState, AttemptTask, why_given_up
 from models.calling import NOT_DIALLED, Outcome, next_try
@@ -46,6 +46,7 @@ class Said(StrEnum):
 
 
 NEEDS_WORDS = frozenset({Said.NOT_DONE, Said.PARTLY, Said.OTHER, Said.ANSWER, Said.NOT_NEEDED})
+MOVES_REPORT = frozenset({Said.DONE, Said.NOT_DONE, Said.PARTLY})
 NEEDS_NO_CALL = frozenset({Said.LATER, Said.NOT_NEEDED})  # a person may choose it by themselves
 NEEDS_NO_TALK = NEEDS_NO_CALL | {Said.NOT_REACHED}
 
@@ -100,7 +101,7 @@ def leave_to_who_calls(session: Session, task: CallTask, user: User) -> None:
 
 def has_called(session: Session, task: CallTask, user: User, said: Said | None = None) -> bool:
     """Whether this person called about the task since somebody last recorded what had come of a call; for what only the
-    citizen can have ``said``, whether somebody has answered.
+    citizen can have ``said``, whether somebody has answered. What was recorded and taken back was not recorded.
 
     A call in which nothing but their own phone rang reached nobody, and is none. Raises `NobodyYet` while it rings.
     """
@@ -111,7 +112,7 @@ def has_called(session: Session, task: CallTask, user: User, said: Said | None =
         raise NobodyYet
     if said is not None and said not in NEEDS_NO_TALK and attempt.answered_at is None:
         return False
-    last = session.scalar(select(func.max(CallTaskEvent.at)).where(*_recorded(task)))
+    last = session.scalar(select(func.max(CallTaskEvent.at)).where(*_recorded(task), ~_taken_back(task)))
     return last is None or attempt.planned_at > last
 
 
@@ -123,6 +124,18 @@ def last_recorded(session: Session, task: CallTask) -> int:
 def _recorded(task: CallTask) -> tuple[ColumnElement[bool], ...]:
     """Of events: what a person recorded about the task, and no call by itself has told."""
     return CallTaskEvent.task_id == task.id, CallTaskEvent.user_id.is_not(None), CallTaskEvent.attempt_id.is_(None)
+
+
+def _taken_back(task: CallTask) -> ColumnElement[bool]:
+    """Of events: an answer that a person took back, and its taking back (`models.taken_back`)."""
+    back = aliased(CallTaskEvent)
+    by_person = exists().where(
+        back.task_id == task.id,
+        back.event == TaskEvent.REOPENED,
+        back.user_id.is_not(None),
+        back.id >= CallTaskEvent.id,
+    )
+    return CallTaskEvent.event.in_((TaskEvent.SETTLED, TaskEvent.REOPENED)) & by_person
 
 
 def let_go(task: CallTask) -> None:
@@ -144,6 +157,12 @@ def own_attempt(session: Session, task_id: int, user: User) -> Attempt | None:
         .options(selectinload(Attempt.parts))
     )
     return session.scalars(query.limit(1)).first()
+
+
+def live_talk(session: Session, user: User) -> Attempt | None:
+    """The call of ours on which this person speaks with a citizen now, whatever became of its task."""
+    query = select(Attempt).where(Attempt.settled_at.is_(None), Attempt.answered_at.is_not(None))
+    return session.scalars(query.where(Attempt.user_id == user.id).order_by(Attempt.id.desc()).limit(1)).first()
 
 
 def tries_of(session: Session, task_ids: Collection[int]) -> dict[int, list[Attempt]]:

@@ -1,16 +1,18 @@
 """What presses now: emergencies that nobody has accepted, and operators who are to be warned (I8, W4)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.base import UTCDateTime
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind, open_deadlines
 from models.executions import Execution
 from models.lists import Listed, first_of
 from models.people import User
-from models.reports import UNDONE, Report
+from models.reports import UNDONE, HistoryEvent, HistoryRow, Report
 
 SHOWN = 20  # rows of one list
 MOST = 100  # the counts on every screen go no further
@@ -22,8 +24,22 @@ def unaccepted_emergencies(session: Session, most: int = SHOWN) -> Listed[Execut
         joinedload(Execution.organisation),
         joinedload(Execution.report).options(joinedload(Report.category), joinedload(Report.street)),
     )
-    query = query.order_by(Execution.assigned_at, Execution.id)
+    query = query.order_by(_became_emergency(), Execution.id)
     return first_of(session, query, unaccepted(select(Execution.id)), most)
+
+
+def emergency_since(session: Session, reports: Iterable[Report]) -> dict[int, datetime]:
+    """Since when each of these is an emergency for the town, whoever was to deal with it: registered as one, or found
+    to be one (I8)."""
+    query = select(Report.id, _became_emergency()).where(Report.id.in_({report.id for report in reports}))
+    return dict(session.execute(query).all())
+
+
+def _became_emergency() -> ColumnElement[datetime]:
+    found = select(func.max(HistoryRow.at)).where(
+        HistoryRow.report_id == Report.id, HistoryRow.event == HistoryEvent.URGENT
+    )
+    return func.coalesce(found.scalar_subquery(), Report.registered_at, Report.created_at, type_=UTCDateTime())
 
 
 def to_warn(session: Session, at: datetime, most: int = SHOWN) -> Listed[Deadline]:

@@ -5,11 +5,11 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, TextClause, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, TextClause, exists, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, now
 from models.calls import Call
@@ -44,6 +44,10 @@ class ReportEvent(StrEnum):
     CONFIRMED = "confirmed"  # the applicant says so
     CLOSED = "closed"  # without the applicant's answer
     REFUTED = "refuted"
+    # who recorded the applicant's answer had pressed the wrong key (`models.taken_back`)
+    CONFIRM_TAKEN_BACK = "confirm_taken_back"
+    REFUTE_TAKEN_BACK = "refute_taken_back"
+    LATE_REFUTE_TAKEN_BACK = "late_refute_taken_back"  # of a report that was closed before
     REASONS_GIVEN = "reasons_given"
     CLOSED_UNSOLVED = "closed_unsolved"
     RETURNED = "returned"
@@ -111,6 +115,10 @@ REPORT_TABLE: dict[tuple[ReportState, ReportEvent], ReportState] = {
     (ReportState.DONE, ReportEvent.CLOSED): ReportState.CLOSED,
     (ReportState.DONE, ReportEvent.REFUTED): ReportState.IN_PROGRESS,
     (ReportState.CLOSED, ReportEvent.REFUTED): ReportState.IN_PROGRESS,  # the applicant calls later: it is not done
+    # undo: the applicant said something else
+    (ReportState.CLOSED, ReportEvent.CONFIRM_TAKEN_BACK): ReportState.DONE,
+    (ReportState.IN_PROGRESS, ReportEvent.REFUTE_TAKEN_BACK): ReportState.DONE,
+    (ReportState.IN_PROGRESS, ReportEvent.LATE_REFUTE_TAKEN_BACK): ReportState.CLOSED,
     # what cannot be solved: only the control body closes it (R 4.4)
     (ReportState.IN_PROGRESS, ReportEvent.REASONS_GIVEN): ReportState.REASONS_GIVEN,
     (ReportState.REASONS_GIVEN, ReportEvent.CLOSED_UNSOLVED): ReportState.CLOSED,
@@ -279,6 +287,7 @@ class HistoryRow(Base):
         Index("ix_report_history_report_id_event", "report_id", "event"),
         Index("ix_report_history_answers", "at", "event", sqlite_where=IS_ANSWER, postgresql_where=IS_ANSWER),
         Index("ix_report_history_told_by_id", "told_by_id", **_only("told_by_id")),
+        Index("ix_report_history_takes_back_id", "takes_back_id", **_only("takes_back_id")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -290,9 +299,21 @@ class HistoryRow(Base):
     to_state: Mapped[str] = mapped_column(String(16), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     told_by_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))  # the record whose words the note repeats
+    takes_back_id: Mapped[int | None] = mapped_column(ForeignKey("report_history.id"))  # the answer that counts no more
 
     report: Mapped[Report] = relationship(back_populates="history", foreign_keys=[report_id])
     user: Mapped[User | None] = relationship()
+
+
+def not_taken_back() -> ColumnElement[bool]:
+    """Of history rows: no later one takes this one back."""
+    later = aliased(HistoryRow)
+    return ~exists().where(later.takes_back_id == HistoryRow.id)
+
+
+def stands() -> ColumnElement[bool]:
+    """Of history rows: neither taken back nor one that takes another back. Both together changed nothing."""
+    return HistoryRow.takes_back_id.is_(None) & not_taken_back()
 
 
 class ReportCounter(Base):
@@ -311,12 +332,14 @@ def move(
     user: User | None,
     note: str = "",
     at: datetime | None = None,
+    *,
+    takes_back: HistoryRow | None = None,
 ) -> None:
     """Move the report by the table and write its history row (W1).
 
     The update is guarded by the present state: when another session moved the report meanwhile, `IllegalMove`
     is raised, as it is for a move that the table does not list. It raises the revision: a save that was under way
-    notices.
+    notices. ``takes_back`` is the row that counts no more.
     """
     before = ReportState(report.state)
     after = next_state("report", REPORT_TABLE, before, event)
@@ -329,7 +352,7 @@ def move(
     if moved.rowcount != 1:
         raise IllegalMove("report", before, event)
     session.refresh(report, ["state", "revision"])
-    note_history(session, report, event, user, note, at=at, before=before)
+    note_history(session, report, event, user, note, at=at, before=before, takes_back=takes_back)
     announce(session, "report", report.id)
     if report.call_id is not None:
         announce(session, "call", report.call_id)
@@ -347,6 +370,7 @@ def note_history(
     at: datetime | None = None,
     before: str | None = None,
     told_by: Report | None = None,
+    takes_back: HistoryRow | None = None,
 ) -> None:
     """Write one row of the report's history (W1), once the report is in its new state.
 
@@ -363,6 +387,7 @@ def note_history(
             to_state=report.state,
             note=note,
             told_by_id=told_by.id if told_by else None,
+            takes_back_id=takes_back.id if takes_back else None,
         )
     )
 

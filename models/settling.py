@@ -28,6 +28,7 @@ from models.base import announce, insert_new, one_at_a_time
 from models.calling import NETWORK_OUT_OF_ORDER, NOT_DIALLED, Outcome, Rules, next_try, outcome_of
 from models.calls import Call, CallState, earliest
 from models.calltasks import Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.clarifications import talk_with
 from models.duty_calls import answer_hand_over, try_next
 from models.leases import release_line
 from models.reports import Report, ReportState
@@ -188,7 +189,7 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at:
         if task.open:
             answer_hand_over(session, attempt, task, HandoverKey(key), at)
     elif key in (Key.NOT_ME, Key.PERSON):
-        _ask_no_more(session, attempt, key, at)
+        _ask_no_more(session, attempt, part, key, at)
     elif task.open:
         report = session.get_one(Report, task.report_id, with_for_update=True, populate_existing=True)
         if report.contact_number != attempt.number:  # a stranger's key; `models.task_rules` has the applicant called
@@ -201,15 +202,21 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at:
         move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
 
 
-def _ask_no_more(session: Session, attempt: Attempt, key: Key, at: datetime) -> None:
-    """They want no machine, or a person: all that is open of the call is a person's, whichever question it was at."""
+def _ask_no_more(session: Session, attempt: Attempt, part: AttemptTask, key: Key, at: datetime) -> None:
+    """They want no machine, or a person: all that is open of the call is a person's, whichever question it was at.
+
+    Who wants a person is called by one, as they were told, also when nothing is left to ask.
+    """
     if key == Key.NOT_ME:
         never_by_machine(session, attempt.number, at, attempt_id=attempt.id)
     why = Why.OPTED_OUT if key == Key.NOT_ME else Why.ASKED_FOR_PERSON
+    handed = False
     for other in _locked_parts(session, attempt):
         if other.task.open and other.key in ("", key):
             move_task(session, other.task, Move(TaskEvent.HANDED, why=why, attempt_id=attempt.id), at)
-            other.key = key
+            other.key, handed = key, True
+    if key == Key.PERSON and not handed:
+        talk_with(session, part.task.report, attempt.number, at)
 
 
 def never_by_machine(

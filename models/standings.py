@@ -119,9 +119,10 @@ def _reports_with_terms(
     """A row for each report, with what its terms for the work say of it; ``timed`` adds when it began and was done."""
     late = running_into(at) > Deadline.due_at
     met, cancelled = func.max(Deadline.met_at), func.max(Deadline.cancelled_at)
-    unsolved = and_(
-        Report.state == ReportState.CLOSED, cancelled.is_not(None), or_(met.is_(None), cancelled > met)
-    )  # the last term was neither met nor runs: the control body ended it
+    # The last term was neither met nor runs: the control body ended it, while it stood still. One that an answer began
+    # which was taken back never stood still.
+    decided = func.max(case((Deadline.paused_at.is_not(None), Deadline.cancelled_at)))
+    unsolved = and_(Report.state == ReportState.CLOSED, cancelled.is_not(None), or_(met.is_(None), decided > met))
     times = (kyiv_hour(Report.registered_at).label("registered"), kyiv_hour(met).label("done")) if timed else ()
     return (
         select(

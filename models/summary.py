@@ -20,7 +20,7 @@ from models.lines import Line
 from models.people import Organisation
 from models.periods import Period
 from models.places import Category, Street
-from models.reports import HistoryRow, Report, ReportEvent, ReportState, Source
+from models.reports import HistoryRow, Report, ReportEvent, ReportState, Source, not_taken_back
 from models.standings import Standing, average_working_days, received, running_into, standings
 
 STREETS = 15  # that are named; the others are counted together
@@ -121,12 +121,12 @@ def summarise(session: Session, period: Period, at: datetime, organisations: Col
 def outcomes(session: Session, period: Period, organisations: Collection[int] | None) -> dict[ReportEvent, int]:
     """How many of the period's reports the applicant ever confirmed or refuted, and how many were closed otherwise.
 
-    A report of which more than one is true is counted in each.
+    A report of which more than one is true is counted in each; an answer that was taken back counts for none.
     """
     found = session.execute(
         select(HistoryRow.event, func.count(HistoryRow.report_id.distinct()))
         .join(Report, Report.id == HistoryRow.report_id)
-        .where(*received(period, organisations), HistoryRow.event.in_(_OUTCOMES))
+        .where(*received(period, organisations), HistoryRow.event.in_(_OUTCOMES), not_taken_back())
         .group_by(HistoryRow.event)
     )
     return dict.fromkeys(_OUTCOMES, 0) | {ReportEvent(event): count for event, count in found}

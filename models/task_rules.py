@@ -226,7 +226,8 @@ RULES = (
         .where(_OPEN, CallTask.purpose == Purpose.STATUS_CHECK, Report.state != ReportState.DONE),
         _end_check,
     ),
-    # what was to be clarified, of a report that nobody works on any more; after an outage: of whom nothing is known
+    # what was to be clarified, of a report that nobody works on any more; after an outage: of whom nothing is known.
+    # Who asked for a person themselves is called in any case.
     TaskRule(
         select(CallTask)
         .join(CallTask.report)
@@ -234,7 +235,11 @@ RULES = (
             _OPEN,
             CallTask.purpose == Purpose.CLARIFICATION,
             or_(
-                and_(CallTask.outage_id.is_(None), Report.state.not_in(OPEN_STATES)),
+                and_(
+                    CallTask.outage_id.is_(None),
+                    CallTask.asked_by_id.is_not(None),
+                    Report.state.not_in(OPEN_STATES),
+                ),
                 and_(CallTask.outage_id.is_not(None), CallTask.number.is_(None)),
             ),
         ),

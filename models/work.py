@@ -291,6 +291,7 @@ def _take_reasons_off(session: Session, report: Report) -> None:
 def _begin_parts_anew(session: Session, report: Report) -> None:
     """Nobody's part is done, and no day is planned for it yet."""
     for part in executions_of(session, report):
+        part.completed_before, part.planned_before = part.completed_at, part.planned_at
         part.completed_at = part.planned_at = None
 
 

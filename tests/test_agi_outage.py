@@ -124,7 +124,7 @@ def test_nobody_is_looked_for_where_nothing_is_announced(app: Flask, monkeypatch
     """An ordinary call costs no further question to the database."""
     fill_desks()
     asked: list[str] = []
-    monkeypatch.setattr("agi.database.likely_place", lambda _session, number: asked.append(number))
+    monkeypatch.setattr("agi.database.likely_places", lambda _session, number: asked.append(number))
     with serving(app) as port:
         call(port, number=NUMBER)
         call(port, number=NUMBER, uniqueid="romny-2")

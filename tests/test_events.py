@@ -26,7 +26,18 @@ from webui import create_app
 from webui.events import ALL_STREAMS, BEAT_SECONDS, QUEUED, SESSION_STREAMS, TOLD_AGAIN, Hub, News
 from webui.news import load_news
 
-KNOWN = {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner", "line"}
+KNOWN = {
+    "call",
+    "draft",
+    "draft_state",
+    "state",
+    "rings_me",
+    "talking_to_me",
+    "owner_is_me",
+    "owner",
+    "line",
+    "listens",
+}
 
 
 def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
@@ -45,6 +56,7 @@ def test_the_state_comes_first_then_the_call_and_each_sees_what_is_theirs(site):
         "owner_is_me": False,
         "owner": None,
         "line": "53273",
+        "listens": False,
     }
     assert not other.of("state")[0]["calls"][0]["rings_me"]
 

@@ -94,6 +94,28 @@ def test_when_it_opens(at, opens):
     assert WINDOW.next_open(kyiv(at), CALENDAR) == kyiv(opens)
 
 
+@pytest.mark.parametrize(
+    ("at", "hour", "morning"),
+    [
+        ("2026-11-25 10:10", "2026-11-25 11:00", "2026-11-26 09:00"),
+        ("2026-11-25 06:10", "2026-11-25 09:00", "2026-11-26 09:00"),
+        ("2026-11-25 19:10", "2026-11-26 09:00", "2026-11-26 09:00"),  # the end is not included
+        ("2026-11-28 19:40", "2026-11-30 09:00", "2026-11-30 09:00"),  # over Sunday
+        ("2026-08-22 12:00", "2026-08-22 13:00", "2026-08-25 09:00"),  # over Sunday and a holiday
+    ],
+)
+def test_the_times_that_are_offered_for_another_call(at, hour, morning):
+    assert (WINDOW.next_hour(kyiv(at), CALENDAR), WINDOW.next_morning(kyiv(at), CALENDAR)) == (
+        kyiv(hour),
+        kyiv(morning),
+    )
+
+
+def test_where_sundays_are_days_of_calls_they_are_offered():
+    every_day = Window(on_sundays=True)
+    assert every_day.next_morning(kyiv("2026-11-28 12:00"), CALENDAR) == kyiv("2026-11-29 09:00")
+
+
 def test_a_free_day_of_the_city_is_no_day_for_calls():
     calendar = WorkCalendar(exceptions={date(2026, 11, 26): False})
     assert WINDOW.next_open(kyiv("2026-11-26 12:00"), calendar) == kyiv("2026-11-27 09:00")

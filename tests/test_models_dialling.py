@@ -20,12 +20,13 @@ from models.base import now, transaction
 from models.calling import Outcome
 from models.calls import Call, CallState
 from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
-from models.dialling import DIALLED_WITHIN, Refusal, Refused, plan_own_call, withdraw
+from models.clarifications import WANTS_PERSON, answer_question
+from models.dialling import DIALLED_WITHIN, Refusal, Refused, plan_own_call, why_not, withdraw
 from models.erasure import anonymise_report
 from models.kept import unlocked
 from models.leases import LEASE, free_lines, renew_lines
 from models.machine import IllegalMove
-from models.own_calls import hold
+from models.own_calls import Said, Told, hold
 from models.people import Phone, User
 from models.reports import Report, ReportState
 from models.settling import AttemptLeg, Sign, answer_by_key, lose, never_by_machine, not_all_known, note_leg
@@ -497,6 +498,33 @@ def test_what_they_want_counts_though_the_report_was_closed_meanwhile(key, why, 
     first, second = calls.tasks()
     assert (first.state, second.state, second.why) == (TaskState.CANCELLED, TaskState.PERSON, why)
     assert (calls.session.get(NeverByMachine, "+380671234567") is not None) == (key == Key.NOT_ME)
+
+
+def test_who_asks_for_a_person_is_called_though_nothing_is_left_to_ask(calls):
+    """They heard that a person will call: it stands among the calls of the administrators until one has."""
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    (check,) = calls.tasks()
+    with transaction() as session:
+        session.execute(update(Report).where(Report.id == check.report_id).values(state=ReportState.CLOSED))
+    calls.sync()
+    for _told in range(2):
+        with transaction() as session:
+            answer_by_key(session, attempt, check.id, Key.PERSON, calls.at)
+    calls.hear(attempt, Sign.GONE, 16)
+    calls.sync()
+    (check,), (talk,) = calls.tasks(), calls.tasks(Purpose.CLARIFICATION)
+    assert (check.state, talk.purpose, talk.open) == (TaskState.CANCELLED, Purpose.CLARIFICATION, True)
+    assert (talk.number, talk.words) == ("+380671234567", WANTS_PERSON)
+    assert why_not(calls.session, talk) is None
+    with transaction() as session:
+        user = session.get_one(User, calls.chief)
+        told = Told(Said.ANSWER, "Пояснили, що зроблено")
+        answer_question(session, calls.dialler, session.get_one(CallTask, talk.id), user, told, calls.at)
+    (talk,) = calls.tasks(Purpose.CLARIFICATION)
+    assert (talk.state, talk.why) == (TaskState.SETTLED, Why.ANSWERED)
 
 
 def test_a_stranger_is_asked_nothing_and_confirms_nothing(calls):

@@ -10,7 +10,7 @@ from jobs.app import bare_app
 from models import monitoring
 from models.base import db, transaction
 from models.deadlines import Deadline, DeadlineKind
-from models.monitoring import by_report, daily_monitoring, due_terms
+from models.monitoring import by_executor, by_report, daily_monitoring, due_terms
 from models.people import Organisation
 from models.places import Category
 from models.reports import Report, ReportState
@@ -85,6 +85,18 @@ def test_a_report_is_one_row_with_its_deadlines(town):
     assert sorted(row.id for _report, deadlines in reports for row in deadlines) == sorted(row.id for row in rows)
     first = [deadlines[0].due_at for _report, deadlines in reports[1:]]
     assert first == sorted(first)
+
+
+def test_on_a_telephone_reports_stand_by_executor_none_left_out(town):
+    session, _there = town
+    rows = daily_monitoring(session, AT).overdue.rows
+    groups = by_executor(rows)
+    assert [name for name, _reports in groups] == list(
+        dict.fromkeys(report.executor for report, _its in by_report(rows))
+    )
+    assert all(report.executor is name for name, reports in groups for report, _its in reports)
+    listed = [report.id for _name, reports in groups for report, _its in reports]
+    assert sorted(listed) == sorted(report.id for report, _its in by_report(rows))
 
 
 def test_a_member_of_the_control_body_sees_the_organisations_controlled(town):

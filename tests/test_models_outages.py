@@ -12,7 +12,7 @@ from jobs.app import bare_app
 from models.acts import NotYours, WordsMissing
 from models.base import db, now, transaction
 from models.callbacks import answer
-from models.callers import likely_place
+from models.callers import likely_places
 from models.calling import Rules
 from models.calls import Call, CallState, note_hung_up
 from models.calltasks import CallTask, Purpose, TaskState
@@ -228,38 +228,65 @@ def test_an_address_has_its_own_before_the_whole_citys(town: Flask):
     assert [one.id for one in outages_at(db.session(), street("Соборна"), "11", at)] == [city]
     assert [one.id for one in outages_at(db.session(), None, "", at)] == [city]
     told = announced(db.session(), at)
-    assert to_tell(told, (street("Соборна"), "48/2"), at).id == own
-    assert to_tell(told, (street("Соборна"), "49"), at).id == city
-    assert to_tell(told, None, at).id == city
+    assert to_tell(told, [(street("Соборна"), "48/2")], at).id == own
+    assert to_tell(told, [(street("Соборна"), "49")], at).id == city
+    assert to_tell(told, [], at).id == city
     ended(city)
-    assert to_tell(announced(db.session(), at), (street("Сумська"), "12"), at) is None
+    assert to_tell(announced(db.session(), at), [(street("Сумська"), "12")], at) is None
 
 
 def test_callers_hear_nothing_before_it_begins_or_once_its_expected_end_has_passed(town: Flask):
     at = now()
     entered(planned=True, begins_at=at + HOUR, ends_at=at + 3 * HOUR, streets="Соборна")
-    told, place = announced(db.session(), at + 2 * HOUR), (street("Соборна"), "1")
-    assert [to_tell(told, place, at + hours * HOUR) is not None for hours in (0, 1, 2, 3, 4)] == [
+    told, places = announced(db.session(), at + 2 * HOUR), [(street("Соборна"), "1")]
+    assert [to_tell(told, places, at + hours * HOUR) is not None for hours in (0, 1, 2, 3, 4)] == [
         False, True, True, False, False,
     ]  # fmt: skip
     assert open_outages(db.session())[0].overdue(at + 4 * HOUR)
 
 
-def test_a_number_belongs_to_the_one_building_that_was_reported_from_it(town: Flask):
-    def place(number: str) -> tuple[int, str] | None:
-        return likely_place(db.session(), number)
+def test_a_number_belongs_to_the_last_three_buildings_that_were_reported_from_it(town: Flask):
+    """Newest first; a street that was named alone is the same place as its building."""
 
-    assert place("+380671112233") is None
+    def places(number: str = "+380671112233") -> list[tuple[str, str]]:
+        names = dict(db.session.execute(select(Street.id, Street.name)).all())
+        return [(names[street_id], building) for street_id, building in likely_places(db.session(), number)]
+
+    assert places() == []
     register(town, "Не горить", number=NUMBER, street="Соборна", building="12А")
     register(town, "Знову", number=NUMBER, street="Соборна", building="12 а")
     register(town, "Знову", number=NUMBER, street="Соборна", building="")
-    assert place("+380671112233")[0] == street("Соборна")
-    register(town, "Не там", number=NUMBER, street="Сумська", building="12а")
-    assert place("+380671112233") is None
+    assert places() == [("Соборна", "12 а")]
+    register(town, "Не там", number=NUMBER, street="Сумська", building="7")
+    register(town, "І не там", number=NUMBER, street="Київська", building="3")
+    assert places() == [("Київська", "3"), ("Сумська", "7"), ("Соборна", "12 а")]
+    register(town, "Знову не там", number=NUMBER, street="Київська", building="5")
+    assert places() == [("Київська", "5"), ("Київська", "3"), ("Сумська", "7")]
     Exchange(town).call(OTHER)  # a draft tells nothing yet
-    assert place("+380671112244") is None
+    assert places("+380671112244") == []
     register(town, "Вулиця", number=OTHER, street="Сумська", building="")
-    assert place("+380671112244") == (street("Сумська"), "")
+    assert places("+380671112244") == [("Сумська", "")]
+
+
+def test_who_has_reported_from_two_buildings_hears_of_the_one_that_is_hit(town: Flask):
+    """Of both: of the newer one; the whole city's comes last."""
+    at = now()
+    city = entered(whole_city=True, begins_at=at - HOUR)
+    own = entered(streets="Соборна: 12–48")
+    register(town, "Удома", number=NUMBER, street="Соборна", building="12")
+    register(town, "У батьків", number=NUMBER, street="Сумська", building="7")
+
+    def heard_of() -> int:
+        return to_tell(announced(db.session(), at), likely_places(db.session(), "+380671112233"), at).id
+
+    assert heard_of() == own
+    entered(streets="Сумська: 9–21")  # not theirs
+    assert heard_of() == own
+    newer = entered(streets="Сумська: 1–7")
+    assert heard_of() == newer
+    ended(newer)
+    ended(own)
+    assert heard_of() == city
 
 
 # ---- who called

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from models.base import db, now, transaction
+from models.calls import Call
 from models.drafts import attach_draft, claim_draft, end_draft
 from models.overview import calls_since, drafts_at_work
 from models.people import User
@@ -76,6 +77,15 @@ def test_who_oversees_sees_the_lines_and_who_talks(web, exchange, login):
         assert words[1:] == ["5-32-73 ◐ Розмова Цапкова О. П.", "5-32-75 ☎ Дзвонить Сорокіна В. В., Чернявська С. І.",
                              "5-42-86 ○ вільна"]  # fmt: skip
     assert "4567" not in overview
+
+
+def test_who_hears_of_an_outage_is_not_said_to_ring(web, exchange):
+    call, _draft = exchange.call("0671234567")
+    with web.app_context(), transaction() as session:
+        session.get_one(Call, call).announced = True
+    page = logged_in(web, "nachalnyk").get("/desk/overview").text
+    assert "Слухає оголошення" in page[: page.index("today-title")]
+    assert "Дзвонить" not in page[: page.index("today-title")]
 
 
 def test_each_count_of_the_overview_has_its_word(web, exchange):

@@ -168,7 +168,7 @@ def test_the_planned_date_is_told_while_there_is_work_to_do():
 
 def test_an_emergency_is_read_with_its_whole_address_and_accepted_with_one_key():
     """I8."""
-    assert text(handover_greeting("Ромни")) == "Увага! Термінове повідомлення. Телефонує контактний центр міста Ромни."
+    assert text(handover_greeting("Ромни")) == "Увага! Аварійне повідомлення. Телефонує контактний центр міста Ромни."
     assert text(handover_report(BURST)) == (
         "Порив водопроводу, вулиця Соборна, будинок дванадцять а, квартира сім. Вода тече в підвал."
     )

@@ -130,7 +130,7 @@ def test_an_emergency_is_told_to_operators_and_heads_at_once(post):
     post.round(MONDAY + MINUTE)
     assert {letter["To"] for letter in post.office.got} == {ADDRESSES["operator"], ADDRESSES["kerivnyk"]}
     subjects = {letter["Subject"] for letter in post.office.got}
-    assert subjects == {f"Термінове повідомлення: №\u00a0{number(post, report)}, Вуличне освітлення, Київська, 12"}
+    assert subjects == {f"Аварійне повідомлення: №\u00a0{number(post, report)}, Вуличне освітлення, Київська, 12"}
     assert deadline(post, report, DeadlineKind.INFORM_HEAD).met_at == MONDAY + MINUTE
     act(post, "operator", report, work.accept, at=MONDAY + 12 * MINUTE)
     with post.app.app_context():

@@ -15,7 +15,7 @@ from models.calling import Rules
 from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.dialling import Dialler, claim
-from models.drafts import claim_draft, end_draft, reopen_draft
+from models.drafts import claim_draft, end_draft, register_draft, reopen_draft
 from models.leases import Lines
 from models.people import AccessLog, User
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState
@@ -193,6 +193,33 @@ def test_a_report_from_the_talk_is_the_draft_of_their_call_and_is_mine(web):
     assert 'id="draft-form"' in logged_in(web, "tsapkova").get(f"/drafts/{draft}").text
 
 
+def test_after_key_1_the_talk_is_shown_and_stands_on_the_reports_page(web, woken):  # noqa: F811
+    """The citizen is still on the telephone while the form is filled in."""
+    task, draft = missed(web)
+    browser = logged_in(web, "tsapkova")
+    assert browser.post(f"/calls/{task}/call", page="/me").status_code == 302
+
+    def happens(*signs: tuple[End, Sign]) -> None:
+        with web.app_context(), transaction() as session:
+            for end, sign in signs:
+                note_leg(session, AttemptLeg(woken[-1], end, sign, now(), 16), Rules(), CALENDAR)
+
+    with web.app_context(), transaction() as session:
+        assert claim(session, Dialler(Rules(), Lines(3, 1), CALENDAR), woken[-1], now()) is None
+    happens((End.OURS, Sign.UP), (End.THEIRS, Sign.RINGS), (End.THEIRS, Sign.UP))
+    answer = browser.post(f"/calls/{task}/answer", {"said": "register"}, page="/me")
+    assert answer.location == f"/drafts/{draft}"
+    assert "наш дзвінок" in browser.get(answer.location).text
+    with web.app_context(), transaction() as session:
+        found = session.get_one(Report, draft)
+        found.text, found.landmark, found.category_id = "Не горить ліхтар", "біля школи", 1
+        register_draft(session, found, session.get_one(User, user_id("tsapkova")))
+    assert "наш передзвін — Цапкова О. П.: розмова" in browser.get(f"/reports/{draft}").text.replace("\u00a0", " ")
+    happens((End.THEIRS, Sign.GONE))
+    assert "наш дзвінок" not in browser.get("/desk/live").text
+    assert "наш передзвін — Цапкова О. П.: відповіли" in browser.get(f"/reports/{draft}").text.replace("\u00a0", " ")
+
+
 def test_a_talk_about_their_report_is_added_to_it_with_their_words(web):
     report = over(web, register(web, "Яма", number="0501112233"))
     foreign = over(web, register(web, "Немає води", number="0671112244"))
@@ -210,8 +237,8 @@ def test_a_talk_about_their_report_is_added_to_it_with_their_words(web):
 def test_later_is_a_time_that_they_name_and_not_needed_has_a_reason(web):
     task, _draft = missed(web)
     tomorrow = (now() + timedelta(days=1)).astimezone(KYIV).replace(hour=15, minute=30, second=0, microsecond=0)
-    assert tell(web, task, "later", later="2020-01-01T10:00").status_code == 422
-    assert tell(web, task, "later", later=tomorrow.strftime("%Y-%m-%dT%H:%M")).location == "/calls"
+    assert tell(web, task, "later", later_day="2020-01-01", later_time="10:00").status_code == 422
+    assert tell(web, task, "later", later_day=f"{tomorrow:%Y-%m-%d}", later_time="15:30").location == "/calls"
     assert task_of(web, task).due_at == tomorrow
     for page in ("/calls", "/"):
         assert "не раніше" in logged_in(web, "tsapkova").get(page).text
@@ -386,9 +413,9 @@ def test_an_emergency_s_question_is_on_top_and_marked(web):
     assert listed() == [str(task), str(back)]
     page = browser.get("/calls").text
     assert f'data-task="{task}"' in page
-    assert page.split("check-head")[1].split("</div>")[0].count("терміново") == 1
-    assert page.split("<tbody>")[1].split("</tr>")[0].count("терміново") == 1
-    assert "ТЕРМІНОВО" in page.split('class="emergencies"')[1].split("<section")[0]
+    assert page.split("check-head")[1].split("</div>")[0].count("аварійне") == 1
+    assert page.split("<tbody>")[1].split("</tr>")[0].count("аварійне") == 1
+    assert "АВАРІЙНЕ" in page.split('class="emergencies"')[1].split("<section")[0]
 
 
 def test_the_number_of_who_is_to_be_called_is_shown_by_a_click_that_leaves_a_trace(web):

@@ -19,6 +19,7 @@ from models.calls import Call, CallState
 from models.calltasks import CallTask, CallTaskEvent, Purpose, TaskEvent, TaskState, Why, add_task
 from models.checking import due_checks
 from models.dialling import Dialler, claim
+from models.free_days import DayException
 from models.leases import Lines
 from models.people import AccessLog, Phone, User
 from models.reports import HistoryRow, Report, ReportState
@@ -161,13 +162,29 @@ def test_without_a_number_there_is_none_that_the_machine_is_not_to_call(web):
 def test_call_later_at_the_time_that_they_name(web):
     task_id = done(web)
     tomorrow = (now() + timedelta(days=1)).astimezone(KYIV).replace(hour=15, minute=30, second=0, microsecond=0)
-    answer(web, task_id, "later", later=tomorrow.strftime("%Y-%m-%dT%H:%M"))
+    answer(web, task_id, "later", later_day=f"{tomorrow:%Y-%m-%d}", later_time="15:30")
     assert task_of(web, task_id).due_at == tomorrow
     assert "не раніше" in logged_in(web, "dyspetcher").get("/checks").text
-    for wrong in ("", "учора", "2020-01-01T10:00", "2099-01-01T10:00"):
-        refused = answer(web, task_id, "later", later=wrong)
+    for wrong in ("", "учора", "2020-01-01", "2099-01-01"):
+        refused = answer(web, task_id, "later", later_day=wrong, later_time="10:00")
         assert refused.status_code == 422
         assert "Виберіть час" in refused.text
+    assert answer(web, task_id, "later", later_day=f"{tomorrow:%Y-%m-%d}", later_time="").status_code == 422
+
+
+def test_a_quick_choice_of_another_time_is_the_servers(web):
+    """The next morning is that of the town's calendar: free days and days without calls are left out."""
+    at, task_id = now(), done(web)
+    free = at.astimezone(KYIV).date() + timedelta(days=1)
+    with web.app_context(), transaction() as session:
+        session.add(DayException(day=free, worked=False, note="День міста"))
+    assert say(web, task_id, "", soon="60").location == "/checks"
+    assert timedelta(minutes=60) <= task_of(web, task_id).due_at - at < timedelta(minutes=62)
+    say(web, task_id, "", soon="morning")
+    morning = task_of(web, task_id).due_at.astimezone(KYIV)
+    assert morning.date() > free
+    assert (morning.hour, morning.minute) == (9, 0)
+    assert say(web, task_id, "", soon="soon").status_code == 422
 
 
 def test_what_was_settled_meanwhile_is_said_and_the_words_are_not_lost(web):
@@ -334,8 +351,8 @@ def test_what_was_recorded_is_said(web):
 
 
 def test_to_call_later_needs_no_call(web):
-    later = (now() + timedelta(days=1)).astimezone(KYIV).strftime("%Y-%m-%dT15:30")
-    assert say(web, done(web), "later", later=later).location == "/checks"
+    tomorrow = (now() + timedelta(days=1)).astimezone(KYIV)
+    assert say(web, done(web), "later", later_day=f"{tomorrow:%Y-%m-%d}", later_time="15:30").location == "/checks"
 
 
 @pytest.mark.parametrize("key", ["said", "anyway"])
@@ -355,8 +372,10 @@ def test_a_time_that_was_typed_stands_there_again(web, woken):
     task_id = done(web)
     give_phone(web)
     begin(web, task_id, woken)
-    later = (now() + timedelta(days=1)).astimezone(KYIV).strftime("%Y-%m-%dT15:30")
-    assert f'value="{later}"' in say(web, task_id, "later", later=later).text
+    day = f"{(now() + timedelta(days=1)).astimezone(KYIV):%Y-%m-%d}"
+    refused = say(web, task_id, "later", later_day=day, later_time="15:31").text
+    assert f'value="{day}"' in refused
+    assert 'value="15:31"' in refused
 
 
 def test_who_else_calls_the_citizen_is_shown_and_a_doubtful_answer_is_asked_about(web, woken):
@@ -512,7 +531,8 @@ def test_out_of_the_hours_of_calling_the_page_says_whom_to_call_and_enter_calls_
     web, monkeypatch, on_this_day, told
 ):
     done(web)
-    monkeypatch.setattr(Window, "calls_on", lambda *_any: on_this_day)
+    today = now().astimezone(KYIV).date()
+    monkeypatch.setattr(Window, "calls_on", lambda _window, at, _calendar: on_this_day or at.date() > today)
     web.config["SETTINGS"] = replace(web.config["SETTINGS"], call_hours=(time(9), time(9)))
     page = logged_in(web, "dyspetcher").get("/checks").text
     assert told in page

@@ -30,7 +30,9 @@ from webui.access import DESK_ROLES
 from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
-BEATING = dict.fromkeys(("agi", "listener", "reconcile", "rounds", "calls", "worker", "plan", "watchdog"), True)
+BEATING = dict.fromkeys(
+    ("agi", "listener", "strangers", "reconcile", "rounds", "calls", "worker", "plan", "watchdog"), True
+)
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 
 
@@ -246,6 +248,7 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
         "jobs/daily_backup.py",
         "jobs/speech.py",
         "jobs/apply_plan.py",
+        "jobs/strangers.py",
     )
     assert set.union(*map(told_by, parts)) == {known for known in TROUBLES if known.endswith(".")}
 
@@ -273,7 +276,7 @@ def test_a_probe_that_hangs_or_breaks_hides_no_other(whole: Flask, monkeypatch: 
     def break_down() -> probes.Finding:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(probes, "ALL_SECONDS", 0.2)
+    monkeypatch.setattr(probes, "ALL_SECONDS", 1.0)
     watch._probes["redis"], watch._probes["disk"] = hang, break_down
     for _ in range(3):
         parts = asked(whole)
@@ -308,7 +311,7 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "11\u00a0частин потребують уваги." in page
+    assert "12\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:

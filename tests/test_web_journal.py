@@ -52,7 +52,7 @@ def test_newest_first_with_all_that_is_needed(web: Flask, browser: Browser) -> N
         "Київська, 12",
         "КП «Міськсвітло»",
         "Олена Коваль",
-        "терміново",
+        "аварійне",
         "5-32-73",
         "Нове",
         "лишилося 5\u00a0год",

@@ -71,8 +71,8 @@ def test_repeated_overdue_and_urgent_are_columns(web: Flask, browser: Browser) -
         session.get_one(Report, first).repeat_of_id = None
     newest, done, oldest = rows_of(export(browser))
     assert done["Прострочено"] == ""
-    assert (newest["Повторне"], newest["Прострочено"], newest["Терміново"]) == ("так", "", "")
-    assert (oldest["Повторне"], oldest["Прострочено"], oldest["Терміново"]) == ("", "так", "так")
+    assert (newest["Повторне"], newest["Прострочено"], newest["Аварійне"]) == ("так", "", "")
+    assert (oldest["Повторне"], oldest["Прострочено"], oldest["Аварійне"]) == ("", "так", "так")
 
 
 def test_a_workbook_holds_the_same(web: Flask, browser: Browser) -> None:

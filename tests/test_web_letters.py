@@ -12,6 +12,7 @@ from models.deadlines import Deadline, DeadlineStep
 from models.executions import Execution
 from models.outbox import Letter, LetterState, letter_refused, take_letter, write_letter
 from models.people import User
+from models.reports import HistoryEvent, Report, note_history
 from tests.desk_fixtures import user_id
 from tests.web_fixtures import logged_in, register, stored_user
 
@@ -104,10 +105,11 @@ def test_an_emergency_stands_on_top_of_the_desk_until_it_is_accepted(web):
     report = register(web, "Порив труби", emergency=True)
     with web.app_context(), transaction() as session:
         assigned = now() - timedelta(minutes=30)
-        session.scalars(select(Execution)).one().assigned_at = assigned
+        part = session.scalars(select(Execution)).one()
+        part.assigned_at = part.report.registered_at = assigned
     desk = logged_in(web, "tsapkova")
     strip = desk.get("/").text.split('id="emergencies"')[1].split('id="desk"')[0]
-    for said in ("ТЕРМІНОВО", "Київська, 12", "КП «Міськсвітло»", f'data-since="{int(assigned.timestamp())}"'):
+    for said in ("АВАРІЙНЕ", "Київська, 12", "КП «Міськсвітло»", f'data-since="{int(assigned.timestamp())}"'):
         assert said in strip
     assert 'data-count="emergencies">1<' in desk.get("/desk/frame").json["counts"]
     assert "чекає, щоб узяли" in logged_in(web, "operator").get("/work").text
@@ -122,6 +124,28 @@ def test_an_emergency_stands_on_top_of_the_desk_until_it_is_accepted(web):
         session.scalars(select(Execution)).one().accepted_at = assigned + timedelta(minutes=12)
     assert "узято в роботу через 12\u00a0хв" in desk.get(f"/reports/{report}").text
     assert re.search(r'count-urgent"[^>]*hidden', desk.get("/desk/frame").json["counts"])
+
+
+def test_an_emergency_waits_from_when_it_became_one_for_the_town_whoever_is_to_deal_with_it(web):
+    """I8: another executor begins no new waiting; who came to it later has their own time beside."""
+    report = register(web, "Порив труби", emergency=True)
+    became, assigned, found = (now() - timedelta(minutes=minutes) for minutes in (50, 20, 5))
+    with web.app_context(), transaction() as session:
+        part = session.scalars(select(Execution)).one()
+        part.report.registered_at, part.assigned_at = became, assigned
+    own, whole = f'data-since="{int(assigned.timestamp())}"', f'data-since="{int(became.timestamp())}"'
+    pages = (("tsapkova", "/desk/emergencies"), ("tsapkova", f"/reports/{report}"), ("operator", "/work"))
+    for login, page in pages:
+        shown = logged_in(web, login).get(page).text
+        assert whole in shown
+        assert f'цей виконавець: <span class="clock" {own}' in shown
+    with web.app_context(), transaction() as session:
+        user = session.get_one(User, user_id("tsapkova"))
+        note_history(session, session.get_one(Report, report), HistoryEvent.URGENT, user, at=found)
+    for login, page in pages:  # nobody knew of it before
+        shown = logged_in(web, login).get(page).text
+        assert f'data-since="{int(found.timestamp())}"' in shown
+        assert "цей виконавець" not in shown
 
 
 def test_an_emergency_is_first_among_what_is_due(web):

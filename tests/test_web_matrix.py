@@ -43,7 +43,7 @@ DESK = (
     "shift.hand_over_shift", "shift.sheet", "shift.shift", "shift.take_over_shift", "work.monitoring",
     "checks.checks", "checks.call", "checks.keep_answer", "checks.machine", "checks.state", "checks.number",
     "checks.at_present", "callbacks.calls", "callbacks.call", "callbacks.keep_answer", "callbacks.number",
-    "tasks.task", "drafts.take_over", "desk.drafts_of", "drafts.outage",
+    "checks.take_back_answer", "tasks.task", "drafts.take_over", "desk.drafts_of", "drafts.outage",
     "outages.ask",
 )
 # fmt: on
@@ -53,6 +53,7 @@ ROLES: dict[str, frozenset[str]] = TABLE | dict.fromkeys(DESK, CENTRE)
 ABOUT: dict[str, str] = {
     **dict.fromkeys(("reports.show", "reports.show_number", "reports.show_pin", "work.act"), "report"),
     **dict.fromkeys(("corrections.form", "corrections.keep", "corrections.show_number"), "report"),
+    "checks.take_back_answer": "report",
     **dict.fromkeys(("attachments.show", "attachments.show_small"), "attachment"),
     **dict.fromkeys(("desk.draft", "desk.side"), "draft"),
     "desk.drafts_of": "colleague",
@@ -136,6 +137,7 @@ OTHERWISE: dict[tuple[str, str], dict[Role, str]] = {
     ("callbacks.call", "question"): dict.fromkeys(CENTRE, TOO_LATE),
     **{("outages.ask", which): dict.fromkeys(CENTRE, TOO_LATE) for which in ("own", "foreign")},  # it goes on
     **{("outages.change", which): dict.fromkeys((A, D, S, OP), TOO_LATE) for which in ("own", "foreign")},  # nor here
+    **{("checks.take_back_answer", which): dict.fromkeys(CENTRE, NOT_THERE) for which in ("own", "foreign", "draft")},
     ("reports.show_pin", "draft"): dict.fromkeys(CENTRE, NOT_THERE),  # a draft has none
     ("saved_filters.delete", "shared by another"): dict.fromkeys(CENTRE, NOT_THERE),
     **{

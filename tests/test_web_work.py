@@ -149,7 +149,7 @@ def test_what_turns_out_to_be_an_emergency_is_one_from_then_on(web):
     form = correction(web, report, text="Іскрить щитова", emergency="on")
     assert keeper.post(where, form, page="/me").status_code == 302
     assert (stored(web, report).text, stored(web, report).emergency) == ("Іскрить щитова", True)
-    assert "Зі слів заявника: Гуде щитова → Іскрить щитова; Екстрене: ні → так" in keeper.get(f"/reports/{report}").text
+    assert "Зі слів заявника: Гуде щитова → Іскрить щитова; Аварійне: ні → так" in keeper.get(f"/reports/{report}").text
     assert stored(web, report).number in keeper.get("/desk/emergencies").text
     second = keeper.post(where, form | {"text": "Іскрить, дим"}, page="/me", headers=PAGE)
     assert second.status_code == 409

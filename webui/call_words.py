@@ -11,6 +11,7 @@ from models.calltasks import Purpose, TaskEvent, TaskState, Why
 from models.dialling import Refusal
 from models.own_calls import Said
 from models.status_script import HandoverKey, Key
+from models.taken_back import WITHIN, Obstacle
 from models.with_them import Doing, Other
 from models.workdays import KYIV
 from webui.text import Badge
@@ -96,6 +97,17 @@ SAID = {  # what a person has just recorded
     Said.LATER: lazy_gettext("to be called later"),
     Said.NOT_REACHED: lazy_gettext("not reached"),
     Said.NOT_NEEDED: lazy_gettext("nobody is to be called"),
+}
+OBSTACLES = {  # why an answer is not taken back
+    Obstacle.ANOTHER: lazy_gettext("Only who recorded the answer can take it back: nothing was changed."),
+    Obstacle.ALREADY: lazy_gettext("This answer is taken back already: nothing was changed."),
+    Obstacle.ACTED: lazy_gettext(
+        "Something else has happened to the report since this answer, see its history: nothing was changed."
+    ),
+    Obstacle.LATE: lazy_gettext(
+        "An answer can be taken back within %(num)d minutes only: nothing was changed.",
+        num=int(WITHIN.total_seconds() // 60),
+    ),
 }
 WHYS = HANDED | {
     Why.ANSWERED: lazy_gettext("answered"),

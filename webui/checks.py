@@ -11,11 +11,14 @@ from models.attempts import Attempt, last_switch, switch_machine
 from models.base import db, now, transaction
 from models.calltasks import CallTask, Purpose
 from models.checking import Check, answer, check_of, due_checks, todays_checks
+from models.machine import IllegalMove
 from models.people import User
-from webui import letters
+from models.reports import HistoryRow, Report, ReportState
+from models.taken_back import NotTakenBack, Obstacle, is_answer, take_back
+from webui import letters, reports
 from webui.access import DESK_ROLES, allow, log_looks_with_answer
 from webui.auth import safe_next
-from webui.call_words import OUTCOMES
+from webui.call_words import OBSTACLES, OUTCOMES
 from webui.own_calls import (
     NUMBER_SHOWN,
     Again,
@@ -114,6 +117,41 @@ def at_present() -> str:
 def keep_answer(task_id: int) -> ResponseReturnValue:
     """Keep what the applicant said (``said``); the next check is there at once."""
     return keep(CALLS, task_id)
+
+
+@bp.post("/reports/<int:report_id>/take-back")
+@allow(*DESK_ROLES)
+def take_back_answer(report_id: int) -> ResponseReturnValue:
+    """Take back an applicant's answer (``answer``) that this user recorded just now: the report is as it was before.
+
+    From the page of checks (``asked``) that check is there again.
+    """
+    user_id = current_user.id
+    try:
+        with transaction() as session:
+            answer = session.get(HistoryRow, row_id(request.form.get("answer")) or 0)
+            if answer is None or answer.report_id != report_id or not is_answer(answer):
+                abort(404)
+            report, user = session.get_one(Report, report_id), session.get_one(User, user_id)
+            task = take_back(session, report, answer, user, now())
+            number, state, task_id = report.number, report.state, task.id if task else None
+    except NotTakenBack as refused:
+        return _not_taken_back(report_id, refused.why)
+    except IllegalMove:
+        return _not_taken_back(report_id, Obstacle.ACTED)
+    if state == ReportState.DONE:
+        flash(_("Taken back: № %(number)s waits for the applicant's answer again.", number=number), "ok")
+    else:
+        flash(_("Taken back: № %(number)s is closed again.", number=number), "ok")
+    asked = "asked" in request.form
+    return redirect(url_for("checks.checks", task=task_id) if asked else url_for("reports.show", report_id=report_id))
+
+
+def _not_taken_back(report_id: int, why: Obstacle) -> ResponseReturnValue:
+    notice = str(OBSTACLES[why])
+    if "asked" in request.form:
+        return _page(None, Again(notice)), 409
+    return reports.page(report_id, status=409, notice=notice)
 
 
 @bp.post("/checks/machine")

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 from models.attachments import files_of, messages_of
 from models.base import db, now
-from models.callers import caller_of, earlier_calls, known_address, likely_place, open_reports
+from models.callers import caller_of, earlier_calls, known_address, likely_places, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.checking import count_checks
 from models.clarifications import count_questions
@@ -41,6 +41,8 @@ from webui.text import area_code
 
 bp = Blueprint("desk", __name__)
 
+LISTENS = "listening"  # the state of a line whose caller hears of an outage
+SHOWN_FIRST = (CallState.RINGING, LISTENS, CallState.TALKING)  # of a line with several calls; also in events.js
 SHOWN = 30  # drafts of one's own
 ENDING_KEYS = {ReportState.REDIRECTED: 5, ReportState.WRONG_NUMBER: 6, ReportState.NUISANCE: 7, ReportState.DROPPED: 8}
 
@@ -90,10 +92,11 @@ def side(draft_id: int) -> str:
 def frame() -> dict[str, object]:
     """What the script on every page needs: the lines with their states, the counts, the sound, the words."""
     session = db.session()
+    calls = session.scalars(select(Call).where(Call.state.in_(LIVE_STATES)).options(selectinload(Call.legs)))
     busy: dict[int | None, str] = {}
-    for line_id, state in session.execute(select(Call.line_id, Call.state).where(Call.state.in_(LIVE_STATES))):
-        if busy.get(line_id) != CallState.RINGING:
-            busy[line_id] = state
+    for call in calls:
+        state = LISTENS if call.listens else call.state
+        busy[call.line_id] = min(busy.get(call.line_id, state), state, key=SHOWN_FIRST.index)
     numbers = session.scalars(select(Line).where(Line.active).order_by(Line.id)).all()
     drafts = len(session.scalars(select(Report.id).where(*_begun_by(current_user))).all())
     counts = {"missed": count_missed(session), "drafts": drafts, "online": count_online(session)}
@@ -212,11 +215,13 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
 
 
 def outage_parts(draft: Report) -> dict[str, object]:
-    """The active outages at the address that was typed, else at the one that the caller's number belongs to (I4)."""
-    session, place = db.session(), (draft.street_id, draft.building)
+    """The active outages at the address that was typed, else at those that the caller's number belongs to (I4)."""
+    session, places = db.session(), [(draft.street_id, draft.building)]
     if draft.street_id is None and draft.contact_number is not None:
-        place = likely_place(session, draft.contact_number) or place
-    return {"outages": outages_at(session, *place, now()), "about_outages": about_outages(session, draft.id)}
+        places = likely_places(session, draft.contact_number) or places
+    found = dict.fromkeys(one for place in places for one in outages_at(session, *place, now()))
+    outages = sorted(found, key=lambda outage: outage.whole_city)
+    return {"outages": outages, "about_outages": about_outages(session, draft.id)}
 
 
 def other_endings(draft: Report) -> list[tuple[ReportState, int]]:

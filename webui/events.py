@@ -10,7 +10,7 @@ fetches what it shows.
                                         on connect, after events were lost, and when the database has something else
                                         than the browser knows from its events, which is looked at every five seconds
     event: call   {"call", "draft", "draft_state", "state", "rings_me", "talking_to_me", "owner_is_me", "owner",
-                   "line", "missed", "drafts", "online"}; the counts alone when a draft without a call changed
+                   "line", "listens", "missed", "drafts", "online"}; the counts alone when a draft without a call did
     event: report {"report", "emergencies", "to_warn"}
     event: board  {}                    a task or a call of ours changed: the board of lines is fetched anew
     event: beat   ten seconds after the last event: silence means that the connection is dead

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from models.base import db
 from models.callers import Caller, callers_of
 from models.calls import LIVE_STATES, Call, CallState
+from models.own_calls import live_talk
 from models.people import Phone, User
 from models.reports import Report
 from webui.access import DESK_ROLES, allow, log_looks_with_answer
@@ -64,6 +65,8 @@ def note_of(call: Call) -> str:
         return _("The call was missed: nobody answered.")
     if call.state == CallState.AFFECTED:
         return _("The caller heard of the outage and hung up: nobody is to be called back.")
+    if call.listens:
+        return _("The caller hears an announcement now; no phone rings yet.")
     user = call.talking_to.user if call.talking_to else None
     if user is not None:
         return _("Answered by: %(name)s", name=user.name)
@@ -76,7 +79,8 @@ def live_parts() -> dict[str, object]:
     """The bars of my live calls, and to whom their drafts can be handed over."""
     bars = my_bars()
     log_calls_seen(bar.call for bar in bars)
-    return {"bars": bars, "colleagues": colleagues(db.session()) if bars else []}
+    own_talk = live_talk(db.session(), current_user)
+    return {"bars": bars, "own_talk": own_talk, "colleagues": colleagues(db.session()) if bars else []}
 
 
 def my_bars() -> list[Bar]:

@@ -23,6 +23,7 @@ class CallNews:
     talking_to: int | None  # the phone that has the call, or had it last
     owner: int | None
     line: str
+    listens: bool = False  # the caller hears an announcement, no phone rings yet
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Viewer:
 
 def phones_ringing(call: Call) -> set[int]:
     """The phones that ring for the call now; before the first is reported, those of the line's first step (I2), unless
-    the caller hears of an outage first."""
+    the caller hears an announcement first."""
     if call.state != CallState.RINGING:
         return set()
     if call.legs:
@@ -74,6 +75,7 @@ def news_of(call: Call, draft: Report | None) -> CallNews:
         talking_to=call.talking_to_id,
         owner=draft.owner_id if draft else None,
         line=call.line.digits if call.line else "",
+        listens=call.listens,
     )
 
 
@@ -102,4 +104,5 @@ def describe(news: CallNews, viewer: Viewer) -> dict[str, object]:
         "owner_is_me": news.owner == viewer.user,
         "owner": news.owner,
         "line": news.line,
+        "listens": news.listens,
     }

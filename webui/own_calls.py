@@ -6,7 +6,7 @@ One for all such pages (C1, C2, C4): what is listed and what an answer does is e
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 
 import redis
 from flask import abort, current_app, flash, redirect, request, url_for
@@ -29,6 +29,7 @@ from models.dialling import Dialler, Refusal, Refused, plan_own_call, withdraw_p
 from models.drafts import TakenByAnother
 from models.machine import IllegalMove
 from models.own_calls import (
+    MOVES_REPORT,
     NEEDS_NO_CALL,
     NobodyYet,
     Said,
@@ -43,14 +44,17 @@ from models.own_calls import (
     waits,
 )
 from models.people import User
+from models.taken_back import answer_to_take_back
 from models.with_them import other_with_them
 from models.workdays import KYIV
 from webui.call_words import DUTY_REFUSALS, HANDED, OUTCOMES, REFUSALS, SAID, doing_words
 from webui.form import LONGEST_TEXT, cleaned
 from webui.task_words import key_words
+from webui.text import day as day_words
 from webui.text import row_id
 
 NUMBER_SHOWN = "number shown to be dialled"  # the reason in the access log
+MORNING, SOON = "morning", ("30", "60")  # the quick choices of another time
 # what is to be written, where it is not the applicant's words
 _MISSING = {Said.NOT_NEEDED: lazy_gettext("Write why nobody is to be called.")}
 
@@ -167,6 +171,8 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
             dialler = load_dialler(session, current_app.config["SETTINGS"])
             number = task.report.number if task.report else None
             draft_id = calls.answer(session, dialler, task, user, told, now())
+            answer = answer_to_take_back(session, task.report_id, user, now()) if told.said in MOVES_REPORT else None
+            undo = {"report": task.report_id, "answer": answer.id} if answer else None
             if doubtful:  # now that nothing else is wrong with it: nothing is kept
                 raise _Doubtful
     except _Old:
@@ -192,7 +198,8 @@ def keep(calls: Calls, task_id: int) -> ResponseReturnValue:
     if not draft_id:
         what = SAID[told.said]
         kept = _("Recorded: № %(number)s — %(what)s.", number=number, what=what) if number else None
-        flash(kept or _("Recorded: %(what)s.", what=what), "ok")
+        kept = kept or _("Recorded: %(what)s.", what=what)
+        flash({"text": kept, **undo} if undo else kept, "ok")
     return redirect(url_for("desk.draft", draft_id=draft_id) if draft_id else url_for(calls.endpoint))
 
 
@@ -239,23 +246,33 @@ def _doubtful(session: Session, task: CallTask, user: User, told: Told) -> bool:
 
 def _told() -> Told:
     """What the form of the keys holds; 400 where no key was pressed."""
-    pressed = request.form.get("anyway") or request.form.get("said")
+    soon = request.form.get("soon", "")
+    pressed = request.form.get("anyway") or request.form.get("said") or (soon and Said.LATER)
     said = next((one for one in Said if one == pressed), None) or abort(400)
     return Told(
         said,
         words=cleaned(request.form.get("words")).strip(),
-        later=_moment(request.form.get("later", "")),
+        later=_soon(soon) if soon else _moment(request.form.get("later_day", ""), request.form.get("later_time", "")),
         about=row_id(request.form.get("about", "")),
         public="public" in request.form,
     )
 
 
-def _moment(typed: str) -> datetime | None:
-    """A time in Kyiv as a browser's field gives it."""
+def _moment(day: str, hour: str) -> datetime | None:
+    """A time in Kyiv as a browser's two fields give it."""
     try:
-        return datetime.fromisoformat(typed).replace(tzinfo=KYIV)
+        return datetime.combine(date.fromisoformat(day), time.fromisoformat(hour), KYIV)
     except ValueError:
         return None
+
+
+def _soon(choice: str) -> datetime | None:
+    """The time of a quick choice: in so many minutes, or when calling begins on the next day of calls."""
+    at = now().astimezone(KYIV)
+    if choice == MORNING:
+        dialler = load_dialler(db.session(), current_app.config["SETTINGS"])
+        return dialler.rules.window.next_morning(at, dialler.calendar)
+    return at + timedelta(minutes=int(choice)) if choice in SOON else None
 
 
 def shared_parts(task: CallTask | None, again: Again) -> dict[str, object]:
@@ -263,12 +280,15 @@ def shared_parts(task: CallTask | None, again: Again) -> dict[str, object]:
     at, settings = now(), current_app.config["SETTINGS"]
     dialler = load_dialler(db.session(), settings)
     attempt = own_attempt(db.session(), task.id, current_user) if task else None
+    window = dialler.rules.window
     return {
         "attempt": attempt,
         "seen": last_recorded(db.session(), task) if task else 0,
         "refusals": refusals_of(attempt) if attempt else {},
-        "in_hours": dialler.rules.window.is_open(at, dialler.calendar),
-        "on_this_day": dialler.rules.window.calls_on(at, dialler.calendar),
+        "in_hours": window.is_open(at, dialler.calendar),
+        "on_this_day": window.calls_on(at, dialler.calendar),
+        "next_hour": window.next_hour(at, dialler.calendar),
+        "next_morning": morning_words(window.next_morning(at, dialler.calendar), at),
         "call_hours": settings.call_hours,
         "phone_there": phone_is_there(),
         "elsewhere": lambda one: elsewhere(one, at),
@@ -280,6 +300,16 @@ def shared_parts(task: CallTask | None, again: Again) -> dict[str, object]:
         "told": again.told,
         "other": other_words(task),
     }
+
+
+def morning_words(morning: datetime, at: datetime) -> str:
+    """The next day of calls as people say it, with the hour at which calling begins."""
+    hour, ahead = f"{morning:%H:%M}", (morning.date() - at.astimezone(KYIV).date()).days
+    if ahead == 1:
+        return _("tomorrow %(time)s", time=hour)
+    if morning.weekday() == 0 and ahead < 7:
+        return _("on Monday %(time)s", time=hour)
+    return f"{day_words(morning)}, {hour}"
 
 
 def other_words(task: CallTask | None) -> str:

@@ -5,7 +5,7 @@ from flask_login import current_user
 
 from models.base import db
 from models.people import ORGANISATION_ROLES
-from models.pressing import count_new, unaccepted_emergencies
+from models.pressing import count_new, emergency_since, unaccepted_emergencies
 from webui.access import DESK_ROLES, allow
 
 bp = Blueprint("pressing", __name__)
@@ -21,7 +21,9 @@ def emergencies() -> str:
 @bp.record_once
 def add_words(state) -> None:
     """What the frame of every page asks for."""
-    state.app.jinja_env.globals["new_for_us"] = new_for_us
+    state.app.jinja_env.globals.update(
+        new_for_us=new_for_us, emergency_since=lambda reports: emergency_since(db.session(), reports)
+    )
 
 
 def new_for_us() -> int:

@@ -38,6 +38,7 @@ PARTS = (
     "asterisk",
     "agi",
     "listener",
+    "strangers",
     "reconcile",
     "phones",
     "rounds",
@@ -146,6 +147,10 @@ def probe_listener(settings: Settings) -> Finding:
     return _heard(settings, "listener", _("It hears the exchange."))
 
 
+def probe_strangers(settings: Settings) -> Finding:
+    return _heard(settings, "strangers", _("Nobody tries to get in at the telephone port."))
+
+
 def probe_reconcile(settings: Settings) -> Finding:
     return _heard(settings, "reconcile", _("It compares calls with drafts every half a minute."))
 
@@ -219,6 +224,7 @@ class Watch:
             "asterisk": lambda: probe_asterisk(settings),
             "agi": lambda: probe_agi(settings),
             "listener": lambda: probe_listener(settings),
+            "strangers": lambda: probe_strangers(settings),
             "reconcile": lambda: probe_reconcile(settings),
             "phones": lambda: probe_phones(settings, app),
             "rounds": lambda: probe_rounds(settings),

@@ -1,6 +1,7 @@
 """A report, or a call's record that ended otherwise: its facts, its history, the calls about it (W1, I10, A3)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from models.acts import Act, concerns, possible_acts
 from models.attachments import files_of
-from models.base import db, transaction
+from models.attempts import Attempt
+from models.base import db, now, transaction
 from models.calls import Call
 from models.calltasks import CallTask, open_question
 from models.deadlines import Deadline, DeadlineKind, all_deadlines
@@ -21,11 +23,12 @@ from models.own_calls import tries_of
 from models.people import active_organisations
 from models.pins import give_pin
 from models.reports import OPEN_STATES, HistoryRow, Report, ReportEvent, ReportState
+from models.taken_back import to_take_back
 from models.task_history import tasks_about
 from webui.access import DESK_ROLES, REPORT_ROLES, allow, log_looks, log_looks_with_answer
 from webui.acts import FORMS, MOVING_ON, ActForm, closes_unasked, in_order
 from webui.call_words import PURPOSES as PURPOSES_OF_CALLS
-from webui.call_words import TASK_BADGES
+from webui.call_words import TASK_BADGES, how_it_went
 from webui.form import LONGEST_TEXT
 from webui.task_words import moves_in_words
 from webui.text import e164, without_numbers
@@ -121,9 +124,15 @@ def page(
         ).all()
         for link in (Report.attached_to_id, Report.repeat_of_id)
     )
+    settled_by = {one.call.settled_by_attempt_id for one in (report, *attached) if one.call} - {None}
+    called_back = select(Attempt).where(Attempt.id.in_(settled_by)).options(joinedload(Attempt.user))
+    our_calls = {one.id: one for one in session.scalars(called_back)} if settled_by else {}
     files = files_of(session, report)
-    present, former = by_round(all_deadlines(session, report))
-    brought = next((row for row in reversed(report.history) if row.from_state != row.to_state), None)
+    taken_back = {row.takes_back_id for row in report.history if row.takes_back_id}
+    stand = [row for row in report.history if row.id not in taken_back and row.takes_back_id is None]
+    brought = next((row for row in reversed(stand) if row.from_state != row.to_state), None)
+    undone = {row.at for row in report.history if row.id in taken_back}
+    present, former = by_round(all_deadlines(session, report), undone)
     typed_texts = [report.text, report.place, *(row.note for row in report.history), *(file.name for file in files)]
     tasks = tasks_about(session, report_id) if centre else ()
     tries = tries_of(session, [task.id for task in tasks]) if tasks else {}
@@ -131,6 +140,8 @@ def page(
         "report": report,
         # the numbers of others who called about it are the centre's alone
         "attached": attached if centre else [],
+        "our_calls": our_calls,
+        "how_it_went": how_it_went,
         "repeats": [other for other in repeats if concerns(session, other, current_user)],
         "full": full,
         "pin": pin,
@@ -144,6 +155,7 @@ def page(
         "question": open_question(session, report.id) if centre else None,
         "parts": executions_of(session, report),
         "time_line": _time_line(report.history, tasks),
+        "to_take_back": to_take_back(report.history, current_user, now()) if centre else None,
         "moves_of": lambda task: moves_in_words(task, tries.get(task.id, [])),
         "purposes_of_calls": PURPOSES_OF_CALLS,
         "task_badges": TASK_BADGES,
@@ -176,10 +188,11 @@ def _acts(session: Session, report: Report) -> list[tuple[Act, ActForm]]:
     return [(act, FORMS[act]) for act in in_order(possible_acts(session, report, current_user), current_user.role)]
 
 
-def by_round(deadlines: Sequence[Deadline]) -> tuple[list[Deadline], list[Deadline]]:
-    """The deadlines of now, the open ones first; and those of former rounds, in whose place a later one began."""
-    last = {(row.kind, row.organisation_id): row for row in deadlines}
-    former = [row for row in deadlines if last[row.kind, row.organisation_id] is not row]
+def by_round(deadlines: Sequence[Deadline], undone: Collection[datetime] = ()) -> tuple[list[Deadline], list[Deadline]]:
+    """The deadlines of now, the open ones first; and those of former rounds, in whose place a later one began, with
+    those that began by an answer of the ``undone`` moments, which was taken back."""
+    last = {(row.kind, row.organisation_id): row for row in deadlines if row.open or row.began_at not in undone}
+    former = [row for row in deadlines if last.get((row.kind, row.organisation_id)) is not row]
     return sorted(last.values(), key=lambda row: (not row.open, row.due_at)), former
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from models import telephone
 from models.attachments import AttachmentKind
 from models.base import now
-from models.calls import ERASED, CallState
+from models.calls import ERASED, Call, CallState
 from models.deadlines import DeadlineKind
 from models.outbox import LetterState
 from models.people import Role
@@ -58,6 +58,7 @@ CALL_BADGES = {
     CallState.MISSED: Badge(lazy_gettext("Missed"), "✕", "late"),
     CallState.AFFECTED: Badge(lazy_gettext("Heard of the outage"), "■", "closed"),
 }
+LISTENS_BADGE = Badge(lazy_gettext("Hears an announcement"), "◧", "work")  # of an outage, before any phone rings
 LETTER_BADGES = {
     LetterState.QUEUED: Badge(lazy_gettext("Waits"), "◌", "work"),
     LetterState.SENDING: Badge(lazy_gettext("Is being sent"), "◐", "work"),
@@ -95,6 +96,9 @@ EVENT_WORDS = {
     ReportEvent.COMPLETED: lazy_gettext("marked as done"),
     ReportEvent.CONFIRMED: lazy_gettext("the applicant confirmed it"),
     ReportEvent.REFUTED: lazy_gettext("the applicant says it is not done"),
+    ReportEvent.CONFIRM_TAKEN_BACK: lazy_gettext("the answer was taken back: recorded by mistake"),
+    ReportEvent.REFUTE_TAKEN_BACK: lazy_gettext("the answer was taken back: recorded by mistake"),
+    ReportEvent.LATE_REFUTE_TAKEN_BACK: lazy_gettext("the answer was taken back: recorded by mistake"),
     ReportEvent.CLOSED: lazy_gettext("closed without the applicant's answer"),
     ReportEvent.REASONS_GIVEN: lazy_gettext("reasons given to the control body"),
     ReportEvent.CLOSED_UNSOLVED: lazy_gettext("closed by the control body as not solvable"),
@@ -168,6 +172,7 @@ def add_filters(app: Flask) -> None:
         report_badges=REPORT_BADGES,
         badge_of=badge_of,
         call_badges=CALL_BADGES,
+        call_badge=call_badge,
         role_names=ROLE_NAMES,
         source_names=SOURCE_NAMES,
         source_titles=SOURCE_TITLES,
@@ -185,6 +190,11 @@ def badge_of(report: Report, state: ReportState | None = None) -> Badge:
     state = state or report.state
     by_hand = BADGES_WITHOUT_CALL.get(state) if report.call_id is None else None
     return by_hand or REPORT_BADGES[state]
+
+
+def call_badge(call: Call) -> Badge:
+    """The call's state as it is shown; a caller who hears an announcement rings at nobody's."""
+    return LISTENS_BADGE if call.listens else CALL_BADGES[call.state]
 
 
 def clause_word(clause: str) -> str:

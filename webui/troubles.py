@@ -36,6 +36,10 @@ TROUBLES = {
     "Asterisk writes no more into the CEL file: see whether the disk is full and CEL is on.": _(
         "The exchange writes no more into its file of calls (CEL): see whether the disk is full."
     ),
+    "Strangers try to get in at the telephone port: let the firewall pass only the trunk and the phones.": _(
+        "Strangers try to get in at the telephone port, and are refused; calls go on. "
+        "Let the firewall pass only the gateway and the phones."
+    ),
     "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
     "There is no Ukrainian voice: machine calls wait.": _("There is no Ukrainian voice: machine calls wait."),
     "Some machine calls cannot be spoken and wait: see the log of rounds.": _(

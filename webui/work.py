@@ -25,7 +25,7 @@ from models.dialling import Refusal, Refused
 from models.free_days import load_calendar
 from models.looks import has_looked, note_look, who_has_not_looked
 from models.machine import IllegalMove
-from models.monitoring import by_report, daily_monitoring, organisation_day, to_decide
+from models.monitoring import by_executor, by_late_executor, by_report, daily_monitoring, organisation_day, to_decide
 from models.moves import last_moves
 from models.people import ORGANISATION_ROLES, Organisation, Role, User, people_of
 from models.pressing import to_warn, unaccepted_emergencies
@@ -123,6 +123,7 @@ def decisions() -> str:
         reasons=last_moves(session, [report.id for report in waiting.rows]),
         monitoring=_monitoring(session, controlled) if controlled else None,
         by_report=by_report,
+        by_executor=by_executor,
         controls=sorted(current_user.controls, key=lambda organisation: organisation.name),
     )
 
@@ -139,6 +140,8 @@ def monitoring() -> str:
         "work/monitoring.html",
         monitoring=_monitoring(session),
         by_report=by_report,
+        by_executor=by_executor,
+        by_late_executor=by_late_executor,
         not_looked=who_has_not_looked(session, today) if works_today else [],
         works_today=works_today,
         emergencies=unaccepted_emergencies(session),

@@ -375,6 +375,40 @@ def test_on_a_telephone_who_calls_stands_above_the_form(site, new_browser):
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_the_key_of_a_report_stays_on_it_when_another_ones_is_told_at_the_address(site, desk):
+    """F6 stands on one button, the one that it presses; an address that is typed moves it to no stranger's report."""
+
+    def report(number: str, **values: object) -> int:
+        draft_id = ring(site, number)[1]
+        with site.app.app_context(), transaction() as session:
+            user, draft = session.get_one(User, user_id("tsapkova")), session.get_one(Report, draft_id)
+            save_draft(session, draft, user, {"text": "Темно", **values}, draft.revision, AREA_CODE)
+            register_draft(session, draft, user)
+        return draft_id
+
+    own = report("0671234567", category_id=2, landmark="біля школи")
+    report("0501112233", category_id=1, street_id=1, building="12")
+    desk.goto("/")
+    hears_events(desk)
+    call, draft = ring(site)
+    site.exchange.answer(call, 1)
+    shown = desk.locator("[data-attach-key]:visible")
+    expect(shown).to_have_count(1)
+    desk.fill("#street", "Київська")
+    desk.fill("#building", "12")
+    expect(desk.locator("#same-place .same-one")).to_be_visible()
+    expect(shown).to_have_count(1)
+    expect(desk.locator(f'.open-report[data-report="{own}"] [data-attach-key]')).to_be_visible()
+    desk.locator("#same-place .same-one a").focus()
+    expect(desk.locator("#same-place [data-attach-key]")).to_be_visible()
+    expect(shown).to_have_count(1)
+    desk.locator("#text").focus()
+    expect(desk.locator("#same-place [data-attach-key]")).to_be_hidden()
+    desk.keyboard.press("F6")
+    expect(desk.locator(".result-number")).to_be_visible()
+    assert site.draft(draft).attached_to_id == own
+
+
 def test_the_place_is_filled_in_by_one_key(site, desk):
     """A street that is almost one of ours, one that is none, the address known from an earlier call; F6 adds to what is
     told of the same building already, and a wrong ending is undone by a key."""
@@ -411,7 +445,8 @@ def test_the_place_is_filled_in_by_one_key(site, desk):
     for field, value in (("street", "Київська"), ("building", "12"), ("flat", "5")):
         expect(desk.locator(f"#{field}")).to_have_value(value)
     expect(desk.locator("#same-place")).to_contain_text(number)
-    expect(desk.locator("#same-place")).to_contain_text("F6")
+    expect(desk.locator("#side .open-report [data-attach-key]")).to_be_visible()
+    expect(desk.locator("#same-place [data-attach-key]")).to_be_hidden()
     desk.keyboard.press("F6")
     expect(desk.locator(".result-number")).to_contain_text(number)
     desk.keyboard.press("Control+KeyZ")

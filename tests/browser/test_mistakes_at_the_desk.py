@@ -131,7 +131,7 @@ def test_the_key_adds_to_the_report_that_is_repeated_and_not_to_the_newest(site,
     desk.select_option("#category_id", "1")
     desk.fill("#landmark", "біля школи")
     expect(desk.locator("#repeat")).to_contain_text("Те саме? Додати до нього F6")
-    expect(desk.locator(".open-report kbd")).to_be_hidden()
+    expect(desk.locator(".open-report kbd:visible")).to_have_count(0)
     desk.keyboard.press("F6")
     expect(desk.locator(".result-number")).to_be_visible()
     assert site.draft(draft).attached_to_id == repeated

@@ -1,11 +1,14 @@
 """The pages of the work on reports in a real Chromium: all stands on the screen, however long the words are."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import select
 
 from models.base import transaction
+from models.deadlines import Deadline
 from models.people import User
 from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.web_fixtures import register
@@ -55,3 +58,27 @@ def test_the_bar_on_top_is_one_row_whatever_stands_in_it(site: Site, new_browser
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     name = page.locator(".topbar > .menu").bounding_box()
     assert name["x"] + name["width"] <= width
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+def test_on_a_telephone_the_monitoring_is_folded_by_organisation(site: Site, new_browser, width: int) -> None:
+    """The first organisation with something overdue is open; the wide page has its table."""
+    reports = [register(site.app, "Темно", category=category, number=f"06712345{n}{category}")
+               for category in (1, 2) for n in range(5)]  # fmt: skip
+    with site.app.app_context(), transaction() as session:
+        for deadline in session.scalars(select(Deadline).where(Deadline.report_id.in_(reports))):
+            deadline.due_at -= timedelta(days=60)
+    page = logged_in(new_browser, "nachalnyk", viewport={"width": width, "height": 844})
+    page.goto("/monitoring")
+    overdue = page.locator('section[aria-labelledby="overdue"]')
+    expect(overdue.locator("table")).to_be_visible(visible=width > 600)
+    expect(overdue.locator(".folded")).to_be_visible(visible=width < 600)
+    assert overdue.locator("details").count() == 2
+    assert overdue.locator("details[open]").count() == 1
+    assert page.locator(".folded details[open]").count() == 2  # and whom to warn
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if width < 600:
+        assert overdue.bounding_box()["height"] < 1000  # of ten reports
+        closed = overdue.locator("details:not([open])")
+        closed.locator("summary").click()
+        expect(overdue.locator("details a").last).to_be_visible()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy import event, func
 
 from models.base import db, transaction
+from models.calls import Call
 from models.people import AccessLog, User
 from tests.desk.one_desk import FORM, id_of, stored
 from tests.desk_fixtures import user_id
@@ -139,6 +140,24 @@ def test_the_top_bar_counts_for_me(exchange, mine, colleague):
         ("53275", "ringing"),
         ("54286", "free"),
     ]
+
+
+def test_a_caller_who_hears_of_an_outage_rings_at_nobodys_until_a_phone_does(app, exchange, mine):
+    """Wherever the state of the call is told (C7)."""
+    call, draft = exchange.call(line="53275")
+    with app.app_context(), transaction() as session:
+        session.get_one(Call, call).announced = True
+    mine.post(f"/drafts/{draft}/claim")
+
+    def shown() -> tuple[bool, ...]:
+        lines, bars = mine.fetch("/desk/frame").json["lines"], mine.fetch("/desk/live").text
+        note = mine.fetch(f"/desk/calls/{call}").json["note"]
+        return 'data-line="53275" data-state="listening"' in lines, "СЛУХАЄ ОГОЛОШЕННЯ" in bars, "слухає" in note
+
+    assert shown() == (True, True, True)
+    exchange.ring(call, 1)
+    assert shown() == (False, False, False)
+    assert 'data-line="53275" data-state="ringing"' in mine.fetch("/desk/frame").json["lines"]
 
 
 def test_a_long_list_of_drafts_says_how_many_more_there_are(exchange, mine, monkeypatch):

@@ -1,7 +1,6 @@
 // Calls by hand, one after another: how the call goes is asked every second; one key for what came of it.
 import { tick } from "./clocks.js";
 import { listen } from "./events.js";
-import { bindLater, prefill } from "./later.js";
 import { html, htmlOf, post } from "./net.js";
 import { parse, refresh, refreshSoon, swap } from "./parts.js";
 
@@ -43,7 +42,7 @@ document.querySelector("[data-shows-number]")?.addEventListener("submit", (event
   });
 });
 
-const fieldOf = (panel) => panel.querySelector("textarea, [type=datetime-local]");
+const fieldOf = (panel) => panel.querySelector("textarea, [type=time]");
 const openPanel = () => panels.find((panel) => !panel.hidden);
 
 // A doubtful answer is asked about once: the same answer given again is meant so.
@@ -73,7 +72,6 @@ for (const button of document.querySelectorAll("[data-asks]")) {
       panel.querySelector("[data-record]").value = said;
       if (button.dataset.label) panel.querySelector('[for="words"]').textContent = button.dataset.label;
       for (const part of panel.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== said;
-      prefill(panel);
       fieldOf(panel).focus();
     }
   });
@@ -88,7 +86,6 @@ function leave(panel) {
 }
 
 for (const panel of panels) {
-  bindLater(panel);
   // Enter in a field would press the form's first button.
   panel.addEventListener("keydown", (event) => {
     const alone = event.target.matches("input");

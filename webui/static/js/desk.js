@@ -4,7 +4,7 @@ import { acting } from "./buttons.js";
 import { listen } from "./events.js";
 import { bindKeys } from "./keys.js";
 import { refreshLists, showUnsent } from "./lists.js";
-import { left, match, next, refreshEmergencies, refreshOverview, spoken } from "./live.js";
+import { left, match, next, refreshEmergencies, refreshLive, refreshOverview, spoken } from "./live.js";
 import { callNews, openWaiting } from "./news.js";
 import * as pane from "./pane.js";
 import { sendUnsent } from "./unsent.js";
@@ -60,6 +60,7 @@ listen((kind, ...news) => {
   if (kind !== "link" && kind !== "board") refreshOverview();
   if (kind === "report" || kind === "state") refreshEmergencies();
   if (kind === "call") callNews(...news).catch(() => {}); // no answer: the next state brings it
+  if (kind === "board" && document.querySelector("#live [data-own]")) refreshLive();
   if (kind === "counts") refreshLists();
   if (kind === "report" && place.querySelector(`[data-report="${news[0].report}"]`)) pane.refreshSide();
   if (kind === "report" && news[0].report === pane.openId() && !acting) pane.refreshDraft(); // a draft without a call

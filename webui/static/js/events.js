@@ -38,8 +38,8 @@ async function fillFrame() {
 
 function showLines() {
   for (const dot of document.querySelectorAll("#lines [data-line]")) {
-    const states = [...calls.values()].filter((call) => call.line === dot.dataset.line).map((call) => call.state);
-    const state = states.includes("ringing") ? "ringing" : states.includes("talking") ? "talking" : "free";
+    const states = [...calls.values()].filter((call) => call.line === dot.dataset.line).map((call) => (call.listens ? "listening" : call.state));
+    const state = ["ringing", "listening", "talking"].find((one) => states.includes(one)) ?? "free";
     if (dot.dataset.state === state) continue;
     dot.dataset.state = state;
     dot.querySelector(".line-word").textContent = JSON.parse(dot.dataset.words)[state];

@@ -9,7 +9,28 @@ function press(selector, act = "click") {
   if (button && !button.disabled) button[act]();
 }
 
+// The report that F6 adds to: that of the card with the focus, else what is repeated, else the first of their own open
+// ones, else the first at the same address.
+function attachButton() {
+  const able = (place) => document.querySelector(`${place} [data-act="attach"]:not(:disabled)`);
+  const card = document.activeElement?.closest(".open-report, .same-one")?.querySelector('[data-act="attach"]:not(:disabled)');
+  return card ?? able("#repeat:not([hidden])") ?? able("#side") ?? able("#same-place");
+}
+
+// F6 stands on the button that it presses, and on no other one, whatever comes and goes.
+function markAttach() {
+  const button = attachButton();
+  for (const key of document.querySelectorAll("[data-attach-key]")) {
+    const hidden = key.closest("button") !== button;
+    if (key.hidden !== hidden) key.hidden = hidden;
+  }
+}
+
 export function bindKeys({ take, mayClose }) {
+  const changes = { childList: true, subtree: true, attributeFilter: ["disabled", "hidden"] };
+  new MutationObserver(markAttach).observe(document.getElementById("pane"), changes);
+  for (const name of ["focusin", "focusout"]) document.addEventListener(name, () => queueMicrotask(markAttach));
+  markAttach();
   document.addEventListener("keydown", (event) => {
     if (undoes(event)) event.preventDefault();
     if (event.ctrlKey || event.metaKey || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -36,10 +57,8 @@ function undoes(event) {
 
 function plain(event, take, mayClose) {
   if (event.key === "F2") take();
-  else if (event.key === "F6") {
-    const card = document.activeElement?.closest(".open-report");
-    (card ?? document).querySelector('[data-act="attach"]:not(:disabled)')?.click();
-  } else if (event.key === "F8") toggle("other-endings");
+  else if (event.key === "F6") attachButton()?.click();
+  else if (event.key === "F8") toggle("other-endings");
   else if (event.key === "F7") press('#draft[data-owned="false"] :is([data-act="claim"]:not([hidden]), [data-act="take_over"])');
   else if (event.key === "F3") press("#emergency");
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
