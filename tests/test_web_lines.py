@@ -359,6 +359,18 @@ def test_who_saves_second_is_shown_what_the_first_saved(web: Flask) -> None:
 
 
 @pytest.mark.usefixtures("tekhnik")
+def test_the_same_of_the_hours(web: Flask) -> None:
+    base = {"title": "", "active": "on", "do": "save"} | step(1, ["admin1"], "20")
+    mine = base | {"always": "on", "workdays": "", "other_days": "", "out_of_hours": "ring", "duty": "", "title": "Моя"}
+    _browser, answer = edited_by_two(web, "/lines/line/53273", base | CLOSING, mine)
+    assert answer.status_code == 409
+    page = seen(answer.text)
+    saved = ("за годинами", "08:00–17:00", "машина каже години роботи й записує повідомлення", "103")
+    for word in saved:
+        assert f"збережено : {word}" in page or f"збережено: {word}" in page, word
+
+
+@pytest.mark.usefixtures("tekhnik")
 def test_the_same_of_a_phone(web: Flask) -> None:
     base = {"extension": "101", "title": "", "user": "tsapkova", "active": "on"}
     _browser, answer = edited_by_two(web, "/lines/phones/admin1", base | {"title": "Вікно"}, base | {"title": "Двері"})

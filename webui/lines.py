@@ -321,6 +321,19 @@ def _hours_of(typed: Mapping[str, object]) -> tuple[Hours | None, OutOfHours, st
     return Hours(str(typed["workdays"]), str(typed["other_days"])), chosen, duty
 
 
+def _told(plan: Plan, values: Mapping[str, object]) -> dict[str, object]:
+    """What the form holds besides the steps, in words."""
+    duty = plan.phone(str(values["duty"]))
+    return {
+        "title": values["title"],
+        "always": _("any time") if values["always"] else _("by hours"),
+        "workdays": values["workdays"],
+        "other_days": values["other_days"],
+        "out_of_hours": OUT_OF_HOURS[OutOfHours(str(values["out_of_hours"]))],
+        "duty": duty.extension if duty else values["duty"],
+    }
+
+
 def _line_form(
     now_there: Stands,
     stored: PlanLine | None,
@@ -334,8 +347,8 @@ def _line_form(
     plan = now_there.plan
     known = {phone.name for phone in plan.phones}
     theirs = way_of_call(plan, stored) if stored and changed else None
-    before = shown_line(stored) if changed and stored else {}
-    names = ("title", "workdays", "other_days")
+    before = _told(plan, shown_line(stored)) if changed and stored else {}
+    typed = _told(plan, values)
     return plan_page(
         "lines/line.html",
         row=stored,
@@ -348,6 +361,6 @@ def _line_form(
         phones=plan.phones,
         unknown=[[name for name in step["phones"] if name not in known] for step in values["steps"]],
         most_steps=MOST_STEPS,
-        stored={name: before[name] for name in names if name in before and before[name] != values[name]},
+        stored={name: word for name, word in before.items() if word != typed[name]},
         **_ways(plan, [stored] if stored else []),
     )
