@@ -22,7 +22,7 @@ from models.free_days import DayException, load_calendar
 from models.hours import Hours, OutOfHours, opens_at
 from models.lines import timetable
 from models.people import Role, User
-from models.plan import Plan, PlanLine
+from models.plan import DUTY_SECONDS, Plan, PlanLine
 from models.plan_acts import change_draft, order_draft
 from models.reports import Report
 from models.status_script import closed_duty, closed_end, closed_message, closed_told
@@ -176,6 +176,20 @@ def test_the_key_rings_the_duty_phone_and_no_other(closed: Line) -> None:
     assert process.wait(120) == 0
     assert closed.rings(number) == [DUTY]
     eventually(lambda: closed.state(number) == "ended", "the duty has spoken with them")
+
+
+@pytest.mark.long
+def test_when_the_duty_phone_does_not_answer_a_message_is_taken(closed: Line) -> None:
+    closed.rang |= closed.town.start_phones(ring_ms=90_000, talk_ms=1000, only=(DUTY,))
+    try:
+        keys = [(3_000, "1"), ((DUTY_SECONDS + 5) * 1000, "5"), SPEAKS, (12_000, "#")]
+        number, process, _folder = closed.calls(keys=keys)
+        assert process.wait(180) == 0
+        assert closed.rings(number) == [DUTY]
+        eventually(lambda: closed.state(number) == "missed", "nobody has spoken with them", 30)
+        assert seconds_spoken(closed.message(number)) > 3
+    finally:
+        closed.rang |= closed.town.start_phones(ring_ms=100, talk_ms=1000, only=(DUTY,))
 
 
 def test_with_the_agi_server_away_the_phone_rings_out_of_hours_too(closed: Line) -> None:
