@@ -20,6 +20,7 @@ from models.status_script import OutageKey, outage_keys, outage_told
 LEFT = "CC_LEFT"
 READ_SECONDS = 0.3  # that the citizen waits for the database
 KEY_MILLISECONDS = 2000  # for a key, once all is said
+HEARD_SECONDS = 3.0  # who hangs up sooner cannot have understood what it is about
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 def outage(channel: Channel, work: Work) -> None:
     """Answer, tell of the outage, and tell the dialplan when the citizen is content with that.
 
-    Who hangs up meanwhile is content, too: nobody is to call them back.
+    Who hangs up after some seconds of it is content, too: nobody is to call them back.
     """
     wanted, call = channel.env.get("agi_arg_1", ""), channel.env.get("agi_uniqueid", "")
     found = work.read(lambda: announced(db.session(), now()), time.monotonic() + READ_SECONDS)
@@ -42,13 +43,15 @@ def outage(channel: Channel, work: Work) -> None:
         return
     talk = Talk(channel, work.settings, ready)
     channel.answer()
+    begun = time.monotonic()
     try:
         work.tell(OutageHeard(call, told.id, now()))
         pressed = talk.say(said) or channel.wait_for_digit(KEY_MILLISECONDS)
         if pressed == OutageKey.LEAVE:
             channel.set_variable(LEFT, "yes")
     except HungUp:
-        work.tell(OutageHeard(call, told.id, now(), left=channel.time_left() > 0))
+        content = channel.time_left() > 0 and time.monotonic() - begun >= HEARD_SECONDS
+        work.tell(OutageHeard(call, told.id, now(), left=content))
         raise
     if pressed == OutageKey.LEAVE:
         work.tell(OutageHeard(call, told.id, now(), left=True))

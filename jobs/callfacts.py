@@ -28,12 +28,12 @@ from models.calls import (
     note_leg_ended,
     note_ringing,
 )
-from models.drafts import give_to_speaker, report_of_call
+from models.drafts import give_to_speaker, reopen_unspoken, report_of_call
 from models.intake import Began, record_calls
 from models.lookup import note_heard
 from models.outage_calls import note_heard as note_heard_outage
 from models.people import Phone
-from models.settling import AttemptLeg, answer_by_key, note_leg
+from models.settling import AttemptLeg, answer_by_key, note_leg, settle_told_late
 from models.status_script import Key
 
 
@@ -155,6 +155,8 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 note_heard_outage(session, call, fact.outage_id, fact.at, left=fact.left)
             elif isinstance(fact, CallEnded):
                 note_hung_up(session, call, fact.at, fact.cause)
+                settle_told_late(session, call)
+                reopen_unspoken(session, call)
             elif isinstance(fact, Rang):
                 note_ringing(session, call, fact.leg, phones.get(fact.phone), fact.at)
             elif isinstance(fact, LegEnded):

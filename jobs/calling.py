@@ -84,10 +84,13 @@ def plan_machine_calls(app: Flask, at: datetime) -> str:
                 return "The AGI server does not answer: machine calls wait."
             with transaction() as session:
                 planned = plan_calls(session, dialler, at)
-            spoken = [attempt_id for attempt_id in planned if _can_speak(settings, attempt_id)]
-            for attempt_id in spoken:
-                enqueue_dial(settings, attempt_id)
-            if len(spoken) < len(planned):
+            silent = 0
+            for attempt_id in planned:  # one after the other: the first is an emergency, and waits for nobody's prompts
+                if _can_speak(settings, attempt_id):
+                    enqueue_dial(settings, attempt_id)
+                else:
+                    silent += 1
+            if silent:
                 return "Some machine calls cannot be spoken and wait: see the log of rounds."
         except redis.RedisError:
             return "Redis does not answer: calls to citizens wait."

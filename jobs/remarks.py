@@ -5,6 +5,7 @@ The exchange records into ``CC_VAR/pbx/remarks`` by itself, into ``ATTEMPT-TASK.
 among it, loses a word. A recording that nobody writes any more is kept once, or thrown away.
 """
 
+import logging
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from jobs.filestore import Checked, keep
 from jobs.settings import Settings
 from jobs.sound import BadSound, seconds_of, seconds_spoken
 from models.attachments import REMARK_NAME, REMARK_TYPE, StoredFile, keep_message, keep_remark
-from models.base import db, transaction
+from models.base import database_is_away, db, transaction
 
 QUIET = 10.0  # seconds for which the exchange has written nothing: it writes every two
 SHORTEST = 0.5  # seconds of speech; what is shorter says nothing
@@ -23,6 +24,8 @@ SHORTEST_MESSAGE = 1.0  # seconds that one out of hours lasts, at the least
 WAITED = timedelta(days=1)  # for a call that nobody has written down yet
 _NAME = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})\.wav", re.ASCII)
 _CALL = re.compile(r"call-(\w[\w.-]*)\.wav", re.ASCII)
+
+log = logging.getLogger(__name__)
 
 
 def remark_path(settings: Settings, attempt_id: int, task_id: int) -> Path:
@@ -41,14 +44,21 @@ def keep_remarks(app: Flask, at: datetime) -> str:
     settings: Settings = app.config["SETTINGS"]
     detail = ""
     with app.app_context():
-        try:
-            for path in sorted(settings.remarks_dir.glob("*.wav")):
+        for path in sorted(settings.remarks_dir.glob("*.wav")):
+            try:
                 if path.stat().st_mtime <= at.timestamp() - QUIET:
                     _take(settings, path, at)
-        except OSError as error:
-            detail = f"What a citizen said cannot be kept ({error.strerror}): make room, or see who owns the folder."
-        finally:
-            db.session.remove()
+            except OSError as error:
+                detail = (
+                    f"What a citizen said cannot be kept ({error.strerror}): make room, or see who owns the folder."
+                )
+            except Exception as error:  # one that breaks hinders no other
+                if database_is_away(error):
+                    raise
+                log.exception("the recording %s cannot be kept", path.name)
+                detail = "A recording of a citizen cannot be kept, see the log of rounds."
+            finally:
+                db.session.remove()
     return detail
 
 

@@ -20,7 +20,7 @@ from models.lists import Listed
 from models.machine import IllegalMove
 from models.missed import only_missed
 from models.outage_calls import answer_restored
-from models.own_calls import NEEDS_WORDS, SHOWN, Said, Told, let_go, own_attempt, put_off, tries_of
+from models.own_calls import NEEDS_WORDS, SHOWN, Said, Told, own_attempt, put_off, tries_of
 from models.people import User
 from models.reports import Report, ReportEvent, ReportState
 from models.waiting import open_call_backs, who_calls_back
@@ -120,7 +120,7 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
         raise IllegalMove("task", task.state, told.said)
     if told.said in NEEDS_WORDS and not told.words.strip():
         raise WordsMissing(told.said)
-    let_go(task)
+    task.let_go()
     if told.said in (Said.LATER, Said.NOT_REACHED):
         put_off(session, dialler, _waiting_again(session, task, drafts, at), user, told, at)
         return None

@@ -217,7 +217,8 @@ def note_hung_up(session: Session, call: Call, at: datetime, cause: int | None) 
             .where(Call.number == call.number, Call.started_at > call.started_at, Call.answered_at.is_not(None))
             .limit(1)
         )
-        call.settled_by_id = later.id if later else None
+        if later is not None:
+            call.settled_by_id = later.id
 
 
 def move_call(session: Session, call: Call, event: CallEvent) -> None:

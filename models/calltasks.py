@@ -158,6 +158,18 @@ class CallTask(Base):
     def open(self) -> bool:
         return self.settled_at is None
 
+    def held(self, at: datetime) -> bool:
+        """Whether somebody has it in hand: then neither the machine nor a colleague calls."""
+        return self.held_until is not None and self.held_until > at
+
+    def held_by_other(self, user: User, at: datetime) -> bool:
+        """Whether somebody else than this person has it in hand."""
+        return self.held(at) and self.held_by_id != user.id
+
+    def let_go(self) -> None:
+        """Nobody has it in hand any more."""
+        self.held_by_id = self.held_until = None
+
 
 class CallTaskEvent(Base):
     """One event of a task: who, when, why, from which state to which. Rows are only ever added (`models.kept`)."""
@@ -207,7 +219,7 @@ def open_question(session: Session, report_id: int) -> CallTask | None:
 
 
 def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> None:
-    """Move the task by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
+    """Move the task, which is locked, by `TASK_TABLE`. Raises `IllegalMove` for what the table does not list."""
     before = task.state
     task.state = next_state("task", TASK_TABLE, TaskState(task.state), move.event)
     task.why = move.why or task.why
@@ -215,7 +227,7 @@ def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> Non
         task.settled_at = task.why = None
     if task.state in (TaskState.SETTLED, TaskState.CANCELLED):
         task.settled_at = task.settled_at or at
-        task.held_by_id = task.held_until = None
+        task.let_go()
     _note(session, task, before, move, at)
 
 

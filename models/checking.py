@@ -16,7 +16,7 @@ from models.dialling import Dialler
 from models.executions import Execution
 from models.lists import Listed, first_of
 from models.machine import IllegalMove
-from models.own_calls import MOVES_REPORT, NEEDS_WORDS, SHOWN, Said, Told, let_go, put_off, tries_of
+from models.own_calls import MOVES_REPORT, NEEDS_WORDS, SHOWN, Said, Told, leave_to_who_calls, put_off, tries_of
 from models.people import User
 from models.reports import IS_ANSWER, HistoryRow, Report, ReportEvent, ReportState, not_taken_back
 from models.settling import never_by_machine
@@ -85,7 +85,7 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
         raise IllegalMove("task", task.state, said)
     if said in NEEDS_WORDS and not words.strip():
         raise WordsMissing(said)
-    let_go(task)
+    task.let_go()
     if said in (Said.LATER, Said.NOT_REACHED):
         put_off(session, dialler, task, user, told, at)
     elif said == Said.DONE:
@@ -103,6 +103,13 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
         raise IllegalMove("task", task.state, said)
     if said in MOVES_REPORT:
         move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
+
+
+def leave_to_who_asks(session: Session, report: Report, user: User) -> None:
+    """Raise `Refused` while a colleague's call to ask about this report goes on: what comes of it they will know."""
+    asked = (CallTask.report_id == report.id, CallTask.purpose == Purpose.STATUS_CHECK, CallTask.settled_at.is_(None))
+    for task in session.scalars(select(CallTask).where(*asked)):
+        leave_to_who_calls(session, task, user)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, 
 from models.dialling import Dialler, Refusal, Refused
 from models.free_days import load_calendar
 from models.machine import IllegalMove
-from models.own_calls import Said, Told, let_go, put_off
+from models.own_calls import Said, Told, put_off
 from models.people import User
 from models.reports import OPEN_STATES, HistoryEvent, Report, note_history
 from models.work import add_note
@@ -62,11 +62,12 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
         return
     if task is None:
         deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
-        add_task(
+        task = add_task(
             session, Purpose.CLARIFICATION, at, deadline, report_id=report.id, number=number, words=WANTS_PERSON
         )  # fmt: skip
     else:
         task.words = f"{task.words}\n\n{WANTS_PERSON}"
+    move_task(session, task, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, None, WANTS_PERSON, at=at)
     announce(session, "report", report.id)
 
@@ -89,7 +90,7 @@ def answer_question(session: Session, dialler: Dialler, task: CallTask, user: Us
     """
     if not task.open:
         raise IllegalMove("task", task.state, told.said)
-    let_go(task)
+    task.let_go()
     if told.said in (Said.LATER, Said.NOT_REACHED):
         put_off(session, dialler, task, user, told, at)
     elif task.outage_id is not None or task.report.state not in OPEN_STATES:

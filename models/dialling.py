@@ -71,6 +71,10 @@ class Refusal(StrEnum):
     VOICE = "voice"  # there is none: nobody is rung up by a silent machine
 
 
+OUR_TROUBLE = (Refusal.STALE, Refusal.EXCHANGE, Refusal.VOICE)
+LATELY, LONGEST_PAUSE = timedelta(hours=2), timedelta(minutes=30)
+
+
 class Refused(Exception):
     """The call is not made; nothing was dialled."""
 
@@ -140,7 +144,7 @@ def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
 def _plan_next(session: Session, dialler: Dialler, purpose: Purpose, at: datetime) -> Attempt | None:
     due = select(CallTask).where(*_due(at), CallTask.purpose == purpose)
     for task in session.scalars(due.order_by(CallTask.deadline_at, CallTask.id).limit(_LOOKED_AT)):
-        if task.held_until is not None and task.held_until > at:
+        if task.held(at):
             continue
         if task.purpose == Purpose.HAND_OVER and not aim(session, task, at):
             continue
@@ -192,7 +196,7 @@ def _put_off(session: Session, dialler: Dialler, tasks: Sequence[CallTask], why:
 def plan_own_call(session: Session, dialler: Dialler, task: CallTask, user: User, at: datetime) -> Attempt:
     """Plan a call of a person to a citizen: their own phone rings first. Raises `Refused`."""
     one_at_a_time(session, DIALLING_LOCK)
-    if task.held_by_id not in (None, user.id) and task.held_until is not None and task.held_until > at:
+    if task.held_by_other(user, at):
         raise Refused(Refusal.HELD)
     tasks = [task, *_others_of(session, task, at, user)]
     check_call(session, dialler, task.number, tasks, at, by=user)
@@ -232,6 +236,8 @@ def check_call(
         raise Refused(Refusal.ALREADY)
     if by is not None:
         return
+    if any(task.held(at) for task in tasks):  # a person has taken it in hand since it was planned
+        raise Refused(Refusal.HELD)
     if not machine_is_on(session):
         raise Refused(Refusal.STOPPED)
     if session.get(NeverByMachine, number) is not None:
@@ -252,8 +258,9 @@ def why_not(session: Session, task: CallTask) -> Refusal | None:
         return Refusal.TASK_OVER
     if task.report is None or task.purpose not in _REPORT_STATES:
         return None
-    asked_for = task.purpose == Purpose.CLARIFICATION and (task.outage_id is not None or task.asked_by_id is None)
-    if task.report.state not in _REPORT_STATES[task.purpose] and not asked_for:
+    wanted = task.outage_id is not None or task.why == Why.ASKED_FOR_PERSON  # whatever became of the report
+    wanted = wanted and task.purpose == Purpose.CLARIFICATION
+    if task.report.state not in _REPORT_STATES[task.purpose] and not wanted:
         return Refusal.TASK_OVER
     if task.organisation_id is not None and not is_awaited(session, task):
         return Refusal.TASK_OVER
@@ -357,16 +364,30 @@ def withdraw_planned(session: Session, attempt_id: int, why: Refusal, at: dateti
 
 
 def withdraw(session: Session, attempt: Attempt, why: Refusal, at: datetime) -> None:
-    """It is not dialled: its line is free again, and its tasks wait; a minute, when the trouble is ours."""
+    """It is not dialled: its line is free again, and its tasks wait; a minute and longer, when the trouble is ours."""
     attempt.note = why
     for task in attempt.tasks:
         if attempt.user_id is not None and task.held_by_id == attempt.user_id:
-            task.held_by_id = task.held_until = None
-    if why in (Refusal.STALE, Refusal.EXCHANGE, Refusal.VOICE):
+            task.let_go()
+    if why in OUR_TROUBLE:
+        pause = _pause_after(session, attempt, at)
         for task in attempt.tasks:
-            task.due_at = max(task.due_at, at + timedelta(minutes=1))
+            task.due_at = max(task.due_at, at + pause)
     move_attempt(session, attempt, AttemptEvent.WITHDRAWN, at)
     release_line(session, attempt.id)
+
+
+def _pause_after(session: Session, attempt: Attempt, at: datetime) -> timedelta:
+    """A minute, and twice as long each time that the number was not dialled for our trouble lately; half an hour at
+    most: what lasts leaves no row a minute."""
+    before = select(func.count(Attempt.id)).where(
+        Attempt.number == attempt.number,
+        Attempt.planned_at > at - LATELY,
+        Attempt.state == AttemptState.CANCELLED,
+        Attempt.note.in_(OUR_TROUBLE),
+        Attempt.id != attempt.id,
+    )
+    return min(timedelta(minutes=2 ** min(session.scalar(before) or 0, 5)), LONGEST_PAUSE)
 
 
 def not_dialled_yet(session: Session, at: datetime) -> list[Attempt]:

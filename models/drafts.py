@@ -90,6 +90,7 @@ DRAFT_FIELDS = (
     "applicant_name",
     "other_phone",
 )
+SPOKEN = (ReportState.CONSULTATION, ReportState.REDIRECTED, ReportState.WRONG_NUMBER)  # endings that tell of a talk
 # how a person ends a draft without a report (I6); added to another report it ends by `attach_draft`
 _NOT_ENDINGS = (ReportEvent.REGISTERED, ReportEvent.ATTACHED, ReportEvent.FORGOTTEN)
 ENDINGS = {
@@ -346,6 +347,20 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
         draft.attached_to_id = None
         note_history(session, report, HistoryEvent.CALL_DETACHED, user)
         announce(session, "report", report.id)
+
+
+def reopen_unspoken(session: Session, call: Call) -> None:
+    """A talk that was recorded while the call rang, of a call that nobody answered, was none: the draft waits with the
+    missed calls (C1). An ending recorded after the call stays: they were called back from elsewhere."""
+    if call.state != CallState.MISSED or call.ended_at is None:
+        return
+    draft = report_of_call(session, call)
+    if draft.state not in SPOKEN or draft.anonymised_at is not None:
+        return
+    session.flush()
+    ended = select(HistoryRow.at).where(HistoryRow.report_id == draft.id, HistoryRow.to_state == draft.state)
+    if session.scalars(ended.order_by(HistoryRow.id.desc()).limit(1)).one() < call.ended_at:
+        move(session, draft, ReportEvent.REOPENED, None)
 
 
 def _announce_owner(session: Session, draft: Report) -> None:

@@ -216,7 +216,7 @@ def accepted_by_word(session: Session, task: CallTask, user: User, at: datetime)
 
     Returns whether it was still to be accepted.
     """
-    task.held_by_id = task.held_until = None
+    task.let_go()
     note = ACCEPTED_BY_WORD.format(name=task.organisation.name)
     if not accepted_by_telephone(session, task.report, task.organisation_id, note, at, user):
         return False
@@ -239,5 +239,5 @@ def last_talks(session: Session, tasks: Collection[CallTask]) -> dict[int, Attem
 
 def not_reached(session: Session, task: CallTask, user: User, at: datetime) -> None:
     """The person who called reached nobody who could be told; the task waits on."""
-    task.held_by_id = task.held_until = None
+    task.let_go()
     move_task(session, task, Move(TaskEvent.TRIED, user, Why.NOT_REACHED), at)

@@ -132,14 +132,20 @@ def count_callers(session: Session, outage_ids: Sequence[int]) -> dict[int, int]
 
 def to_ask(session: Session, outage_id: int) -> list[Report]:
     """Whom a click would have asked: of each number that may be dialled the newest, of those not asked yet."""
-    callers = who_called(session, outage_id)
+    callers, question = who_called(session, outage_id), QUESTIONS[session.get_one(Outage, outage_id).kind]
     done = {one.row.report.contact_number for one in callers if one.task is not None or one.row.restored is not None}
     newest: dict[str, Report] = {}
     for one in callers:
         number = one.row.report.contact_number
         if may_be_dialled(number) and number not in done:
             newest.setdefault(number, one.row.report)
-    return list(newest.values())
+    return [report for report in newest.values() if not _is_asked(session, report, question)]
+
+
+def _is_asked(session: Session, report: Report, question: str) -> bool:
+    """Whether the call that is to be made about the report asks just this, for another outage of the same kind."""
+    task = open_question(session, report.id)
+    return task is not None and question in task.words.split("\n\n")
 
 
 def ask_callers(session: Session, outage_id: int, user: User, at: datetime) -> int:

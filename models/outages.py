@@ -226,14 +226,18 @@ def announced(session: Session, until: datetime) -> list[Announced]:
 
 
 def to_tell(outages: Iterable[Announced], places: Sequence[tuple[int, str]], at: datetime) -> Announced | None:
-    """The one outage that a caller from one of these streets with buildings hears, if any: of the first address that
-    has one, before one of the whole city. Who calls from nobody knows where hears the whole city's alone."""
+    """The one outage that a caller from one of these streets with buildings hears, if any: of the newest address, then
+    of the whole city, which concerns them wherever they are, then of an address before. Who calls from nobody knows
+    where hears the whole city's alone."""
     told = [one for one in outages if one.told_at(at)]
-    for street_id, building in places:
-        for one in told:
-            if any(street == street_id and falls_into(building, ranges) for street, ranges in one.places):
-                return one
-    return next((one for one in told if one.whole_city), None)
+
+    def there(street_id: int, building: str) -> Announced | None:
+        of_street = ((one, ranges) for one in told for street, ranges in one.places if street == street_id)
+        return next((one for one, ranges in of_street if falls_into(building, ranges)), None)
+
+    theirs = [there(*place) for place in places]
+    whole_city = next((one for one in told if one.whole_city), None)
+    return next((one for one in (*theirs[:1], whole_city, *theirs[1:]) if one is not None), None)
 
 
 def _theirs(query: Select, user: User | None) -> Select:

@@ -83,11 +83,11 @@ def hold(tasks: Collection[CallTask], user: User, at: datetime) -> None:
 def wait_for_line(session: Session, task: CallTask, user: User, at: datetime) -> None:
     """This person is about to call: the next free line is theirs, for this task; one at a time, and none that a
     colleague has in hand."""
-    if task.held_by_id not in (None, user.id) and task.held_until is not None and task.held_until > at:
+    if task.held_by_other(user, at):
         return
     for other in session.scalars(select(CallTask).where(CallTask.held_by_id == user.id, CallTask.settled_at.is_(None))):
         if not has_called(session, other, user):
-            let_go(other)
+            other.let_go()
     hold([task], user, at)
 
 
@@ -136,10 +136,6 @@ def _taken_back(task: CallTask) -> ColumnElement[bool]:
         back.id >= CallTaskEvent.id,
     )
     return CallTaskEvent.event.in_((TaskEvent.SETTLED, TaskEvent.REOPENED)) & by_person
-
-
-def let_go(task: CallTask) -> None:
-    task.held_by_id = task.held_until = None
 
 
 def waits(task: CallTask, at: datetime) -> bool:

@@ -227,6 +227,17 @@ def never_by_machine(
     insert_new(session, NeverByMachine, number=number, at=at, attempt_id=attempt_id, user_id=user_id)
 
 
+def settle_told_late(session: Session, call: Call) -> None:
+    """A missed call that is told of after a person of ours has spoken with its number (C1)."""
+    if call.state != CallState.MISSED or call.settled or call.number is None:
+        return
+    session.flush()
+    talk = select(Attempt.id).where(
+        Attempt.number == call.number, Attempt.user_id.is_not(None), Attempt.answered_at >= call.started_at
+    )
+    call.settled_by_attempt_id = session.scalar(talk.order_by(Attempt.id).limit(1))
+
+
 def settle_called_back(session: Session, attempt: Attempt) -> None:
     """A person of ours speaks with the number: what they had missed of it needs no call-back any more (C1)."""
     missed = session.scalars(

@@ -7,11 +7,12 @@ from textwrap import shorten
 from typing import Any
 
 from sqlalchemy import ForeignKey, Select, Text, and_, func, or_, select, update
-from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, joinedload, mapped_column, relationship
 
 from models.attempts import last_switch
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import Call, CallState
+from models.calltasks import CallTask, CallTaskEvent, TaskEvent
 from models.checking import count_checks
 from models.deadlines import Deadline, DeadlineKind
 from models.lines import Line, RingStep
@@ -111,7 +112,7 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
     """
     drafts = _drafts(session, area_code)
     emergencies = unaccepted_emergencies(session, MOST)
-    due, outages = _due_today(session, at), _outages(session, at)
+    due, outages, promised = _due_today(session, at), _outages(session, at), _promised(session)
     return {
         "drafts": {"count": session.scalar(_begun(select(func.count()))), "rows": drafts},
         "missed": {"count": count_missed(session), "rows": _missed(session)},
@@ -122,6 +123,7 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
         "outages": {"count": len(outages), "rows": outages[:MOST]},
         "due": {"count": len(due), "rows": due[:MOST]},
         "calls": _calls(session, at),
+        "promised": {"count": len(promised), "rows": promised[:MOST]},
         "lines": _who_is_on_which_line(session),
     }
 
@@ -208,6 +210,36 @@ def _calls(session: Session, at: datetime) -> dict[str, Any]:
         "checks": count_checks(session),
         "to_warn": to_warn(session, at, most=1).count,
     }
+
+
+def _promised(session: Session) -> list[dict[str, Any]]:
+    """The calls at a time that the citizen named, or that a person chose, and that are still to be made."""
+    events = aliased(CallTaskEvent)
+    last = select(func.max(events.id)).where(events.task_id == CallTask.id).correlate(CallTask).scalar_subquery()
+    rows = session.execute(
+        select(CallTask, User.name)
+        .select_from(CallTask)
+        .join(CallTaskEvent, CallTaskEvent.id == last)
+        .join(User, User.id == CallTaskEvent.user_id)
+        .where(CallTask.settled_at.is_(None), CallTaskEvent.event == TaskEvent.POSTPONED)
+        .options(
+            joinedload(CallTask.report).options(joinedload(Report.category), joinedload(Report.street)),
+            joinedload(CallTask.call).joinedload(Call.line),
+        )
+        .order_by(CallTask.due_at, CallTask.id)
+    )
+    return [
+        {
+            "id": task.id,
+            "at": task.due_at.isoformat(timespec="seconds"),
+            "purpose": task.purpose,
+            "number": task.report.number if task.report else "",
+            "place": task.report.spot if task.report else "",
+            "line": task.call.line.number if task.call and task.call.line else "",
+            "by": name,
+        }
+        for task, name in rows
+    ]
 
 
 def _report_row(report: Report) -> dict[str, Any]:

@@ -5,7 +5,7 @@ nowhere any more (`models.reports.not_taken_back`). Answers by a key of the tele
 stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.alerts import write_anew_without
-from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, move_task
+from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.deadlines import Deadline, DeadlineKind, apply_effects
 from models.executions import executions_of
 from models.free_days import load_calendar
 from models.own_calls import hold
 from models.people import User
-from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, move
+from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState, move, note_history
 
 WITHIN = timedelta(minutes=10)
 # which answer, given in which state, is taken back by which event
@@ -86,6 +86,7 @@ def take_back(session: Session, report: Report, answer: HistoryRow, user: User, 
     everywhere.
     """
     task = _check_of(session, report.id) if answer.from_state == ReportState.DONE else None
+    questions = _questions_ended(session, report.id, answer.at)
     session.refresh(report, ["state", "revision", "due_at"], with_for_update=True)
     obstacle = _obstacle(answer, _last_act(session, report.id), user, at)
     if obstacle is not None:
@@ -102,6 +103,9 @@ def take_back(session: Session, report: Report, answer: HistoryRow, user: User, 
             part.completed_before = part.planned_before = None
     if task is not None:
         _ask_again(session, task, user, at)
+    for question in questions:
+        move_task(session, question, Move(TaskEvent.REOPENED, user), at)
+        note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, question.asked_by, question.words, at=at)
     session.flush()
     return task
 
@@ -132,6 +136,19 @@ def _check_of(session: Session, report_id: int) -> CallTask | None:
     tasks = select(CallTask).where(CallTask.report_id == report_id, CallTask.purpose == Purpose.STATUS_CHECK)
     last = tasks.order_by(CallTask.settled_at.is_not(None), CallTask.id.desc()).limit(1)
     return session.scalar(last.with_for_update().execution_options(populate_existing=True))
+
+
+def _questions_ended(session: Session, report_id: int, since: datetime) -> Sequence[CallTask]:
+    """What was to be asked of the applicant, and was called off by the rule because of the answer (R 4.4)."""
+    ended = select(CallTask).where(
+        CallTask.report_id == report_id,
+        CallTask.purpose == Purpose.CLARIFICATION,
+        CallTask.state == TaskState.CANCELLED,
+        CallTask.why == Why.REPORT_MOVED,
+        CallTask.settled_at >= since,
+    )
+    last = ended.order_by(CallTask.id.desc()).limit(1)  # of a report one is open at a time
+    return session.scalars(last.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def _ask_again(session: Session, task: CallTask, user: User, at: datetime) -> None:

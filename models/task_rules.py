@@ -17,12 +17,24 @@ from models.base import UTCDateTime
 from models.calling import may_be_dialled
 from models.calls import Call
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task
+from models.clarifications import talk_with
 from models.deadlines import Deadline
 from models.duty_calls import deadline_of, duty_numbers
 from models.executions import Execution, execution_of
 from models.missed import only_missed
 from models.pressing import new_too_long, unaccepted, who_warned
-from models.reports import OPEN_STATES, UNDONE, Report, ReportState
+from models.reports import (
+    IS_ANSWER,
+    OPEN_STATES,
+    REGISTERED_STATES,
+    UNDONE,
+    HistoryEvent,
+    HistoryRow,
+    Report,
+    ReportState,
+    not_taken_back,
+    note_history,
+)
 from models.workdays import WorkCalendar
 
 AT_ONCE = 50  # tasks of one rule in one transaction: drafts wait for it
@@ -46,12 +58,21 @@ def sync_tasks(session: Session, calendar: WorkCalendar, at: datetime, rules: Se
     touched; 0: all is done."""
     touched = 0
     for rule in RULES if rules is None else rules:
-        rows: Sequence[Any] = session.scalars(rule.query.limit(AT_ONCE), {"at": at}).all()
-        for row in rows:
-            rule.act(session, calendar, row, at)
+        for found in session.scalars(rule.query.limit(AT_ONCE), {"at": at}).all():
+            row = _still_so(session, rule, found, at)
+            if row is not None:
+                rule.act(session, calendar, row, at)
+                touched += 1
         session.flush()
-        touched += len(rows)
     return touched
+
+
+def _still_so(session: Session, rule: TaskRule, found: Any, at: datetime) -> Any | None:
+    """The row, locked, when the rule is about it still: another transaction may have changed it since it was found."""
+    table, row_id = type(found), found.id
+    if session.get(table, row_id, with_for_update=True, populate_existing=True) is None:
+        return None
+    return session.scalars(rule.query.where(table.id == row_id), {"at": at}).first()
 
 
 def out_of_step(session: Session, at: datetime, rules: Sequence[TaskRule]) -> bool:
@@ -72,6 +93,24 @@ def _make_check(session: Session, calendar: WorkCalendar, report: Report, at: da
 
 
 def _end_check(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
+    """Who asked the machine for a person is called by one all the same, unless a person has their answer already."""
+    if task.why == Why.ASKED_FOR_PERSON and not _has_answered(session, task):
+        talk_with(session, task.report, task.number, at)
+    move_task(session, task, Move(TaskEvent.CANCELLED, why=Why.REPORT_MOVED), at)
+
+
+def _has_answered(session: Session, task: CallTask) -> bool:
+    """Whether the applicant has answered since they were to be asked."""
+    answers = select(HistoryRow.id).where(
+        HistoryRow.report_id == task.report_id, IS_ANSWER, HistoryRow.at >= task.created_at, not_taken_back()
+    )
+    return session.scalar(answers.limit(1)) is not None
+
+
+def _end_question(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
+    """Nobody works on the report any more; its history tells that nothing is asked."""
+    if task.report.state in REGISTERED_STATES:
+        note_history(session, task.report, HistoryEvent.CLARIFICATION_CALLED_OFF, None, at=at)
     move_task(session, task, Move(TaskEvent.CANCELLED, why=Why.REPORT_MOVED), at)
 
 
@@ -237,13 +276,13 @@ RULES = (
             or_(
                 and_(
                     CallTask.outage_id.is_(None),
-                    CallTask.asked_by_id.is_not(None),
+                    CallTask.why.is_distinct_from(Why.ASKED_FOR_PERSON),
                     Report.state.not_in(OPEN_STATES),
                 ),
                 and_(CallTask.outage_id.is_not(None), CallTask.number.is_(None)),
             ),
         ),
-        _end_check,
+        _end_question,
     ),
     # the applicant has another number now; while one is being called it stays
     TaskRule(

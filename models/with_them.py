@@ -46,7 +46,7 @@ def other_with_them(session: Session, task: CallTask, user: User, at: datetime) 
         call = session.scalars(theirs.options(joinedload(Call.talking_to).joinedload(Phone.user)).limit(1)).first()
         if call is not None and not (call.talking_to and call.talking_to.user_id == user.id):
             return _of_call(call)
-    if task.open and task.held_by_id not in (None, user.id) and task.held_until is not None and task.held_until > at:
+    if task.open and task.held_by_other(user, at):
         return Other(Doing.HAS_CALLED, task.held_until - HELD, task.held_by.name)
     return None
 

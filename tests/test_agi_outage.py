@@ -221,13 +221,17 @@ def test_the_key_to_leave(port: int, spoken: list[str], sentence: str):
     assert state() == (CallState.AFFECTED, ReportState.CONSULTATION)
 
 
-def test_a_hang_up_while_it_is_said(port: int, spoken: list[str], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("understood", [True, False])
+def test_a_hang_up_while_it_is_said(port: int, spoken: list[str], monkeypatch: pytest.MonkeyPatch, understood: bool):
+    """Who is gone at once has understood nothing: they are called back."""
+    monkeypatch.setattr("agi.outage.HEARD_SECONDS", 0 if understood else 60)
     monkeypatch.setattr(Citizen, "_press", lambda _self, _keys: GONE)
     citizen = talk(port, spoken)
     assert len(citizen.heard) == 1
-    eventually(lambda: left() == [True], "it is kept that they left")
+    eventually(lambda: left() == [understood], "it is kept whether they left")
     ends()
-    assert state() == (CallState.AFFECTED, ReportState.CONSULTATION)
+    served = (CallState.AFFECTED, ReportState.CONSULTATION)
+    assert state() == (served if understood else (CallState.MISSED, ReportState.DRAFT))
 
 
 @pytest.mark.parametrize("trouble", ["not spoken", "over", "no outage", "database"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from models import work
 from models.attempts import (
     ATTEMPT_TABLE,
     NOTE_STOPPED,
@@ -21,17 +22,19 @@ from models.calling import Outcome
 from models.calls import Call, CallState
 from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import WANTS_PERSON, answer_question
-from models.dialling import DIALLED_WITHIN, Refusal, Refused, plan_own_call, why_not, withdraw
+from models.dialling import DIALLED_WITHIN, Refusal, Refused, plan_own_call, why_not, withdraw, withdraw_planned
 from models.erasure import anonymise_report
 from models.kept import unlocked
 from models.leases import LEASE, free_lines, renew_lines
 from models.machine import IllegalMove
-from models.own_calls import Said, Told, hold
+from models.own_calls import Said, Told, hold, wait_for_line
 from models.people import Phone, User
 from models.reports import Report, ReportState
 from models.settling import AttemptLeg, Sign, answer_by_key, lose, never_by_machine, not_all_known, note_leg
 from models.status_questions import questions_of
 from models.status_script import Key
+from models.taken_back import answer_to_take_back, take_back
+from models.task_rules import RULES, _end_check, _still_so
 from tests.call_fixtures import MORNING, Calls
 from tests.helpers import record_call
 
@@ -826,3 +829,50 @@ def test_what_the_red_button_ends_uses_no_try(calls):
     calls.hear(attempt, Sign.GONE, 16)
     assert calls.attempt(attempt).outcome == Outcome.STOPPED
     assert (calls.tasks()[0].state, calls.tasks()[0].due_at) == (TaskState.WAITING, calls.at)
+
+
+def test_what_a_person_takes_in_hand_after_it_was_planned_the_machine_does_not_dial(calls: Calls) -> None:
+    calls.done()
+    calls.sync()
+    (planned,) = calls.plan()
+    calls.pass_by(seconds=3)
+    with transaction() as session:
+        task = session.scalars(select(CallTask)).one()
+        wait_for_line(session, task, session.get_one(User, calls.chief), calls.at)
+    assert calls.claim(planned) == Refusal.HELD
+    assert calls.attempt(planned).state == AttemptState.CANCELLED
+    calls.pass_by(minutes=16)
+    assert len(calls.dial()) == 1
+
+
+def test_what_cannot_be_spoken_for_long_is_planned_ever_more_seldom(calls: Calls) -> None:
+    calls.done()
+    calls.sync()
+    pauses = []
+    for _ in range(7):
+        (planned,) = calls.plan()
+        with transaction() as session:
+            withdraw_planned(session, planned, Refusal.VOICE, calls.at)
+        (task,) = calls.tasks()
+        pauses.append((task.due_at - calls.at) / timedelta(minutes=1))
+        calls.at = task.due_at
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_rule_looks_once_more_at_what_another_has_changed_since_it_was_found(calls: Calls) -> None:
+    """The check of a report that is closed is ended, unless the answer was taken back since."""
+    report_id = calls.done().id
+    calls.sync()
+    with transaction() as session:
+        work.confirm(session, session.get_one(Report, report_id), session.get_one(User, calls.chief), "", calls.at)
+    ending = next(rule for rule in RULES if rule.act is _end_check)
+    (found,) = calls.session.scalars(ending.query, {"at": calls.at}).all()
+    calls.session.rollback()
+    with transaction() as session:
+        user = session.get_one(User, calls.chief)
+        answer = answer_to_take_back(session, report_id, user, calls.at)
+        take_back(session, session.get_one(Report, report_id), answer, user, calls.at)
+    with transaction() as session:
+        assert _still_so(session, ending, found, calls.at) is None
+    (task,) = calls.tasks()
+    assert (task.state, task.held_by_id) == (TaskState.WAITING, calls.chief)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from jobs.app import bare_app
 from jobs.settings import Settings
@@ -216,3 +217,18 @@ def test_calls_that_are_told_together_have_one_draft_each_however_often_they_are
         assert db.session.scalar(select(func.count(HistoryRow.id))) == 3
         db.session.remove()
     close_database(app)
+
+
+def test_two_that_tell_the_same_calls_in_another_order_wait_for_each_other_and_never_both(any_database):
+    def record(_app: Flask, place: int) -> list[Exception]:
+        troubles = []
+        for batch in range(10):
+            begun = [Began(f"romny-{batch}.{one}", "53273", "0671234567", "", START) for one in range(20)]
+            try:
+                with transaction() as session:
+                    record_calls(session, begun[:: -1 if place % 2 else 1], AREA_CODE, {})
+            except DBAPIError as error:
+                troubles.append(error)
+        return troubles
+
+    assert run_at_once(any_database, record) == [[]] * AT_ONCE

@@ -269,9 +269,8 @@ def test_a_number_belongs_to_the_last_three_buildings_that_were_reported_from_it
 
 
 def test_who_has_reported_from_two_buildings_hears_of_the_one_that_is_hit(town: Flask):
-    """Of both: of the newer one; the whole city's comes last."""
+    """Of both: of the newer one. The whole city's, which is theirs in any case, comes before that of an older one."""
     at = now()
-    city = entered(whole_city=True, begins_at=at - HOUR)
     own = entered(streets="Соборна: 12–48")
     register(town, "Удома", number=NUMBER, street="Соборна", building="12")
     register(town, "У батьків", number=NUMBER, street="Сумська", building="7")
@@ -285,8 +284,10 @@ def test_who_has_reported_from_two_buildings_hears_of_the_one_that_is_hit(town: 
     newer = entered(streets="Сумська: 1–7")
     assert heard_of() == newer
     ended(newer)
-    ended(own)
+    city = entered(whole_city=True, begins_at=at - HOUR)
     assert heard_of() == city
+    ended(city)
+    assert heard_of() == own
 
 
 # ---- who called

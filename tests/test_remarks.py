@@ -117,6 +117,24 @@ def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int
     assert (len(kept()), path.exists()) == (1, False)
 
 
+def test_one_that_breaks_hinders_no_other(app: Flask, asked: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = record(app, 1, asked[1] + 1)
+    path = record(app, *asked)
+
+    def spoken(content: bytes) -> float:
+        if not broken_once:
+            broken_once.append(1)
+            raise ZeroDivisionError
+        return seconds_spoken(content)
+
+    broken_once: list[int] = []
+    monkeypatch.setattr("jobs.remarks.seconds_spoken", spoken)
+    assert keep_remarks(app, now()) == "A recording of a citizen cannot be kept, see the log of rounds."
+    assert sum(one.exists() for one in (broken, path)) == 1  # the first that was read
+    assert keep_remarks(app, now()) == ""
+    assert len(kept()) == 1
+
+
 def test_only_what_is_loud_enough_counts_as_spoken() -> None:
     """The tone itself is four tenths of a second; a quiet line is none."""
     assert seconds_spoken(beep()) == pytest.approx(0.4, abs=0.02)

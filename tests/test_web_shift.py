@@ -13,12 +13,14 @@ from jobs.app import bare_app
 from models import shifts
 from models.attempts import MachineSwitch
 from models.base import db, now, transaction
+from models.calltasks import CallTask, Move, TaskEvent, move_task
 from models.drafts import make_draft_by_hand, save_draft
 from models.people import User
 from models.reports import Source
-from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, hand_over, take_over
+from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, figures_now, hand_over, take_over
 from tests.desk_fixtures import Exchange, fill_desks, user_id
 from tests.helpers import AREA_CODE, close_database
+from tests.test_web_checks import done, task_of
 from tests.web_fixtures import logged_in, register, stored_user
 
 
@@ -182,3 +184,23 @@ def test_names_stay_with_who_is_switched_off(web: Flask):
     browser.post("/shift", {"remarks": ""}, page="/me")
     stored_user(web, "tsapkova", active=False)
     assert "Цапкова" in logged_in(web, "sorokina").get("/shift/1").text
+
+
+def test_a_call_at_a_time_that_was_promised_stands_on_the_sheet_until_it_is_made(web: Flask):
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    with web.app_context(), transaction() as session:
+        task, user = session.get_one(CallTask, task_id), session.scalar(select(User).where(User.login == "dyspetcher"))
+        task.due_at = now() + timedelta(hours=2)
+        move_task(session, task, Move(TaskEvent.POSTPONED, user), now())
+    browser = logged_in(web, "tsapkova")
+    page = browser.get("/shift").text
+    promised = page.partition('id="promised"')[2].partition("</section>")[0]
+    assert number_of(web, report_id) in promised
+    assert f"/tasks/{task_id}" in promised
+    browser.post("/shift", {"remarks": ""}, page="/shift")
+    with web.app_context(), transaction() as session:
+        move_task(session, session.get_one(CallTask, task_id), Move(TaskEvent.SETTLED), now())
+    with web.app_context():
+        assert figures_now(db.session(), now())["promised"]["count"] == 0
+    assert number_of(web, report_id) in browser.get("/shift/1").text  # as it was

@@ -29,7 +29,7 @@ from models.duty_calls import (
     with_numbers,
 )
 from models.executions import Execution
-from models.own_calls import NobodyYet, has_called, leave_to_who_calls, let_go, own_attempt
+from models.own_calls import NobodyYet, has_called, leave_to_who_calls, own_attempt
 from models.people import User
 from webui.access import allow
 from webui.auth import safe_next
@@ -83,7 +83,7 @@ def nobody_reached(task_id: int) -> ResponseReturnValue:
             if task.open and has_called(session, task, user):
                 not_reached(session, task, user, now())
             elif task.held_by_id == user_id:  # nothing but their own phone rang
-                let_go(task)
+                task.let_go()
     except Refused as refused:
         flash(str(DUTY_REFUSALS[refused.why]), "wrong")
     except NobodyYet:

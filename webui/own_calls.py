@@ -324,7 +324,7 @@ def first_to_call(tasks: Iterable[CallTask], at: datetime) -> CallTask | None:
     None where all are put off, on a colleague's screen, or on the telephone with somebody already.
     """
     free = [task for task in tasks if not waits(task, at) and not elsewhere(task, at)]
-    mine = [task for task in free if task.held_by_id == current_user.id and task.held_until and task.held_until > at]
+    mine = [task for task in free if task.held_by_id == current_user.id and task.held(at)]
     for task in (*mine, *sorted(free, key=lambda task: not may_be_dialled(task.number))):
         if other_with_them(db.session(), task, current_user, at) is None:
             return task
@@ -333,8 +333,7 @@ def first_to_call(tasks: Iterable[CallTask], at: datetime) -> CallTask | None:
 
 def elsewhere(task: CallTask, at: datetime) -> bool:
     """Whether it is on a colleague's screen."""
-    held = task.held_until is not None and task.held_until > at
-    return held and task.held_by_id != current_user.id
+    return task.held_by_other(current_user, at)
 
 
 def refusals_of(attempt: Attempt) -> dict[Refusal, str]:

@@ -21,6 +21,7 @@ from models.shifts import (
     waiting_sheet,
 )
 from webui.access import DESK_ROLES, allow
+from webui.call_words import PURPOSES
 from webui.text import area_code, row_id
 
 bp = Blueprint("shift", __name__)
@@ -58,7 +59,13 @@ def hand_over_shift() -> ResponseReturnValue:
 def sheet(sheet_id: int) -> str:
     """One sheet as it was handed over; on paper a document with two signatures."""
     found = db.session.get(ShiftSheet, sheet_id) or abort(404)
-    return render_template("shift/sheet.html", sheet=found, figures=found.figures, moment_of=datetime.fromisoformat)
+    return render_template(
+        "shift/sheet.html",
+        sheet=found,
+        figures=found.figures,
+        moment_of=datetime.fromisoformat,
+        call_purposes=PURPOSES,
+    )
 
 
 @bp.post("/shift/<int:sheet_id>/take-over")
@@ -93,4 +100,5 @@ def _page(remarks: str = "", errors: dict[str, str] | None = None, second: bool 
         second=second,
         longest=LONGEST_REMARKS,
         moment_of=datetime.fromisoformat,
+        call_purposes=PURPOSES,
     )

@@ -40,6 +40,12 @@ TROUBLES = {
         "Strangers try to get in at the telephone port, and are refused; calls go on. "
         "Let the firewall pass only the gateway and the phones."
     ),
+    "What a citizen said cannot be kept: make room, or see who owns the folder.": _(
+        "What a citizen said cannot be kept: make room, or see who owns the folder."
+    ),
+    "A recording of a citizen cannot be kept, see the log of rounds.": _(
+        "A recording of a citizen cannot be kept: see the log of rounds."
+    ),
     "The database does not answer: this work waits for it.": _("The database does not answer: this work waits for it."),
     "There is no Ukrainian voice: machine calls wait.": _("There is no Ukrainian voice: machine calls wait."),
     "Some machine calls cannot be spoken and wait: see the log of rounds.": _(

@@ -20,6 +20,7 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
+from models.checking import leave_to_who_asks
 from models.clarifications import ask_applicant, call_question_off
 from models.dialling import Refusal, Refused
 from models.free_days import load_calendar
@@ -84,6 +85,8 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     Act.CALL_OFF: lambda session, report, user, asked: call_question_off(session, report, user, asked.words, now()),
 }
 # what changes nothing that another has changed meanwhile: a note, or one's own part
+# what an applicant's answer is for: not while a colleague asks them just now
+SETTLES_CHECK = frozenset({Act.CONFIRM, Act.REFUTE, Act.CLOSE})
 ADDS_ONLY = frozenset(
     {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD, Act.PLAN, Act.ASK, Act.CALL_OFF}
 )
@@ -183,6 +186,8 @@ def act(report_id: int) -> ResponseReturnValue:
             if not errors:
                 if wanted not in ADDS_ONLY and request.form.get("revision") != str(report.revision):
                     raise ChangedMeanwhile
+                if wanted in SETTLES_CHECK:
+                    leave_to_who_asks(session, report, user)
                 DO[wanted](session, report, user, asked)
                 number, name = report.number, user.name
                 keep_read(read)

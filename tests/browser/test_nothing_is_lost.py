@@ -163,6 +163,8 @@ def test_a_tab_that_did_not_hear_of_every_save_asks_what_is_stored(site, desk, n
     home = new_browser().new_page()
     log_in(home, "tsapkova")
     home.goto(f"/drafts/{draft}")
+    hears_events(home)
+    expect(home.locator("#category_id")).to_be_focused()  # the talk is theirs: the form has opened for it
     home.fill("#applicant_name", "Олена Коваль")
     saved(home)
     other.fill("#text", "Яма на дорозі")

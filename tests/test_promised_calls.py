@@ -1,0 +1,163 @@
+"""Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from jobs.callfacts import Began, CallEnded, apply
+from models.acts import Act
+from models.attempts import Attempt, AttemptState, AttemptTask
+from models.base import db, now, transaction
+from models.calltasks import CallTask, open_question
+from models.clarifications import ask_applicant, talk_with
+from models.drafts import end_draft
+from models.missed import waits_for_us
+from models.outage_acts import end_outage
+from models.outage_calls import note_about, to_ask
+from models.outages import Announced, OutageKind, to_tell
+from models.people import User
+from models.reports import Report, ReportEvent, ReportState
+from models.settling import answer_by_key
+from models.status_script import Key
+from models.task_rules import sync_tasks
+from tests.helpers import AREA_CODE, START
+from tests.outage_fixtures import enter
+from tests.test_web_checks import CALENDAR, done, task_of
+from tests.test_web_taken_back import after, press
+from tests.test_web_work import act
+from tests.web_fixtures import logged_in, register
+
+
+def user_of(session, login: str) -> User:
+    return session.scalar(select(User).where(User.login == login))
+
+
+def ask(web: Flask, report_id: int) -> None:
+    with web.app_context(), transaction() as session:
+        ask_applicant(session, session.get_one(Report, report_id), user_of(session, "tsapkova"), "Який будинок?", now())
+
+
+def sync(web: Flask) -> None:
+    with web.app_context(), transaction() as session:
+        sync_tasks(session, CALENDAR, now())
+
+
+def question(web: Flask, report_id: int) -> str | None:
+    """The words of what the applicant is to be asked."""
+    with web.app_context():
+        task = open_question(db.session(), report_id)
+        return task.words if task else None
+
+
+def test_a_question_that_ended_with_an_answer_is_asked_again_once_the_answer_is_taken_back(web: Flask) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    ask(web, report_id)
+    form = after(web, task_id, "done")
+    sync(web)
+    assert question(web, report_id) is None
+    press(web, form)
+    sync(web)
+    assert question(web, report_id) == "Який будинок?"
+    with web.app_context():
+        told = [row.event for row in db.session.get_one(Report, report_id).history][-4:]
+    assert told == ["confirmed", "clarification_called_off", "confirm_taken_back", "clarification_asked"]
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
+def test_who_asked_for_a_person_is_called_also_when_the_report_is_closed(web: Flask, asked: bool) -> None:
+    report_id = task_of(web, done(web)).report_id
+    if asked:
+        ask(web, report_id)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert "заявник попросив розмови" in question(web, report_id)
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["closed without an answer", "answered a person since"])
+def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask, answered: bool) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    with web.app_context(), transaction() as session:
+        task = session.get_one(CallTask, task_id)
+        attempt = Attempt(
+            number=task.number, planned_at=now(), dialled_at=now(), answered_at=now(), state=AttemptState.TALKING
+        )
+        attempt.parts = [AttemptTask(task_id=task_id, place=1)]
+        session.add(attempt)
+        session.flush()
+        answer_by_key(session, attempt.id, task_id, Key.PERSON, now())
+        attempt.state, attempt.settled_at = AttemptState.SETTLED, now()
+    act(web, "tsapkova", report_id, Act.CONFIRM if answered else Act.CLOSE, words="Закрито")
+    sync(web)
+    assert (question(web, report_id) is None) is answered
+
+
+def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> None:
+    report_id = register(web, "Немає води і світла", number="0671234567")
+    with web.app_context(), transaction() as session:
+        outages = [
+            enter(session, login="nachalnyk", kind=kind).id for kind in (OutageKind.WATER, OutageKind.ELECTRICITY)
+        ]
+        for outage_id in outages:
+            report = session.get_one(Report, report_id)
+            note_about(session, report, outage_id, user_of(session, "tsapkova"), now(), about=True)
+    with web.app_context(), transaction() as session:
+        for outage_id in outages:
+            end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+    browser = logged_in(web, "dyspetcher")
+    for outage_id in (*outages, outages[1], outages[1]):
+        browser.post(f"/outages/{outage_id}/ask", page="/me")
+    words = question(web, report_id)
+    assert (words.count("води"), words.count("світла")) == (1, 1)
+    with web.app_context():
+        assert to_ask(db.session(), outages[1]) == []
+
+
+def test_an_outage_at_a_former_address_hides_none_of_the_whole_city() -> None:
+    at = now()
+    city = Announced(1, OutageKind.GAS, False, True, at - timedelta(minutes=5), None, "Газ", ())
+    works = Announced(2, OutageKind.REPAIR_WORKS, True, False, at - timedelta(hours=5), None, "Ремонт", ((7, ""),))
+    assert to_tell([city, works], [(5, "1"), (7, "3")], at) is city
+    assert to_tell([city, works], [(7, "3"), (5, "1")], at) is works
+    assert to_tell([works], [(5, "1"), (7, "3")], at) is works
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while it rang", "after it"])
+def test_a_talk_recorded_while_it_rang_of_a_call_that_nobody_answered_was_none(web: Flask, late: bool) -> None:
+    began = Began("romny-1.1", "53273", "0671234567", "", START)
+    over = CallEnded("romny-1.1", START + timedelta(seconds=20), 19)
+    with web.app_context():
+        with transaction() as session:
+            apply(session, [began, over] if late else [began], AREA_CODE)
+        with transaction() as session:
+            draft = session.scalars(select(Report).where(Report.state == ReportState.DRAFT)).one()
+            at = over.at + timedelta(minutes=1 if late else -1)
+            end_draft(session, draft, user_of(session, "tsapkova"), ReportEvent.CONSULTED, at=at)
+        for _ in range(2):  # told again by the file of calls
+            with transaction() as session:
+                apply(session, [over], AREA_CODE)
+        assert waits_for_us(db.session(), "+380671234567") is not late
+
+
+def test_nobody_records_an_answer_on_the_reports_page_while_a_colleague_asks_for_it(web: Flask) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    with web.app_context(), transaction() as session:
+        task, user = session.get_one(CallTask, task_id), user_of(session, "dyspetcher")
+        attempt = Attempt(
+            number=task.number, user_id=user.id, planned_at=now(), dialled_at=now(), state=AttemptState.TALKING
+        )
+        attempt.parts = [AttemptTask(task_id=task_id, place=1)]
+        session.add(attempt)
+    refused = act(web, "tsapkova", report_id, Act.CONFIRM)
+    assert refused.status_code == 422
+    assert "Цьому заявникові телефонує колега." in refused.text
+    with web.app_context():
+        assert db.session.get_one(Report, report_id).state == ReportState.DONE
+    assert act(web, "dyspetcher", report_id, Act.CONFIRM).status_code == 302
