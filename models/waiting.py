@@ -1,6 +1,7 @@
 """What waits for somebody: missed calls that nobody has settled, reports of the web form, drafts that nobody works on
 (C1, I1, I9)."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
@@ -74,9 +75,8 @@ def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
 
 def _messages_left(session: Session) -> dict[str, int]:
     """How many messages those have left whom nobody has called back, by the number that called."""
-    counted = only_missed(select(_CALLER, func.count(Attachment.id)).select_from(Call))
-    counted = counted.join(Attachment, Attachment.report_id == Report.id)
-    return dict(session.execute(counted.where(Attachment.kind == AttachmentKind.MESSAGE).group_by(_CALLER)).all())
+    left = only_missed(select(_CALLER).select_from(Call)).join(Attachment, Attachment.report_id == Report.id)
+    return Counter(session.scalars(left.where(Attachment.kind == AttachmentKind.MESSAGE)))
 
 
 def who_calls_back(session: Session) -> dict[str, User]:

@@ -15,6 +15,7 @@ from jobs.app import bare_app
 from jobs.callfacts import Began, CallEnded, apply
 from jobs.filestore import Checked, keep, path_of, stored
 from jobs.remarks import keep_remarks, message_path, remark_path
+from jobs.settings import Settings
 from jobs.sound import seconds_spoken
 from jobs.sound import tone as beep
 from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
@@ -23,11 +24,15 @@ from models.base import db, now, transaction
 from models.calls import Call
 from models.calltasks import CallTask, Purpose, add_task
 from models.erasure import anonymise_report
+from models.hours import Hours, OutOfHours
 from models.kept import unlocked
+from models.lines import Line, Timetable, timetable, timetables
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
+from models.waiting import missed_calls
 from tests.call_fixtures import Calls
-from tests.helpers import AREA_CODE
+from tests.desk_fixtures import fill_desks
+from tests.helpers import AREA_CODE, close_database
 from tests.speech_fixtures import tone
 from tests.web_fixtures import logged_in, register
 
@@ -315,3 +320,24 @@ def test_a_message_is_heard_where_the_call_back_is_made(web: Flask) -> None:
         task = db.session.scalars(select(CallTask.id)).one()
     page = logged_in(web, "tsapkova").get(f"/calls?task={task}").text
     assert f'src="/attachments/{file}"' in page
+
+
+def test_messages_and_hours_are_found_on_postgresql_too(postgres_settings: Settings) -> None:
+    app = bare_app(postgres_settings)
+    with app.app_context():
+        fill_desks()
+        for name, number in ((CALL, "0671234567"), ("romny-2.1", "0671234567"), ("romny-3.1", "")):
+            with transaction() as session:
+                facts = [Began(name, "53273", number, "", now()), CallEnded(name, now(), 16)]
+                apply(session, facts, AREA_CODE)
+        leave_message(app)
+        assert keep_remarks(app, now()) == ""
+        assert sorted((one.times, one.messages) for one in missed_calls(db.session())) == [(1, 0), (2, 1)]
+        later = next(one.draft for one in missed_calls(db.session()) if one.times == 2)
+        assert [file.kind for file in messages_of(db.session(), later)] == ["message"]
+        with transaction() as session:
+            line = session.scalars(select(Line).where(Line.number == "5-32-73")).one()
+            line.workday_hours, line.out_of_hours = "08:00–17:00", OutOfHours.MESSAGE
+        assert timetable(db.session(), "53273") == Timetable(Hours("08:00–17:00"))
+        assert timetables(db.session()) == [Timetable(Hours("08:00–17:00"))]
+    close_database(app)
