@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agi.channel import Channel
 from agi.database import Work
-from agi.talk import Talk
+from agi.talk import PROMPTS, READ_SECONDS, REPEATS, Talk
 from jobs.attemptfacts import KEY_EVENT
 from jobs.callfacts import KeyPressed
 from jobs.pbx import together
@@ -23,9 +23,6 @@ from models.spoken import Sentence
 from models.status_script import Key
 
 DIAL, SORRY, SAID = "CC_DIAL", "CC_SORRY", "CC_SAID"
-READ_SECONDS = 3.0  # that who was called waits in silence for the database
-PROMPTS = 3  # that one question gets
-REPEATS = 3  # with the key that asks for them
 
 
 @dataclass(frozen=True)

@@ -125,17 +125,15 @@ class Work:
         try:
             future = self._readers.submit(lambda: self._in_context(job))
         except queue.Full:
-            self._trouble.note("Too many calls wait for the database: the last ring order or the dialplan's is used.")
+            self._trouble.note("Too many calls wait for the database: they go on without it.")
             return None
         try:
             result = future.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
             future.cancel()
-            self._trouble.note("The database answers too slowly: the last ring order or the dialplan's is used.")
+            self._trouble.note("The database answers too slowly: calls go on without it.")
         except Exception as error:
-            self._trouble.note(
-                f"The ring order cannot be read ({reason(error)}): the last ring order or the dialplan's is used."
-            )
+            self._trouble.note(f"The database cannot be read ({reason(error)}): calls go on without it.")
         else:
             self._trouble.note("")
             return result

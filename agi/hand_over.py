@@ -2,9 +2,10 @@
 
 import time
 
-from agi.asking import READ_SECONDS, Asker
+from agi.asking import Asker
 from agi.channel import Channel
 from agi.database import Work
+from agi.talk import READ_SECONDS
 from jobs.attemptfacts import attempt_of
 from models import status_script as script
 from models.base import db

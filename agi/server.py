@@ -1,7 +1,8 @@
 """The FastAGI server: ``python -m agi.server``. Asterisk calls ``agi://127.0.0.1:PORT/<script>``.
 
-Every connection is answered or closed within `DEADLINE`, whatever the database does. Asterisk would wait for a silent
-server for ever, so the watchdog asks for the script ``ping`` and kills a server that does not say ``pong``.
+A call that waits to ring (``inbound``) is answered or closed within `DEADLINE`, whatever the database does; the scripts
+that speak have the time that `SCRIPTS` gives them. Asterisk would wait for a silent server for ever, so the watchdog
+asks for the script ``ping`` and kills a server that does not say ``pong``.
 """
 
 import errno

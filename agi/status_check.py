@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from agi.asking import READ_SECONDS, Asker
+from agi.asking import Asker
 from agi.channel import Channel
 from agi.database import Work
 from agi.remark import record_remark
+from agi.talk import READ_SECONDS
 from jobs.attemptfacts import attempt_of
 from jobs.remarks import remark_path
 from models import status_script as script

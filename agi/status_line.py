@@ -14,7 +14,7 @@ from typing import TypeVar
 from agi.channel import Channel
 from agi.database import Work
 from agi.inbound import known_in
-from agi.talk import PAUSE_MILLISECONDS, Talk
+from agi.talk import PAUSE_MILLISECONDS, PROMPTS, READ_SECONDS, REPEATS, Talk
 from jobs.callfacts import StateHeard
 from jobs.voice import NoVoice, speak
 from models import status_script as script
@@ -28,9 +28,6 @@ from models.workdays import KYIV
 
 TOLD = "CC_TOLD"
 OFFER = "offer"
-READ_SECONDS = 3.0  # that the citizen waits for the database
-PROMPTS = 3  # that one question gets
-REPEATS = 3  # with the key that asks for them
 TRIES = 3  # with number and PIN in one call
 LONGEST_NUMBER = 12  # keys
 OWN_NUMBER, NUMBER_AND_PIN = "by telephone: own number", "by telephone: number and PIN"

@@ -146,7 +146,7 @@ def apply(session: Session, facts: list[Told], area_code: str) -> None:
                 rules = rules or load_dialler(session, settings)
                 note_leg(session, fact, rules.rules, rules.calendar)
             elif isinstance(fact, KeyPressed):
-                answer_by_key(session, fact.attempt_id, fact.task_id, Key(fact.key), fact.at)
+                answer_by_key(session, fact.attempt_id, fact.task_id, fact.key, fact.at)
             elif isinstance(fact, StateHeard):
                 note_heard(session, fact.report_id, fact.reason, fact.at)
             elif (call := calls.get(fact.call)) is None:

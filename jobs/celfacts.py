@@ -14,9 +14,11 @@ from jobs.celfile import first_channels
 from jobs.channels import TRUNK, citizen_began, moment, phone_of
 from models.intake import Began
 from models.settling import Sign
+from models.status_script import HandoverKey, Key
 
 Row = dict[str, str]
-_KEY = re.compile(r"(\d{1,10}):([01239])")
+_ANSWERS = "".join(sorted({*Key, *HandoverKey} - {Key.AGAIN}))  # `Key.AGAIN` answers nothing
+_KEY = re.compile(rf"(\d{{1,10}}):([{re.escape(_ANSWERS)}])")
 
 
 def _rings(row: Row, at: datetime, legs: Legs) -> list[Progress]:

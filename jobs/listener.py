@@ -46,6 +46,7 @@ class Listener:
         self._heart, self._at_the_door = Heart(settings.run_dir, "listener"), Heart(settings.run_dir, "strangers")
         self._legs, self._teller, self._strangers = Legs(), Teller(), Strangers()
         self._writer = Writer(app, settings.profile.area_code)
+        self._phones: frozenset[str] = frozenset()  # by their names
         self._next_beat = 0.0
         self._trunk_silent = False
         self.stop = threading.Event()
@@ -75,7 +76,7 @@ class Listener:
             if event is not None and event.name == "ContactStatus":
                 self._note_contact(event)
             if event is not None:
-                self._strangers.note(event.name, time.monotonic())
+                self._strangers.note(event.name, time.monotonic(), event.get_header("AccountID"), self._phones)
             if event is not None and (facts := facts_to_tell(event, self._legs, self._teller)):
                 self._writer.put(list(map(self._with_trunk, facts)))
             if time.monotonic() >= self._next_beat:
@@ -85,6 +86,7 @@ class Listener:
                 try:
                     states = device_states(manager)
                     self._trunk_silent |= not reachable(states.pop("trunk", None))
+                    self._phones = frozenset(states)
                     write_phones(self._settings, states)
                 except (ManagerException, OSError) as error:  # calls are heard all the same
                     log.warning("the state of the phones is not known: %s", error)
@@ -110,8 +112,8 @@ class Listener:
     def _beat(self, away: str) -> None:
         detail = away or self._writer.trouble
         self._heart.beat(not detail, detail)
-        knocking = self._strangers.trouble(time.monotonic())
-        self._at_the_door.beat(not knocking, knocking)
+        unseen = away or self._strangers.trouble(time.monotonic())  # while it is away nobody tells of them
+        self._at_the_door.beat(not unseen, unseen)
         self._next_beat = time.monotonic() + 1
 
 

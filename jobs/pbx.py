@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from jobs.pbx_folder import SERVICE_USER, install
 from jobs.settings import CHECKOUT, Settings, load_secrets
+from models.base import now
 from models.plan import Plan, PlanLine, PlanPhone, read_plan
 from models.plan_acts import phone_secrets
+from models.plan_versions import still_rung
 
 OLDEST = (22, 10, 1)  # twenty advisories were closed in it
 AS_SERVICE_USER = ("setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}", "--clear-groups")
@@ -131,11 +133,13 @@ def check_account(settings: Settings) -> None:
 
 
 def render(session: Session, settings: Settings, asterisk: Asterisk) -> Path:
-    """Write the site's Asterisk configuration from the database; returns the folder.
+    """Write the site's Asterisk configuration from the database, with the phones at which calls may still ring;
+    returns the folder.
 
     All files are made before the first is put in place, so a mistake leaves the present ones as they are.
     """
-    return install(settings, rendered(read_plan(session), phone_secrets(session), settings, asterisk))
+    leaving = still_rung(session, now())
+    return install(settings, rendered(read_plan(session), phone_secrets(session), settings, asterisk, leaving))
 
 
 def rendered(

@@ -6,10 +6,11 @@ hang-up as by every other. Calls of people go on, and so does the talk of a citi
 
 import logging
 import time
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from jobs.ami import Manager, ManagerException, log_in
@@ -37,41 +38,53 @@ def stop_machine_calls(settings: Settings, user_id: int) -> int | None:
         going_on = _going_on(session)
     if not going_on:
         return 0
+    ended: set[int] = set()
     try:
         with closing(log_in(settings, "dial")) as manager:
-            return _hang_up(settings, manager, going_on)
+            _note(going_on, NOTE_STOPPED)  # before the hang-up is told
+            ended.update(_hang_up(settings, manager, going_on))
     except ManagerException as error:
         log.warning("machine calls are stopped, but those that go on cannot be ended (%s)", type(error).__name__)
         return None
+    finally:
+        _note({one for one, fresh in going_on.items() if one not in ended and not fresh}, "")
+    return len(ended)
 
 
 def _going_on(session: Session) -> dict[int, bool]:
-    """The machine's attempts that were begun and have not ended, noted as stopped by us; and whether each was begun
-    just now."""
+    """The machine's attempts that were begun and have not ended; and whether each was begun just now."""
     query = select(Attempt).where(
         Attempt.settled_at.is_(None),
         Attempt.user_id.is_(None),
         Attempt.state.in_((AttemptState.DIALLING, AttemptState.TALKING)),
     )
-    found = [one for one in session.scalars(query.with_for_update()) if not one.keys.endswith(Key.PERSON)]
+    found = [one for one in session.scalars(query) if not one.keys.endswith(Key.PERSON)]
     fresh = now() - JUST_CLAIMED
-    for one in found:
-        one.note = NOTE_STOPPED
     return {one.id: one.answered_at is None and one.dialled_at > fresh for one in found}
 
 
-def _hang_up(settings: Settings, manager: Manager, going_on: dict[int, bool]) -> int:
-    """End the channel of each; one that was claimed just now is waited for, for it may not have begun yet."""
-    left, ended, deadline = dict(going_on), 0, time.monotonic() + PATIENCE
+def _note(attempts: Collection[int], note: str) -> None:
+    """Note of the attempts that we end them, or that they go on to their own end, where they have not ended yet.
+
+    One that has only just begun keeps its note: where it rings yet, nothing is asked.
+    """
+    with transaction() as session:
+        live = Attempt.id.in_(attempts) & Attempt.settled_at.is_(None)
+        session.execute(update(Attempt).where(live).values(note=note))
+
+
+def _hang_up(settings: Settings, manager: Manager, going_on: Mapping[int, bool]) -> Iterator[int]:
+    """End the channel of each, and tell which were ended; one that was claimed just now is waited for, for it may not
+    have begun yet."""
+    left, deadline = dict(going_on), time.monotonic() + PATIENCE
     while left:
         for attempt_id in list(left):
             channel = channel_id(settings.profile.systemname, attempt_id)
             answer = manager.send_action({"Action": "Hangup", "Channel": channel})
             if answer.get_header("Response") == "Success":
-                ended += 1
+                yield attempt_id
             elif left[attempt_id] and time.monotonic() < deadline:
                 continue
             del left[attempt_id]
         if left:
             time.sleep(_PAUSE)
-    return ended

@@ -12,7 +12,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce, one_at_a_time
-from models.calling import Outcome
+from models.calling import Outcome, outcome_of
 from models.calls import earliest
 from models.calltasks import CallTask, Why
 from models.lines import Line
@@ -190,18 +190,27 @@ def line_to_call_back(session: Session, attempt: Attempt) -> Line | None:
 
 
 def machine_outcomes(session: Session, task: CallTask) -> list[Outcome]:
-    """How the machine's attempts at this task ended, in order; of several questions in one call each has its own."""
+    """How the machine's attempts at this task ended, in order; of several questions in one call each has its own.
+
+    One without a key in a call that was answered ended as the call would have without the other keys: where our
+    trouble or the red button broke it off, nobody kept silent.
+    """
     session.flush()
     query = (
-        select(Attempt.outcome, AttemptTask.key)
+        select(Attempt.outcome, Attempt.cause, Attempt.note, AttemptTask.key)
         .join(Attempt.parts)
         .where(AttemptTask.task_id == task.id)
         .where(Attempt.user_id.is_(None), Attempt.outcome.is_not(None))
     )
     return [
-        Outcome.NO_INPUT if outcome == Outcome.ANSWERED and not key else Outcome(outcome)
-        for outcome, key in session.execute(query.order_by(Attempt.id))
+        how_it_ended(cause, note, answered=True) if outcome == Outcome.ANSWERED and not key else Outcome(outcome)
+        for outcome, cause, note, key in session.execute(query.order_by(Attempt.id))
     ]
+
+
+def how_it_ended(cause: int | None, note: str, *, answered: bool, key: bool = False) -> Outcome:
+    """`outcome_of`, where we may have ended the call ourselves."""
+    return Outcome.STOPPED if note == NOTE_STOPPED and not key else outcome_of(cause, answered=answered, key=key)
 
 
 def why_given_up(last: Outcome) -> Why:

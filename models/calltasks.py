@@ -82,6 +82,7 @@ TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
 
 _OPEN = sql("settled_at IS NULL")
 _SETTLED = sql("settled_at IS NOT NULL")
+_BY_WORD = sql("user_id IS NOT NULL AND attempt_id IS NULL")  # somebody told of it, and no call from here
 
 
 class CallTask(Base):
@@ -175,6 +176,7 @@ class CallTaskEvent(Base):
     """One event of a task: who, when, why, from which state to which. Rows are only ever added (`models.kept`)."""
 
     __tablename__ = "call_task_events"
+    __table_args__ = (Index("ix_call_task_events_by_word", "at", sqlite_where=_BY_WORD, postgresql_where=_BY_WORD),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     task_id: Mapped[int] = mapped_column(ForeignKey("call_tasks.id"), index=True)

@@ -18,8 +18,8 @@ from models.reports import OPEN_STATES, HistoryEvent, Report, note_history
 from models.work import add_note
 
 ASKED_WITHIN = 1  # working days: no document sets a term
-WANTS_PERSON = "Під час автоматичного дзвінка заявник попросив розмови з людиною."  # also in that language
 ANSWERED = "Заявник уточнив"  # in the language of the records, before the applicant's words
+WANTS_PERSON = "Під час автоматичного дзвінка заявник попросив розмови з людиною."  # also in that language
 
 
 def ask_applicant(session: Session, report: Report, user: User, question: str, at: datetime) -> CallTask:

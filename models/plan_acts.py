@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.base import one_at_a_time
+from models.machine import IllegalMove
 from models.people import Phone, User
 from models.plan import (
     Change,
@@ -26,6 +27,7 @@ from models.plan import (
 from models.plan_checks import Fault, Site, check_plan
 from models.plan_versions import (
     LONGEST_REASON,
+    RETURNABLE,
     PlanEvent,
     PlanState,
     PlanVersion,
@@ -59,7 +61,7 @@ def note_present(session: Session, author: User | None, at: datetime) -> PlanVer
     if former is not None:
         move(session, former, PlanEvent.REPLACED, author, at)
         if all(one.kind == Change.USER for one in version.differences):
-            version.settled_at = at
+            version.settled_at = former.settled_at  # what the former one is still waiting for is this one's, too
     move(session, version, PlanEvent.FOUND, author, at)
     _carry_draft_over(session, former.plan if former else Plan(), version, author, at)
     return version
@@ -104,12 +106,15 @@ def order_return(
 ) -> tuple[PlanVersion | None, list[Fault]]:
     """Have the plan of an earlier version applied anew: the new version, or the faults that it has by now.
 
-    A draft stays a draft. Raises `StillApplying`.
+    A draft stays a draft. Raises `StillApplying`, and `IllegalMove` for a version that is none of `RETURNABLE`.
     """
     applied = _present(session, at)
     if applying_version(session) is not None:
         raise StillApplying
-    plan = restored(session.get_one(PlanVersion, version_id).plan, applied.plan)
+    wanted = session.get_one(PlanVersion, version_id)
+    if wanted.state not in RETURNABLE:
+        raise IllegalMove("plan", wanted.state, PlanEvent.ORDERED)
+    plan = restored(wanted.plan, applied.plan)
     faults = check_plan(plan, site)
     if faults:
         return None, faults

@@ -3,7 +3,7 @@
 What is edited is one draft, everybody's. How versions move stands in `models.plan_acts`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, Text, select
@@ -12,9 +12,13 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from models.base import Base, UTCDateTime
 from models.machine import next_state
 from models.people import User
-from models.plan import Difference, Plan, differences_from_json, from_json
+from models.plan import Difference, Plan, PlanPhone, differences_from_json, from_json
+from models.plan_checks import LONGEST
 
 LONGEST_REASON = 500  # characters
+# For so long a call may ring by the order of before (``extensions.conf``): an outage may be told to it first, for half
+# a minute it is tried again where all are busy, and then it rings for as long as a ring order may last.
+STILL_RUNG = timedelta(seconds=LONGEST + 90)
 
 
 class PlanState(StrEnum):
@@ -53,6 +57,8 @@ PLAN_TABLE: dict[tuple[PlanState, PlanEvent], PlanState] = {
     (PlanState.APPLYING, PlanEvent.FAILED): PlanState.ROLLED_BACK,
     (PlanState.APPLIED, PlanEvent.REPLACED): PlanState.SUPERSEDED,
 }
+# what can be applied anew by a click: what was applied once, and what was rolled back for a trouble that may be over
+RETURNABLE = frozenset({PlanState.SUPERSEDED, PlanState.ROLLED_BACK})
 # of which there is one at most: what stands in the unique column
 _SLOTS = {
     PlanState.DRAFT: "draft",
@@ -77,8 +83,8 @@ class Trouble(StrEnum):
 class PlanVersion(Base):
     """One version. ``document`` as `models.plan.to_json` writes it, ``changes`` what differs from the one before.
 
-    ``begun_at``: since when it is brought to the exchange. ``settled_at``: when the exchange had read the whole of it;
-    an applied one without it is told to the exchange once more.
+    ``begun_at``: since when it is brought to the exchange. ``settled_at``: when the exchange had read the whole of it
+    and no former phone any more; an applied one without it is still looked after.
     """
 
     __tablename__ = "plan_versions"
@@ -129,6 +135,19 @@ class PlanHistory(Base):
 def applied_version(session: Session) -> PlanVersion | None:
     """The one by which calls ring; None only before the first start."""
     return _in_slot(session, "applied")
+
+
+def still_rung(session: Session, at: datetime) -> list[PlanPhone]:
+    """The phones that the applied plan does not use any more and calls may still ring at, by the order of before."""
+    lately = PlanHistory.at.between(at - STILL_RUNG, at + STILL_RUNG)  # a clock that was set back keeps none for ever
+    query = select(PlanVersion).join(PlanVersion.history).where(PlanHistory.event == PlanEvent.REPLACED, lately)
+    former = session.scalars(query.order_by(PlanHistory.id)).all()
+    applied = applied_version(session) if former else None
+    if applied is None:
+        return []
+    staying = {phone.name for phone in applied.plan.active_phones}
+    found = {phone.name: phone for version in former for phone in version.plan.active_phones}
+    return [phone for name, phone in found.items() if name not in staying]
 
 
 def open_draft(session: Session) -> PlanVersion | None:

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from models.attempts import (
     DIALLING_LOCK,
     LIVE_ATTEMPTS,
-    NOTE_STOPPED,
     Attempt,
     AttemptEvent,
     AttemptState,
@@ -20,6 +19,7 @@ from models.attempts import (
     End,
     NeverByMachine,
     find_attempt,
+    how_it_ended,
     machine_outcomes,
     move_attempt,
     why_given_up,
@@ -98,10 +98,9 @@ def _cause(attempt: Attempt, leg: AttemptLeg) -> int | None:
 
 
 def _outcome(attempt: Attempt) -> Outcome:
-    if attempt.note == NOTE_STOPPED and not attempt.keys:
-        return Outcome.STOPPED
     spoke = not attempt.by_machine and attempt.answered_at is not None
-    return outcome_of(attempt.cause, answered=attempt.answered_at is not None, key=bool(attempt.keys) or spoke)
+    answered, key = attempt.answered_at is not None, bool(attempt.keys) or spoke
+    return how_it_ended(attempt.cause, attempt.note, answered=answered, key=key)
 
 
 def _end(
@@ -171,13 +170,19 @@ def lose(session: Session, attempt_id: int, at: datetime) -> None:
 # ---- answers
 
 
-def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at: datetime) -> None:
-    """Who was called has pressed the key that answers this task's question: what it means (S 3.2, I8)."""
+def answer_by_key(session: Session, attempt_id: int, task_id: int, key: str, at: datetime) -> None:
+    """Who was called has pressed the key that answers this task's question: what it means (S 3.2, I8).
+
+    It is one of `HandoverKey` where an emergency is handed over, and of `Key` else; no other key means anything.
+    """
     attempt = find_attempt(session, attempt_id)
     if attempt is None or not attempt.by_machine or attempt.dialled_at is None:
         return  # no citizen can have pressed it
     part = next((part for part in attempt.parts if part.task_id == task_id), None)
     if part is None or part.key:
+        return
+    handed_over = part.task.purpose == Purpose.HAND_OVER
+    if key not in [*(HandoverKey if handed_over else Key)]:
         return
     part.key = key
     attempt.keys = (attempt.keys + key)[:32]
@@ -185,7 +190,7 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: Key, at:
         attempt.outcome = Outcome.ANSWERED
     task = part.task
     session.refresh(task, with_for_update=True)
-    if task.purpose == Purpose.HAND_OVER:
+    if handed_over:
         if task.open:
             answer_hand_over(session, attempt, task, HandoverKey(key), at)
     elif key in (Key.NOT_ME, Key.PERSON):

@@ -43,12 +43,6 @@ class Standing:
         self.overdue += row.count * (at_work and row.overdue)
         self.repeated += row.count * row.repeated
 
-    @property
-    def share_in_time(self) -> float | None:
-        """Which share of the finished and the overdue was done in time; None while there are none."""
-        counted = self.in_time + self.late + self.unsolved + self.overdue
-        return self.in_time / counted if counted else None
-
 
 @dataclass
 class Standings:

@@ -1,6 +1,7 @@
 """An exchange that reads its files when it is told so and says what it has then, as Asterisk's console does."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
@@ -76,6 +77,6 @@ class FakeExchange:
         return found[1] if found else ""
 
 
-def look(app: Flask, exchange: FakeExchange) -> str:
-    """What the periodic job does once."""
-    return Applier(app, exchange, NOWHERE).look(now())
+def look(app: Flask, exchange: FakeExchange, later: timedelta = timedelta()) -> str:
+    """What the periodic job does once, so much later than now."""
+    return Applier(app, exchange, NOWHERE).look(now() + later)

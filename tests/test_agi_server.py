@@ -349,7 +349,7 @@ def test_trouble_that_comes_and_goes_is_logged_once(app: Flask, caplog: pytest.L
         assert work.trouble
         assert work.read(lambda: 1, time.monotonic() + SOON) == 1
         assert not work.trouble
-    assert caplog.text.count("The ring order cannot be read (ZeroDivisionError)") == 1
+    assert caplog.text.count("The database cannot be read (ZeroDivisionError)") == 1
     assert caplog.text.count("The database answers again.") == 1
     work.finish(time.monotonic() + SOON)
 

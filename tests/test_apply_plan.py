@@ -2,11 +2,15 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,9 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from agi.database import Work
 from jobs import apply_plan
+from jobs.app import bare_app
 from jobs.pbx import Asterisk, render, rendered
 from jobs.pbx_folder import install
 from jobs.prepare import prepare
@@ -26,10 +32,12 @@ from models.people import Phone, User
 from models.plan import Plan, PlanPhone, PlanStep, read_plan
 from models.plan_acts import change_draft, note_present, order_draft, phone_secrets
 from models.plan_checks import Site
-from models.plan_versions import PlanVersion, Trouble, applied_version
+from models.plan_versions import STILL_RUNG, PlanVersion, Trouble, applied_version, still_rung
 from tests.desk_fixtures import PEOPLE, fill_desks
+from tests.helpers import close_database
 from tests.plan_fixtures import NOWHERE, FakeExchange, look
 
+SOON = timedelta(seconds=10)
 HANGS = apply_plan.trouble()
 SITE = Site("5448", logins=frozenset(PEOPLE))
 NEW_ORDER = [(["admin4"], 20), (["admin1", "admin2"], 30)]
@@ -42,6 +50,11 @@ class Town:
     exchange: FakeExchange
 
     @property
+    def phones(self) -> list[str]:
+        """The phones that its file has."""
+        return sorted(re.findall(r"^\[([\w-]+)\]\(phone\)", self.files["pjsip.conf"], re.MULTILINE))
+
+    @property
     def files(self) -> dict[str, str]:
         etc = self.app.config["SETTINGS"].pbx_dir / "etc"
         return {path.name: path.read_text() for path in etc.iterdir()}
@@ -50,6 +63,10 @@ class Town:
 @pytest.fixture
 def town(app: Flask) -> Town:
     """A town whose exchange runs by version 1."""
+    return running(app)
+
+
+def running(app: Flask) -> Town:
     fill_desks()
     with transaction() as session:
         note_present(session, None, now()).settled_at = now()
@@ -85,13 +102,15 @@ def state() -> tuple[str, str]:
     return version.state, version.trouble
 
 
-def whole(town: Town) -> str:
-    """By which plan everything is: tables, files and exchange; fails when it is a half of each."""
+def whole(town: Town, later: timedelta = timedelta()) -> str:
+    """By which plan everything is: tables, files and exchange, with the phones at which calls still ring so much
+    ``later``; fails when it is a half of each."""
     db.session.rollback()
     session, settings = db.session(), town.app.config["SETTINGS"]
     steps = ring_order(session, "53273")
     assert steps in (OLD_ORDER, NEW_ORDER)
-    files = rendered(read_plan(session), phone_secrets(session), settings, NOWHERE)
+    ringing = still_rung(session, now() + later)
+    files = rendered(read_plan(session), phone_secrets(session), settings, NOWHERE, ringing)
     assert town.files == files
     assert {name: files[name] for name in town.exchange.holds()} == town.exchange.holds()
     assert applied_version(session).plan == read_plan(session)
@@ -108,10 +127,88 @@ def test_a_version_is_applied_as_a_whole(town: Town) -> None:
     assert after["admin1"] == before["admin1"]
     assert after["admin2"] != before["admin2"]  # a new one was asked for
     assert len(after["admin4"]) == 32
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
     assert "[admin3](phone)" not in town.files["pjsip.conf"]
-    assert db.session.scalars(select(PlanVersion.settled_at).where(PlanVersion.id == 2)).one()
-    assert look(town.app, town.exchange) == ""  # and that was all
+    assert whole(town, STILL_RUNG + SOON) == "new"
+    assert settled()
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""  # and that was all
     assert town.exchange.asked.count("dialplan reload") == 2
+
+
+def settled() -> bool:
+    db.session.rollback()
+    return db.session.scalars(select(PlanVersion.settled_at).where(PlanVersion.id == 2)).one() is not None
+
+
+def test_phones_that_leave_are_there_for_as_long_as_a_call_may_ring_by_the_order_of_before(town: Town) -> None:
+    """A call that rings has its order already, and the AGI server hands the former one out for a second: each of its
+    steps finds its phones. Meanwhile the exchange is left in peace."""
+    applier = apply_plan.Applier(town.app, town.exchange, NOWHERE)
+    work = Work(town.app)
+    former = work.ring_order("53273", time.monotonic() + 5)
+    order()
+    for later in (timedelta(), SOON, STILL_RUNG - SOON):
+        assert applier.look(now() + later) == ""
+        assert {name for names, _seconds in former for name in names} <= set(town.phones)
+        assert town.exchange.asked.count("dialplan reload") == 1
+        assert not settled()
+    assert work.ring_order("53273", time.monotonic() + 5) == former  # handed out within the same second
+    work.finish(time.monotonic() + 1)
+    assert applier.look(now() + STILL_RUNG + SOON) == ""
+    assert town.phones == ["admin1", "admin2", "admin4"]
+    assert settled()
+
+
+def test_phones_that_leave_stay_through_another_change_and_a_failed_one(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order()
+    assert look(town.app, town.exchange) == ""
+    with monkeypatch.context() as failing:
+        failing.setattr(apply_plan, "STEPS", (raises(apply_plan.Stopped(Trouble.FILES)),))
+        another(lambda plan: plan.with_phone(PlanPhone("admin5", "105")))
+        assert look(town.app, town.exchange) == ""
+    assert "admin3" in town.phones
+    another(lambda plan: plan.with_phone(replace(plan.phone("admin2"), title="Вікно 2")))
+    assert look(town.app, town.exchange) == ""
+    assert town.phones == ["admin1", "admin2", "admin3", "admin4"]
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
+    assert town.phones == ["admin1", "admin2", "admin4"]
+
+
+def test_whose_a_phone_is_changes_while_another_leaves(town: Town) -> None:
+    """That change alone needs no exchange, and the phone is taken out all the same."""
+    order()
+    assert look(town.app, town.exchange) == ""
+    with transaction() as session:
+        session.scalars(select(Phone).where(Phone.name == "admin1")).one().user_id = None
+    with transaction() as session:
+        note_present(session, None, now())
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
+    assert town.phones == ["admin1", "admin2", "admin4"]
+
+
+def another(change: Callable[[Plan], Plan]) -> None:
+    """A further version is ordered."""
+    with transaction() as session:
+        me = session.scalars(select(User).where(User.login == "tekhnik")).one()
+        assert order_draft(session, me, now(), change_draft(session, me, now(), change).revision, "", SITE) == []
+
+
+def test_while_the_exchange_is_asked_no_transaction_is_open(town: Town) -> None:
+    """It may take minutes, and nobody is to wait for them."""
+    open_ones = []
+
+    def ask(command: str) -> str:
+        open_ones.append(db.session().in_transaction())
+        return town.exchange(command)
+
+    order()
+    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now()) == ""
+    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now() + STILL_RUNG + SOON) == ""
+    assert state() == ("applied", "")
+    assert len(open_ones) > 20
+    assert not any(open_ones)
 
 
 def test_until_the_tables_change_the_former_phones_stay(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +239,7 @@ def killed(town: Town, arm: Callable[[], None]) -> None:
     if child == 0:
         arm()
         look(town.app, town.exchange)
+        look(town.app, town.exchange, STILL_RUNG + SOON)
         os._exit(7)
     _pid, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), f"it was not killed: {status}"
@@ -176,7 +274,8 @@ KILLS: dict[str, tuple[Callable[[Town], None], str]] = {
     **{f"before step {n + 1}": (lambda _town, n=n: before_step(n), "old") for n in range(COUNT)},
     "after the last step": (lambda _town: before_step(COUNT), "new"),
     **{f"in the switch, {n + 1}": (lambda _town, n=n: at_switch(n), "old") for n in range(2)},
-    # two reloads, the globals, two contexts, the phones, two commands for each of four phones: then the tables change
+    # two reloads, the globals, two contexts, the phones, two commands for each of four phones: then the tables change,
+    # and when no call rings by the former order any more, the fourth phone is taken out
     **{f"before command {n + 1}": (lambda town, n=n: at_command(town, n), "old") for n in range(14)},
     **{f"before command {n + 1}": (lambda town, n=n: at_command(town, n), "new") for n in range(14, 26)},
 }
@@ -197,6 +296,8 @@ def test_killed_anywhere_it_is_the_old_plan_or_the_new_one(town: Town, when: str
     assert state() == (("rolled_back", "broken_off") if expected == "old" else ("applied", ""))
     assert look(town.app, town.exchange) == ""
     assert whole(town) == expected
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
+    assert whole(town, STILL_RUNG + SOON) == expected
 
 
 def test_what_was_only_ordered_is_not_applied_by_a_start(town: Town) -> None:
@@ -223,7 +324,8 @@ def test_a_step_that_fails_leads_back(town: Town, monkeypatch: pytest.MonkeyPatc
     failing = raises(apply_plan.Stopped(Trouble.NOT_READ, "ROUTE_53273"))
     if place == COUNT:
         monkeypatch.setattr(apply_plan, "first_mismatch", lambda files, ask: "" if "admin3" in str(files) else "x")
-        assert look(town.app, town.exchange) == HANGS
+        assert look(town.app, town.exchange) == ""
+        assert look(town.app, town.exchange, STILL_RUNG + SOON) == HANGS
         monkeypatch.undo()
         assert state() == ("applied", "")
     else:
@@ -231,8 +333,8 @@ def test_a_step_that_fails_leads_back(town: Town, monkeypatch: pytest.MonkeyPatc
         assert look(town.app, town.exchange) == ""
         assert state() == ("rolled_back", "not_read")
         assert whole(town) == "old"
-    assert look(town.app, town.exchange) == ""
-    assert whole(town) == ("new" if place == COUNT else "old")
+    assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
+    assert whole(town, STILL_RUNG + SOON) == ("new" if place == COUNT else "old")
 
 
 def test_a_full_disk_leaves_the_old_plan(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,6 +467,39 @@ def test_two_processes_do_not_work_at_one_plan(town: Town, monkeypatch: pytest.M
     assert look(town.app, town.exchange) == ""
     assert inner == [""]
     assert whole(town) == "new"
+
+
+def test_a_second_machine_leaves_alone_what_the_first_has_begun(
+    postgres_settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share a database, and no folder: what is under way is not taken for broken off."""
+    app, said = bare_app(postgres_settings), []
+    other = replace(postgres_settings, var=tmp_path_factory.mktemp("other"))
+
+    def second() -> None:
+        beside = bare_app(other)
+        exchange = FakeExchange(other)
+        said.append(look(beside, exchange))
+        said.append(len(exchange.asked))
+        close_database(beside)
+
+    def tell(work: apply_plan.Work) -> None:
+        machine = threading.Thread(target=second)
+        machine.start()
+        machine.join()
+        apply_plan.tell(work)
+
+    with app.app_context():
+        town = running(app)
+        steps = apply_plan.STEPS
+        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:3], tell, *steps[4:]))
+        order()
+        assert look(app, town.exchange) == ""
+        assert said == ["", 0]
+        assert (state(), whole(town)) == (("applied", ""), "new")
+        with apply_plan.only_one(other) as alone:
+            assert alone  # it is over, and holds nobody up
+    close_database(app)
 
 
 def test_what_the_command_line_added_reaches_the_exchange(town: Town) -> None:

@@ -195,8 +195,11 @@ def test_without_an_exchange_the_heart_beats_and_says_why(town, settings):
     assert not beat.ok
     assert "Asterisk" in beat.detail
     eventually(lambda: read_beat(settings.run_dir, "listener").at > beat.at + 2, "beats that go on")
+    at_the_door = read_beat(settings.run_dir, "strangers")  # of whom nobody tells meanwhile
+    assert (at_the_door.ok, at_the_door.detail) == (False, beat.detail)
     exchange = Exchange(settings.ami_port)
     eventually(lambda: read_beat(settings.run_dir, "listener").ok, "the connection", 15)
+    eventually(lambda: read_beat(settings.run_dir, "strangers").ok, "nobody at the door")
     listener.stop.set()
     thread.join(10)
     exchange.close()
@@ -353,6 +356,24 @@ def test_the_phones_are_written_for_the_health_page(town, settings):
         said = json.loads(path.read_text())
     assert said["phones"] == {"admin1": "NOT_INUSE"}
     assert time.time() - said["at"] < 10
+
+
+def test_a_phone_of_ours_with_a_wrong_password_is_no_stranger(town, settings, monkeypatch):
+    monkeypatch.setattr("jobs.strangers.MANY", 15)
+
+    def refused(account: str) -> list[bytes]:
+        lines = ("Event: ChallengeResponseFailed", "Service: PJSIP", f"AccountID: {account}")
+        return ["\r\n".join(lines).encode() + b"\r\n\r\n"] * 15
+
+    with listening(town, settings) as (exchange, _):
+        eventually((settings.run_dir / "phones.json").exists, "which phones are ours")
+        exchange.say(*refused("admin1"), *marker("after"))
+        eventually(lambda: find("after"), "what came after it")
+        beat = read_beat(settings.run_dir, "strangers")
+        eventually(lambda: read_beat(settings.run_dir, "strangers").at > beat.at + 1, "a beat since")
+        assert read_beat(settings.run_dir, "strangers").ok
+        exchange.say(*refused("admin"))
+        eventually(lambda: not read_beat(settings.run_dir, "strangers").ok, "strangers are told of")
 
 
 def test_an_event_with_a_header_put_in_by_a_caller_changes_nothing(town, settings):

@@ -15,10 +15,11 @@ from models.attempts import (
     End,
     LineSlot,
     NeverByMachine,
+    machine_outcomes,
     switch_machine,
 )
 from models.base import now, transaction
-from models.calling import Outcome
+from models.calling import Outcome, uses_try
 from models.calls import Call, CallState
 from models.calltasks import TASK_TABLE, CallTask, CallTaskEvent, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import WANTS_PERSON, answer_question
@@ -607,6 +608,29 @@ def test_the_second_question_of_a_call_may_stay_without_an_answer(calls):
     first, second = calls.tasks()
     assert (first.report.state, second.report.state) == (ReportState.CLOSED, ReportState.DONE)
     assert second.state == TaskState.WAITING  # and not a person's: it has two tries left
+
+
+@pytest.mark.parametrize(
+    ("cause", "note", "ended"), [(41, "", Outcome.TRUNK_TROUBLE), (16, NOTE_STOPPED, Outcome.STOPPED)]
+)
+@pytest.mark.parametrize("keys", [0, 1])
+def test_what_our_trouble_or_the_red_button_left_unasked_uses_no_try(keys, cause, note, ended, calls):
+    """As it is when nothing was asked: the second report's applicant has not kept silent."""
+    calls.done()
+    calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    answered = calls.tasks()[:keys]
+    with transaction() as session:
+        session.get_one(Attempt, attempt).note = note
+        for task in answered:
+            answer_by_key(session, attempt, task.id, Key.DONE, calls.at)
+    calls.hear(attempt, Sign.GONE, cause)
+    second = calls.tasks()[1]
+    assert machine_outcomes(calls.session, second) == [ended]
+    assert not uses_try(ended)
+    assert second.due_at - calls.at < timedelta(minutes=10)
 
 
 def test_an_answer_to_a_report_that_was_closed_meanwhile_changes_nothing(calls):

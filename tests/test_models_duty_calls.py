@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from jobs.app import bare_app
+from jobs.callfacts import KeyPressed, apply
 from models import duty_calls, work
 from models.attempts import Attempt, AttemptState, End, switch_machine
 from models.base import db, transaction
@@ -54,7 +55,7 @@ def task_of(calls: Calls, purpose: Purpose = Purpose.HAND_OVER) -> CallTask:
 
 def press(calls: Calls, attempt: int, key: HandoverKey) -> None:
     with transaction() as session:
-        answer_by_key(session, attempt, task_of(calls).id, Key(key), calls.at)
+        answer_by_key(session, attempt, task_of(calls).id, key, calls.at)
 
 
 def in_vain(calls: Calls, cause: int = 19) -> str:
@@ -266,6 +267,21 @@ def test_each_number_has_its_turns_whatever_the_trunk_does_between(calls):
 
 
 # ---- acceptance
+
+
+def test_a_key_that_a_hand_over_does_not_know_means_nothing(calls):
+    """Those of the status check are others."""
+    duty(calls, FIRST)
+    reported(calls)
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    with transaction() as session:
+        for key in (Key.NOT_ME, Key.PARTLY):
+            apply(session, [KeyPressed(attempt, task_of(calls).id, key, calls.at)], AREA_CODE)
+    assert calls.attempt(attempt).keys == ""
+    press(calls, attempt, HandoverKey.ACCEPT)
+    assert (calls.attempt(attempt).keys, task_of(calls).state) == ("1", TaskState.SETTLED)
 
 
 def test_one_key_accepts_as_an_operator_accepts_on_screen(calls):

@@ -227,7 +227,7 @@ def test_lines_of_before_are_open_at_any_time_and_keep_their_calls(request, data
         settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
     app = bare_app(settings)
     with app.app_context():
-        prepare_database(app, "0029")
+        prepare_database(app, "0030")
         with db.engine.begin() as connection:
             before = MetaData()
             before.reflect(connection)

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from models.attempts import End
-from models.base import transaction
+from models.base import db, transaction
 from models.calltasks import CallTask, TaskState, Why
+from models.checking import todays_checks
 from models.dialling import plan_own_call
 from models.own_calls import Said, Told, hold, put_off, wait_for_line
 from models.people import Role, User
@@ -90,3 +92,17 @@ def test_a_call_of_which_the_end_is_not_recorded_stays_in_hand_while_they_wait_f
         calls.hear(attempt, sign, 16)
     wait(calls, 1)
     assert holders(calls) == [calls.chief, calls.chief]
+
+
+def test_the_tries_that_somebody_told_of_today_are_read_by_their_index(calls):
+    """The page of checks shows their count: it does not read the events of all tasks for it."""
+    calls.done()
+    calls.sync()
+    not_reached(calls)
+    statements = []
+    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+    assert todays_checks(calls.session, calls.at).not_reached == 1
+    sql, values = next(found for found in statements if "call_task_events" in found[0])
+    plan = [row[3] for row in calls.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    of_events = [step for step in plan if "call_task_events" in step]
+    assert of_events == ["SEARCH call_task_events USING INDEX ix_call_task_events_by_word (at>?)"]

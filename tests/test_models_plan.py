@@ -114,6 +114,10 @@ FAULTY = {
         PLAN.with_phone(PlanPhone("trunk", "103")),
         Fault(FaultKind.NAME, phone="trunk"),
     ),
+    "a phone whose channel would be taken for the trunk's": (
+        PLAN.with_phone(PlanPhone("trunk-2", "103")),
+        Fault(FaultKind.NAME, phone="trunk-2"),
+    ),
     "an extension that is a line": (
         PLAN.with_phone(PlanPhone("admin3", "53273")),
         Fault(FaultKind.EXTENSION_LINE, phone="admin3", detail="5-32-73"),

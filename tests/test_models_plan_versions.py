@@ -205,6 +205,7 @@ def test_whose_phone_it_is_is_a_version_that_a_draft_takes_over(town: Flask) -> 
     """The page of users changes it, too; nothing is told to the exchange, and no draft turns it back."""
     draft("admin2")
     with transaction() as session:
+        applied_version(session).settled_at = now()
         user, dispatcher = me("sorokina"), me("dyspetcher")
         values = {"role": Role.ADMINISTRATOR, "organisation": None, "email": "", "active": True}
         change_user(session, user, me(), now(), name=user.name, phone=None, **values)

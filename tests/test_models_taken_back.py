@@ -22,7 +22,7 @@ from models.journal import JournalFilter
 from models.journal_rows import journal_rows
 from models.lookup import told_to_caller
 from models.monitoring import daily_monitoring, organisation_day
-from models.moves import last_moves
+from models.moves import last_event, last_moves
 from models.outbox import Letter, letter_accepted, letters_to_send, take_letter, write_letter
 from models.own_calls import HELD, Said, Told
 from models.people import User
@@ -105,6 +105,7 @@ def picture(session: Session, report: Report) -> dict[str, object]:
         "quarter": figures,
         "today": todays_checks(session, COUNTED_AT),
         "moved": {key: row.id for key, row in last_moves(session, [report.id]).items()},
+        "came by": session.scalar(select(last_event()).where(Report.id == report.id)),
         "closed": [row.id for row in closed_reports(session, report.executor_id, "", COUNTED_AT).rows],
         "told": told_to_caller(session, report.contact_number),
         "acts": possible_acts(session, report, user_of(session, "dyspetcher"), COUNTED_AT),

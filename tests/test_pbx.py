@@ -64,5 +64,5 @@ def test_manager_users_have_the_least_rights(session: Session, settings: Setting
     """Neither manager user may run commands, and both only from this machine."""
     written = (render(session, settings, NOWHERE) / "manager.conf").read_text()
     granted = {row.split("=")[1].strip() for row in written.splitlines() if row.startswith(("read", "write"))}
-    assert granted == {"call,reporting,system", "reporting", "call", "originate,call", "1000"}
+    assert granted == {"call,reporting,system,security", "reporting", "call", "originate,call", "1000"}
     assert written.count("permit = 127.0.0.1/255.255.255.255") == written.count("secret = ") == 2

@@ -512,7 +512,9 @@ def test_a_citizen_joined_to_a_call_of_ours_does_not_end_it(cel, calls, reconcil
     assert calls.attempt(attempt).state == AttemptState.TALKING
 
 
-@pytest.mark.parametrize("extra", ["", "{}", '{"extra":"x:1"}', '{"extra":"1:99"}', '{"extra":"999:1"}', "[1]"])
+@pytest.mark.parametrize(
+    "extra", ["", "{}", '{"extra":"x:1"}', '{"extra":"1:99"}', '{"extra":"1:*"}', '{"extra":"999:1"}', "[1]"]
+)
 def test_a_key_that_means_nothing_is_left_out(extra, cel, calls, reconciler):
     calls.done()
     calls.sync()

@@ -11,8 +11,17 @@ from flask import Flask
 from sqlalchemy import update
 
 from jobs import red_button
+from jobs.ami import ManagerException, Message
 from jobs.settings import Settings
-from models.attempts import Attempt, AttemptState, AttemptTask, LineSlot, last_switch, switch_machine
+from models.attempts import (
+    NOTE_STOPPED,
+    Attempt,
+    AttemptState,
+    AttemptTask,
+    LineSlot,
+    last_switch,
+    switch_machine,
+)
 from models.base import db, now, transaction
 from models.calling import Outcome
 from models.calltasks import CallTask, Purpose
@@ -150,6 +159,47 @@ def test_without_asterisk_the_red_button_stops_what_has_not_begun_and_says_so(we
     with web.app_context():
         assert not last_switch(db.session()).on
         assert db.session.scalars(db.select(Attempt)).one().state == AttemptState.DIALLING
+    assert note_of(web, 1) == ""  # it goes on to its own end
+
+
+def note_of(web: Flask, attempt_id: int) -> str:
+    with web.app_context(), db.engine.connect() as connection:
+        return connection.scalar(db.select(Attempt.note).where(Attempt.id == attempt_id))
+
+
+@pytest.mark.parametrize(
+    ("answers", "ended", "notes"),
+    [
+        (("Success", "Error"), 1, (NOTE_STOPPED, "")),  # the second had gone before it
+        (("Success", None), None, (NOTE_STOPPED, "")),  # the exchange goes away in the middle
+        ((None, None), None, ("", "")),
+    ],
+)
+def test_only_a_call_that_was_hung_up_counts_as_stopped(web, monkeypatch, answers, ended, notes):
+    """What goes on to its own end settles by that."""
+    spoke = {"state": AttemptState.TALKING, "answered_at": now()}
+    with web.app_context(), transaction() as session:
+        each = [
+            Attempt(number=number, planned_at=now(), dialled_at=now(), **spoke) for number in (NUMBER, "+380671234568")
+        ]
+        session.add_all(each)
+        session.flush()
+        attempts = [one.id for one in each]
+    told = iter(answers)
+
+    class Exchange:
+        def close(self) -> None: ...
+
+        def send_action(self, _action: dict[str, str]) -> Message:
+            answer = next(told)
+            if answer is None:
+                raise ManagerException("gone")
+            return Message([f"Response: {answer}"])
+
+    monkeypatch.setattr(red_button, "log_in", lambda *_as: Exchange())
+    with web.app_context():
+        assert red_button.stop_machine_calls(web.config["SETTINGS"], user_id("tsapkova")) == ended
+    assert tuple(note_of(web, one) for one in attempts) == notes
 
 
 @pytest.mark.parametrize(
@@ -170,9 +220,10 @@ def test_which_calls_the_red_button_ends(web, values, ended, monkeypatch):
     class Exchange:
         def close(self) -> None: ...
 
-    def hang_up(_settings: Settings, _manager: Exchange, going_on: dict[int, bool]) -> int:
+    def hang_up(_settings: Settings, _manager: Exchange, going_on: dict[int, bool]) -> list[int]:
+        assert {note_of(web, one) for one in going_on} <= {NOTE_STOPPED}
         asked.extend(going_on)
-        return len(going_on)
+        return asked
 
     monkeypatch.setattr(red_button, "log_in", lambda *_as: Exchange())
     monkeypatch.setattr(red_button, "_hang_up", hang_up)

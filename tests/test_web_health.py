@@ -255,11 +255,14 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
 
 
 def test_a_parts_own_trouble_is_told_in_ukrainian_without_its_cause(whole: Flask, settings: Settings) -> None:
-    trouble = "The ring order cannot be read (OperationalError): the last ring order or the dialplan's is used."
+    trouble = "The database cannot be read (OperationalError): calls go on without it."
     Heart(settings.run_dir, "agi").beat(False, trouble)
     Heart(settings.run_dir, "listener").beat(False, "something new")
     found = asked(whole)
-    shown = "Порядок дзвінків не вдається прочитати: дзвінки йдуть за останнім відомим або за порядком станції."
+    shown = (
+        "Базу даних не вдається прочитати: дзвінки йдуть за останнім відомим порядком або за порядком станції, "
+        "а того, що записано в базі, по телефону не чути."
+    )
     assert found["agi"]["detail"] == shown
     assert found["listener"]["detail"] == "Запущено, але роботу не виконує."
 

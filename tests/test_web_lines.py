@@ -224,6 +224,20 @@ def test_a_version_that_the_exchange_did_not_take_says_why(web: Flask, tekhnik: 
     page = seen(tekhnik.get("/lines").text)
     assert "Версію 2 не застосовано, діє попередня." in page
     assert "Станція прийняла не те, що записано (ROUTE_53273)" in page
+    exchange.deaf = False
+    page = "/lines/versions/2"
+    assert "Застосувати цю версію ще раз" in tekhnik.get(page).text
+    assert send(tekhnik, f"{page}/return", {"reason": ""}, page).status_code == 302
+    assert look(web, exchange) == ""
+    with web.app_context():
+        assert ring_order(db.session(), "53273") == [(["admin2"], 30)]
+
+
+def test_a_draft_is_not_returned_to(web: Flask, tekhnik: Browser) -> None:
+    keep_line(tekhnik, (["admin2"], "30"))
+    page = "/lines/versions/2"
+    refused = send(tekhnik, f"{page}/return", {"reason": ""}, "/lines")
+    assert (refused.status_code, "яку застосовували" in refused.text) == (409, True)
 
 
 BROKEN: dict[str, tuple[tuple[tuple[list[str], str], ...], str]] = {

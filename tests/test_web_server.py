@@ -167,8 +167,10 @@ def test_connections_that_are_left_open_after_their_answer_hold_nobody_up(site):
             peer = connect(site)
             peer.sendall(b"GET /static/icon.svg HTTP/1.1\r\nHost: x\r\n" + ending)
             kept.append(peer)
+    assert {peer.recv(12) for peer in kept} == {b"HTTP/1.1 200"}
     for _page in range(5):
         get_a_page(site)
+    assert len(psutil.Process(site.pid("web")).net_connections("tcp")) > 50  # those that may ask once more
     for peer in kept:
         peer.close()
 

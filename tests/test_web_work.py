@@ -8,10 +8,13 @@ from html import unescape
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from models import work
 from models.acts import Act
 from models.base import db, now, transaction
 from models.deadlines import Deadline
+from models.executions import Execution
 from models.free_days import DayException
 from models.looks import DailyLook
 from models.people import AccessLog, Organisation, Role, User
@@ -157,6 +160,29 @@ def test_what_turns_out_to_be_an_emergency_is_one_from_then_on(web):
     assert "</span> Іскрить щитова" in second.text
     assert keeper.post(where, correction(web, report), page="/me").status_code == 302
     assert not stored(web, report).emergency
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [
+        (-timedelta(days=1), "(уже було в роботі, коли стало аварійним)"),
+        (timedelta(seconds=20), "(узято в роботу менш ніж за хвилину)"),
+    ],
+)
+def test_what_was_at_work_when_it_was_found_urgent_was_not_accepted_within_a_minute(web, accepted, said):
+    report_id, at = register(web, "Тече"), now() - timedelta(minutes=5)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        (part,) = session.scalars(select(Execution).where(Execution.report_id == report_id))
+        report.registered_at = part.assigned_at = at - timedelta(days=3)
+        work.accept(session, report, stored_by(session, "operator"), at + accepted)
+        report.emergency = True
+        work.found_urgent(session, report, stored_by(session, "tsapkova"), at)
+    assert said in logged_in(web, "tsapkova").get(f"/reports/{report_id}").text
+
+
+def stored_by(session: Session, login: str) -> User:
+    return session.scalars(select(User).where(User.login == login)).one()
 
 
 def test_a_colleagues_correction_of_the_telephone_is_not_written_over(web):

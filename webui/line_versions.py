@@ -7,11 +7,12 @@ from flask_login import current_user
 
 from jobs.apply_plan import site_of
 from models.base import db, now, transaction
+from models.machine import IllegalMove
 from models.people import User
 from models.plan import way_of_call
 from models.plan_acts import StillApplying, order_return
 from models.plan_checks import Fault
-from models.plan_versions import LONGEST_REASON, PlanState, PlanVersion, list_versions
+from models.plan_versions import LONGEST_REASON, RETURNABLE, PlanVersion, list_versions
 from models.reference import tidy
 from webui.access import allow
 from webui.plan_pages import TECHNICAL, plan_page
@@ -46,6 +47,8 @@ def go_back(version_id: int) -> ResponseReturnValue:
             _new, faults = order_return(session, version_id, me, now(), reason, site)
     except StillApplying:
         return _page(version_id, notice=_("Another version is being applied: wait until it is done.")), 409
+    except IllegalMove:
+        return _page(version_id, notice=_("Only what was applied once, or rolled back, can be returned to.")), 409
     if faults:
         return _page(version_id, faults=faults), 422
     return redirect(url_for("lines.lines"))
@@ -59,7 +62,7 @@ def _page(version_id: int, *, notice: str = "", faults: list[Fault] | None = Non
         version=version,
         ways={line.number: way_of_call(plan, line) for line in plan.lines},
         plan=plan,
-        may_return=version.state == PlanState.SUPERSEDED,
+        may_return=version.state in RETURNABLE,
         notice=notice,
         faults=faults or [],
         longest_reason=LONGEST_REASON,

@@ -19,6 +19,7 @@ from models.calls import Call
 from models.calltasks import CallTask, open_question
 from models.deadlines import Deadline, DeadlineKind, all_deadlines
 from models.executions import executions_of
+from models.moves import last_moves
 from models.own_calls import tries_of
 from models.people import active_organisations
 from models.pins import give_pin
@@ -129,8 +130,7 @@ def page(
     our_calls = {one.id: one for one in session.scalars(called_back)} if settled_by else {}
     files = files_of(session, report)
     taken_back = {row.takes_back_id for row in report.history if row.takes_back_id}
-    stand = [row for row in report.history if row.id not in taken_back and row.takes_back_id is None]
-    brought = next((row for row in reversed(stand) if row.from_state != row.to_state), None)
+    brought = last_moves(session, [report.id]).get(report.id)
     undone = {row.at for row in report.history if row.id in taken_back}
     present, former = by_round(all_deadlines(session, report), undone)
     typed_texts = [report.text, report.place, *(row.note for row in report.history), *(file.name for file in files)]

@@ -8,14 +8,17 @@ import re
 from flask_babel import lazy_gettext as _
 
 TROUBLES = {
-    "Too many calls wait for the database: the last ring order or the dialplan's is used.": _(
-        "Too many calls wait for the database: they ring by the last known ring order, or by the exchange's own."
+    "Too many calls wait for the database: they go on without it.": _(
+        "Too many calls wait for the database: they ring by the last known ring order, or by the exchange's own, and "
+        "are told nothing that stands in it."
     ),
-    "The database answers too slowly: the last ring order or the dialplan's is used.": _(
-        "The database answers too slowly: calls ring by the last known ring order, or by the exchange's own."
+    "The database answers too slowly: calls go on without it.": _(
+        "The database answers too slowly: calls ring by the last known ring order, or by the exchange's own, and are "
+        "told nothing that stands in it."
     ),
-    "The ring order cannot be read: the last ring order or the dialplan's is used.": _(
-        "The ring order cannot be read: calls ring by the last known one, or by the exchange's own."
+    "The database cannot be read: calls go on without it.": _(
+        "The database cannot be read: calls ring by the last known ring order, or by the exchange's own, and are told "
+        "nothing that stands in it."
     ),
     "The database does not answer: calls wait to be written down.": _(
         "The database does not answer: calls wait to be written down."

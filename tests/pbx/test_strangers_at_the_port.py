@@ -1,13 +1,18 @@
 """Strangers at the telephone port: odd and broken SIP messages, scans, strange registrations. Good calls go on (I7)."""
 
 import random
+import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from hashlib import md5
 
 import pytest
 
+from jobs.ami import log_in
 from jobs.sipp import CITIZEN_HOST
+from jobs.strangers import NO_ACCOUNT, REFUSED
 from tests.helpers import eventually
 from tests.pbx.town import Town, invites
 
@@ -140,6 +145,54 @@ def send(town: Town, host: str, messages: list[bytes], done: threading.Event) ->
             if place % (A_SECOND // 10) == 0:
                 pause.wait(0.1)
     done.set()
+
+
+def try_password(town: Town, account: str, password: str) -> str:
+    """Register as a phone does: without the password, then with it, as the answer asks. The second answer's status."""
+    uri, call = "sip:127.0.0.1", f"{random.randrange(10**9)}@127.0.0.1"
+    usual = {
+        "uri": uri,
+        "From": f"<sip:{account}@127.0.0.1>;tag=1",
+        "To": f"<sip:{account}@127.0.0.1>",
+        "Call_ID": call,
+    }
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.settimeout(10)
+
+        def asked(place: int, **headers: str) -> str:
+            via = f"SIP/2.0/UDP 127.0.0.1:{phone.getsockname()[1]};rport;branch=z9hG4bK{place}{call[:9]}"
+            one = message("REGISTER", **usual, Via=via, CSeq=f"{place} REGISTER", **headers)
+            phone.sendto(one, ("127.0.0.1", town.settings.sip_port))
+            return phone.recv(4096).decode()
+
+        given = dict(re.findall(r'(realm|nonce|opaque)="([^"]*)"', asked(1)))
+        opened, of_request = (
+            md5(text.encode()).hexdigest() for text in (f"{account}:{given['realm']}:{password}", f"REGISTER:{uri}")
+        )
+        proof = md5(f"{opened}:{given['nonce']}:00000001:x:auth:{of_request}".encode()).hexdigest()
+        told = {"username": account, **given, "uri": uri, "response": proof, "cnonce": "x"}
+        digest = ", ".join(f'{name}="{value}"' for name, value in told.items())
+        return asked(2, Authorization=f"Digest {digest}, algorithm=MD5, qop=auth, nc=00000001").splitlines()[0]
+
+
+def test_the_exchange_names_the_phone_whose_password_is_wrong(town: Town) -> None:
+    """By it `jobs.strangers` knows our own; of an account that it does not have it tells three times."""
+    with closing(log_in(town.settings, "listen")) as manager:
+        for account in ("admin1", "former1"):
+            assert "401" in try_password(town, account, "wrong")
+        told: list[tuple[str, str]] = []
+
+        def all_told() -> bool:
+            event = manager.next_event(0.2)
+            if event is not None and event.name in REFUSED:
+                told.append((event.name, event.get_header("AccountID")))
+            return len(told) == 4
+
+        eventually(all_told, lambda: told, 10)
+    missing = ("InvalidAccountID", "former1")
+    assert sorted(told[1:]) == [("ChallengeResponseFailed", NO_ACCOUNT), missing, missing]
+    assert told[0] == ("ChallengeResponseFailed", "admin1")
 
 
 def test_odd_and_broken_messages_and_scans_disturb_no_good_call(town: Town) -> None:

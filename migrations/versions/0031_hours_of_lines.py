@@ -6,8 +6,8 @@ When a line is open, what a call meets out of hours, and the phone that a key ri
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 
 def upgrade() -> None:
