@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -22,9 +24,12 @@ from jobs.lookup_limits import LookupLimits
 from jobs.settings import Settings
 from models.base import db, now, reason
 from models.callers import likely_places
-from models.lines import ring_order
+from models.free_days import load_calendar
+from models.hours import branch_at
+from models.lines import Timetable, ring_order, timetable
 from models.outages import Announced, announced, to_tell
 from models.telephone import to_e164
+from models.workdays import WorkCalendar
 
 T = TypeVar("T")
 Steps = list[tuple[list[str], int]]
@@ -36,6 +41,26 @@ YIELD = 0.05  # seconds at most for which a write lets those that wait for a rin
 FRESH = 1.0  # seconds for which a ring order is used again: calls that come together ask once
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A line as a call finds it: its ring order (None: not known), and by what it takes messages out of hours."""
+
+    steps: Steps | None
+    timetable: Timetable | None = None
+    calendar: WorkCalendar = WorkCalendar()
+
+    def closed(self, at: datetime) -> bool:
+        """Whether a call of this moment is told the hours; never while it is not known for certain (promise 1)."""
+        return self.timetable is not None and not branch_at(self.timetable, at, self.calendar).open
+
+
+def read_line(digits: str) -> Reached:
+    """The line with these `Line.digits`; the calendar is read for a line that takes messages alone."""
+    session = db.session()
+    steps, hours = ring_order(session, digits), timetable(session, digits)
+    return Reached(steps, hours, load_calendar(session)) if hours else Reached(steps)
 
 
 class Workers:
@@ -88,7 +113,7 @@ class Work:
         self._writer = Writer(app, area_code, kept=writes, gather=0.0, hold=self._let_readers_pass)
         self._trouble = Trouble(log)
         self._announced: tuple[float, list[Announced]] = (-FRESH, [])
-        self._orders: dict[str, tuple[float, Steps | None]] = {}  # by the digits that the dialplan knows: its lines
+        self._lines: dict[str, tuple[float, Reached]] = {}  # by the digits that the dialplan knows: its lines
 
     @property
     def trouble(self) -> str:
@@ -114,17 +139,17 @@ class Work:
             return result
         return None
 
-    def ring_order(self, digits: str, until: float) -> Steps | None:
-        """`models.lines.ring_order` as it is now, or was a second ago; as it was last known while it cannot be read,
-        and then None for a line that was never asked for."""
-        read_at, known = self._orders.get(digits, (0.0, None))
-        if known is not None and time.monotonic() - read_at < FRESH:
+    def line(self, digits: str, until: float) -> Reached:
+        """The line as it is now, or was a second ago. While it cannot be read it rings as was last known, whatever its
+        hours, and of a line that was never asked for nothing is known."""
+        read_at, known = self._lines.get(digits, (0.0, Reached(None)))
+        if known.steps is not None and time.monotonic() - read_at < FRESH:
             return known
-        steps = self.read(lambda: ring_order(db.session(), digits), until)
-        if steps is None:
-            steps = known  # and for a second no call of a known line waits again for a database that is away
-        self._orders[digits] = time.monotonic(), steps
-        return steps
+        found = self.read(lambda: read_line(digits), until)
+        if found is None:
+            found = Reached(known.steps)  # and for a second no call of a known line waits again
+        self._lines[digits] = time.monotonic(), found
+        return found
 
     def outage(self, received: str, until: float) -> int | None:
         """The id of the outage that who calls from this number is told of (C7); None for none, and while the database

@@ -1,7 +1,8 @@
 """A citizen calls a line: whose phones ring, and a draft that already waits (I1, I2).
 
 Contract with the dialplan (``agi://127.0.0.1:PORT/inbound``, the line's digits as the first argument): it has a
-default for the two variables set here, `ROUTE` and `OUTAGE`. So a script that was cut off anywhere changes nothing.
+default for the three variables set here, `ROUTE`, `OUTAGE` and `CLOSED`. So a script that was cut off anywhere changes
+nothing.
 """
 
 import logging
@@ -15,16 +16,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from agi.channel import Channel
-from agi.database import Work
+from agi.database import Work, read_line
 from jobs.callfacts import apply
 from jobs.pbx import route
 from models.base import db, now, reason, transaction
 from models.intake import Began
-from models.lines import Line, ring_order
+from models.lines import Line
 from models.outages import announced
 
 ROUTE = "CC_ROUTE"  # who rings, as `jobs.pbx.route` writes it
 OUTAGE = "CC_OUTAGE"  # the outage that the caller hears of first (`agi.outage`)
+CLOSED = "CC_CLOSED"  # "yes" for a line that is closed now and takes messages (`agi.out_of_hours`)
 
 COMMAND_TIME = 0.1  # seconds before the deadline that are kept for sending the ring order
 OUTAGE_WAIT = 0.15  # seconds for which the phone waits to know whether there is an outage at theirs
@@ -41,19 +43,23 @@ def inbound(channel: Channel, work: Work) -> None:
     outage at the caller's is looked for first.
     """
     began = read_beginning(channel.env)
-    steps = work.ring_order(began.dialled, channel.deadline - COMMAND_TIME)
+    line = work.line(began.dialled, channel.deadline - COMMAND_TIME)
+    closed = line.closed(began.at)
     wait, outage_id = min(OUTAGE_WAIT, channel.time_left(COMMAND_TIME)), None
     try:
         outage_id = work.outage(began.number, time.monotonic() + wait) if wait else None
     finally:
-        written = work.tell(replace(began, announced=outage_id is not None)) if began.call else None
+        told = replace(began, announced=closed or outage_id is not None)
+        written = work.tell(told) if began.call else None
     if written is not None:
         with suppress(TimeoutError):
             written.result(min(DRAFT_WAIT, channel.time_left(COMMAND_TIME)))
-    if steps:
-        channel.set_variable(ROUTE, route(steps))
+    if line.steps:
+        channel.set_variable(ROUTE, route(line.steps))
     if outage_id is not None:
         channel.set_variable(OUTAGE, outage_id)
+    if closed:
+        channel.set_variable(CLOSED, "yes")
 
 
 def read_beginning(env: Mapping[str, str]) -> Began:
@@ -78,9 +84,10 @@ def rehearse(app: Flask) -> None:
     area_code = app.config["SETTINGS"].profile.area_code
     with app.app_context():
         try:
-            line = db.session.scalar(select(Line).limit(1))
-            dialled = line.digits if line else ""
-            ring_order(db.session(), dialled)
+            digits = [line.digits for line in db.session.scalars(select(Line))]
+            for one in digits:
+                read_line(one).closed(now())
+            dialled = digits[0] if digits else ""
             announced(db.session(), now())
             with transaction() as session:
                 apply(session, [Began("rehearsal", dialled, "0671234567", "", now())], area_code)
@@ -91,4 +98,4 @@ def rehearse(app: Flask) -> None:
 
 def try_database(work: Work) -> None:
     """Find out whether a database that could not be read answers again, when no call comes to show it."""
-    work.read(lambda: ring_order(db.session(), "0"), time.monotonic() + 0.3)
+    work.read(lambda: read_line("0"), time.monotonic() + 0.3)

@@ -28,13 +28,20 @@ def record_remark(channel: Channel, talk: Talk, settings: Settings, path: Path) 
     if pressed:
         talk.let_settle(pressed)
         return
-    channel.deadline += LONGEST + SILENCE
+    pressed, something = record_words(channel, path, LONGEST)
+    talk.let_settle(pressed)
+    if something:
+        talk.tell(script.words_kept())
+
+
+def record_words(channel: Channel, path: Path, longest: int) -> tuple[str, bool]:
+    """Record at most ``longest`` seconds into ``path``: the key that ended it, "" for silence or the time, and whether
+    anything was said. The call's deadline moves by what may be spoken."""
+    channel.deadline += longest + SILENCE
     pressed, recorded = _record(channel, path, FIRST, 0)
     if not pressed and recorded > FIRST / 2 * _SAMPLES:
-        pressed, recorded = _record(channel, path, LONGEST - FIRST, recorded)
-    talk.let_settle(pressed)
-    if recorded > SOMETHING * _SAMPLES:
-        talk.tell(script.words_kept())
+        pressed, recorded = _record(channel, path, longest - FIRST, recorded)
+    return pressed, recorded > SOMETHING * _SAMPLES
 
 
 def _record(channel: Channel, path: Path, seconds: int, begins: int) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from agi.channel import Channel, HungUp
 from agi.database import Work
 from agi.hand_over import hand_over
 from agi.inbound import inbound, rehearse, try_database
+from agi.out_of_hours import out_of_hours
 from agi.outage import outage
 from agi.own_call import own_call
 from agi.status_check import status_check
@@ -33,7 +34,7 @@ DEADLINE = 0.4  # seconds from accepting a connection to its end
 CONNECTIONS = 250  # at once; further ones are closed at once, and the dialplan's defaults ring
 LOCK_SECONDS = 2.0  # one try of a write waits this long for SQLite's lock
 FINISH_SECONDS = 2.0  # what SIGTERM leaves to the calls and drafts in hand
-OUTAGE_SECONDS = 45.0  # that the announcement of an outage may take
+OUTAGE_SECONDS = 45.0  # that the announcement of an outage, or of the hours, may take
 TALK_SECONDS = 300.0  # that who was called may take for all questions, what they say after the tone left out
 
 
@@ -49,6 +50,7 @@ SCRIPTS = {
     "inbound": Script(inbound),
     "own_call": Script(own_call, 3.0),
     "hand_over": Script(hand_over, TALK_SECONDS),
+    "out_of_hours": Script(out_of_hours, OUTAGE_SECONDS),
     "outage": Script(outage, OUTAGE_SECONDS),
     "status_check": Script(status_check, TALK_SECONDS),
     "status_line": Script(status_line, TALK_SECONDS),

@@ -31,7 +31,7 @@ from jobs.office import clear_store, end_terms, forget_speech, prepare_quarterly
 from jobs.reconcile import Reconciler
 from jobs.remarks import keep_remarks
 from jobs.settings import Settings, SettingsError
-from jobs.speech import speak_outages, speak_prompts
+from jobs.speech import speak_hours, speak_outages, speak_prompts
 from jobs.warn import warn_of_deadlines, warn_of_emergencies
 from jobs.worker import work
 from models.base import database_is_away, now
@@ -72,6 +72,7 @@ JOBS = (
 # a program that speaks may hang
 SPEECH = (
     Job("speaking of outages", 5.0, speak_outages),
+    Job("speaking of hours", 5.0, speak_hours),
     Job("speaking prompts", 60.0, speak_prompts),
     Job("forgetting speech", 6 * 3600.0, forget_speech),
 )

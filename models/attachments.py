@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from models.attempts import AttemptTask
 from models.base import Base, UTCDateTime, announce, insert_new
+from models.calls import Call, CallState
+from models.missed import only_missed
 from models.people import User
 from models.reports import HistoryEvent, Report, note_history
 
@@ -27,7 +29,10 @@ class AttachmentKind(StrEnum):
     AFTER = "after"
     OTHER = "other"
     REMARK = "remark"  # spoken words of the applicant, recorded in a call of the machine
+    MESSAGE = "message"  # spoken words of the caller, recorded when they called out of hours
 
+
+SPOKEN = (AttachmentKind.REMARK, AttachmentKind.MESSAGE)
 
 REMARK_NAME = "слова заявника"
 REMARK_TYPE = "audio/wav"
@@ -54,7 +59,8 @@ class StoredFile:
 class Attachment(Base):
     """One file of a report: what it shows, who added it and when. Without a user it came by the web form.
 
-    A remark came by the call of an attempt, where it answered the question of a task; it lasts so many ``seconds``.
+    A remark came by the call of an attempt, where it answered the question of a task; a message by the report's own
+    call. They last so many ``seconds``.
     """
 
     __tablename__ = "attachments"
@@ -85,7 +91,7 @@ class Attachment(Base):
 
     @property
     def spoken(self) -> bool:
-        return self.kind == AttachmentKind.REMARK
+        return self.kind in SPOKEN
 
 
 def keep_files(
@@ -97,7 +103,7 @@ def keep_files(
     `TooManyFiles`.
     """
     session.refresh(report, ["revision"], with_for_update=True)
-    added = select(Attachment.sha256).where(Attachment.report_id == report.id, Attachment.kind != AttachmentKind.REMARK)
+    added = select(Attachment.sha256).where(Attachment.report_id == report.id, Attachment.kind.not_in(SPOKEN))
     there = set(session.scalars(added))
     new = {file.sha256: file for file in files if file.sha256 not in there}
     if len(there) + len(new) > MOST_FILES:
@@ -129,6 +135,38 @@ def keep_remark(session: Session, attempt_id: int, task_id: int, file: StoredFil
     note_history(session, report, HistoryEvent.REMARK, None, at=at)
     announce(session, "report", report.id)
     return True
+
+
+def keep_message(session: Session, uniqueid: str, file: StoredFile, seconds: int, at: datetime) -> bool:
+    """Keep what the caller said at ``at`` in the call with this unique id with its draft, or what became of it, once,
+    with a row of its history; False when there is no such call yet. Not where the data were taken out meanwhile (A3).
+    """
+    report = session.scalar(select(Report).join(Call, Call.id == Report.call_id).where(Call.uniqueid == uniqueid))
+    if report is None:
+        return False
+    if report.anonymised_at is not None:
+        return True
+    row = insert_new(
+        session, Attachment, report_id=report.id, kind=AttachmentKind.MESSAGE, name=file.name, type=file.type,
+        size=file.size, sha256=file.sha256, at=at, seconds=seconds,
+    )  # fmt: skip
+    if row is not None:
+        note_history(session, report, HistoryEvent.REMARK, None, at=at)
+        announce(session, "report", report.id)
+        announce(session, "call", report.call_id)
+    return True
+
+
+def messages_of(session: Session, draft: Report) -> list[Attachment]:
+    """What the caller of this draft said out of hours, the latest first: in its call, and in others that were missed
+    and that nobody has called back."""
+    of_theirs = Report.id == draft.id
+    if draft.call is not None and draft.call.state == CallState.MISSED and draft.call.number is not None:
+        others = only_missed(select(Call.id).where(Call.number == draft.call.number))
+        of_theirs = or_(of_theirs, Report.call_id.in_(others))
+    query = select(Attachment).join(Report, Report.id == Attachment.report_id)
+    query = query.where(Attachment.kind == AttachmentKind.MESSAGE, of_theirs)
+    return list(session.scalars(query.order_by(Attachment.at.desc(), Attachment.id.desc())))
 
 
 def files_of(session: Session, report: Report) -> list[Attachment]:

@@ -81,7 +81,7 @@ class Call(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cause: Mapped[int | None]  # Q.850 hangup cause
     recovered: Mapped[bool] = mapped_column(default=False)  # first heard of from the CEL file
-    # they hear of an outage before any phone rings (C7)
+    # they hear of an outage (C7), or out of hours the hours (I2), before any phone rings
     announced: Mapped[bool] = mapped_column(default=False, server_default=false())
     # the later contact, in or out (C1)
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("calls.id"))
@@ -107,7 +107,7 @@ class Call(Base):
 
     @property
     def listens(self) -> bool:
-        """Whether they hear of an outage now and no phone rings yet (C7)."""
+        """Whether they hear of an outage (C7) or the hours (I2) now, or leave a message, and no phone rings yet."""
         return self.announced and self.state == CallState.RINGING and not self.legs
 
 

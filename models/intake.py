@@ -22,7 +22,7 @@ class Began:
     """A citizen called, as the exchange tells it: number and name as received, the line as the dialplan knows it.
 
     ``call`` is the unique id of the inbound trunk channel; ``recovered``: told by the CEL file; ``announced``: an
-    outage is announced to them before any phone rings.
+    outage, or the hours of the line, are announced to them before any phone rings.
     """
 
     call: str

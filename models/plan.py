@@ -15,8 +15,11 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from models.hours import Branch, Hours, OutOfHours
 from models.lines import Line, RingStep, dialled_forms
 from models.people import Phone, User
+
+ANY_TIME = "24/7"  # how a line without hours is told of
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,19 @@ class PlanStep:
 
 @dataclass(frozen=True)
 class PlanLine:
-    """A listed number, as people read it and as networks do, and its ring order."""
+    """A listed number, as people read it and as networks do, and its ring order.
+
+    ``hours`` None: open at any time. ``duty`` is the name of the phone that a key rings out of hours, "" for none.
+    """
 
     number: str
     e164: str
     title: str = ""
     active: bool = True
     steps: tuple[PlanStep, ...] = ()
+    hours: Hours | None = None
+    out_of_hours: OutOfHours = OutOfHours.RING
+    duty: str = ""
 
     @property
     def digits(self) -> str:
@@ -105,14 +114,22 @@ def _ordered(phones: Iterable[PlanPhone], lines: Iterable[PlanLine]) -> Plan:
 def read_plan(session: Session) -> Plan:
     """The plan by which calls ring now."""
     phones = session.scalars(select(Phone).options(joinedload(Phone.user)))
-    lines = session.scalars(select(Line).options(selectinload(Line.ring_steps).joinedload(RingStep.phone)))
+    ringing = selectinload(Line.ring_steps).joinedload(RingStep.phone)
+    lines = session.scalars(select(Line).options(ringing, joinedload(Line.duty_phone)))
     return _ordered(
         (
             PlanPhone(one.name, one.extension, one.title, one.user.login if one.user else "", one.active, one.key)
             for one in phones
         ),
-        (PlanLine(one.number, one.e164, one.title, one.active, _steps(one.ring_steps)) for one in lines),
+        (_line(one) for one in lines),
     )
+
+
+def _line(row: Line) -> PlanLine:
+    return PlanLine(
+        row.number, row.e164, row.title, row.active, _steps(row.ring_steps),
+        row.hours, OutOfHours(row.out_of_hours), row.duty_phone.name if row.duty_phone else "",
+    )  # fmt: skip
 
 
 def _steps(rows: Iterable[RingStep]) -> tuple[PlanStep, ...]:
@@ -146,12 +163,17 @@ def write_plan(session: Session, plan: Plan, secrets: Mapping[str, str]) -> None
         )
         phone.user_id, phone.secret = users.get(wanted.user), secrets[wanted.name]
     lines = {line.number: line for line in session.scalars(select(Line))}
+    session.flush()
     for wanted in plan.lines:
         line = lines.get(wanted.number)
         if line is None:
             line = Line(number=wanted.number)
             session.add(line)
         line.e164, line.title, line.active = wanted.e164, wanted.title, wanted.active
+        line.workday_hours = wanted.hours.workdays if wanted.hours else None
+        line.other_hours = wanted.hours.other_days if wanted.hours else None
+        line.out_of_hours = wanted.out_of_hours
+        line.duty_phone_id = phones[wanted.duty].id if wanted.duty else None
         session.flush()
         session.execute(delete(RingStep).where(RingStep.line_id == line.id))
         for place, step in enumerate(wanted.steps, 1):
@@ -186,10 +208,20 @@ def from_json(text: str) -> Plan:
     told: dict[str, Any] = json.loads(text)
     return Plan(
         tuple(PlanPhone(**phone) for phone in told["phones"]),
-        tuple(
-            PlanLine(**line | {"steps": tuple(PlanStep(tuple(one["phones"]), one["seconds"]) for one in line["steps"])})
-            for line in told["lines"]
-        ),
+        tuple(_line_from(line) for line in told["lines"]),
+    )
+
+
+def _line_from(told: dict[str, Any]) -> PlanLine:
+    """A line of a document; one from before there were hours has none."""
+    hours = told.get("hours")
+    return PlanLine(
+        **told
+        | {
+            "steps": tuple(PlanStep(tuple(one["phones"]), one["seconds"]) for one in told["steps"]),
+            "hours": Hours(**hours) if hours else None,
+            "out_of_hours": OutOfHours(told.get("out_of_hours", OutOfHours.RING)),
+        }
     )
 
 
@@ -208,6 +240,10 @@ class Change(StrEnum):
     USER = "user"
     SECRET = "secret"
     RING_ORDER = "ring_order"  # `before` and `after` as `order_words` has them
+    WORKDAY_HOURS = "workday_hours"  # as `hours_word` has them
+    OTHER_HOURS = "other_hours"
+    OUT_OF_HOURS = "out_of_hours"  # as `OutOfHours` has it
+    DUTY = "duty"  # the extension
 
 
 @dataclass(frozen=True)
@@ -231,7 +267,7 @@ def _line_differences(old: Plan, new: Plan) -> Iterable[Difference]:
         before, about = old.line(line.digits), line.number
         if before is None:
             yield Difference(Change.ADDED, "line", about, after=line.title)
-            before = replace(line, steps=(), active=True)
+            before = PlanLine(line.number, line.e164, line.title)
         if before.active != line.active:
             yield Difference(_switched(line.active), "line", about)
         if before.title != line.title:
@@ -239,7 +275,30 @@ def _line_differences(old: Plan, new: Plan) -> Iterable[Difference]:
         was, is_now = order_words(old, before.steps), order_words(new, line.steps)
         if before.steps != line.steps:
             yield Difference(Change.RING_ORDER, "line", about, was, is_now)
+        yield from _hours_differences(old, before, new, line)
     yield from (Difference(Change.REMOVED, "line", line.number) for line in old.lines if not new.line(line.digits))
+
+
+def _hours_differences(old: Plan, before: PlanLine, new: Plan, line: PlanLine) -> Iterable[Difference]:
+    pairs = (
+        (Change.WORKDAY_HOURS, hours_word(before.hours), hours_word(line.hours)),
+        (Change.OTHER_HOURS, hours_word(before.hours, other=True), hours_word(line.hours, other=True)),
+        (Change.OUT_OF_HOURS, before.out_of_hours.value, line.out_of_hours.value),
+        (Change.DUTY, _extension(old, before.duty), _extension(new, line.duty)),
+    )
+    yield from (Difference(kind, "line", line.number, was, is_now) for kind, was, is_now in pairs if was != is_now)
+
+
+def hours_word(hours: Hours | None, *, other: bool = False) -> str:
+    """Hours of working days, or of ``other`` ones, in signs that need no translation: ``24/7``; "" for closed."""
+    if hours is None:
+        return ANY_TIME
+    return hours.other_days if other else hours.workdays
+
+
+def _extension(plan: Plan, name: str) -> str:
+    phone = plan.phone(name)
+    return phone.extension if phone else name
 
 
 def _phone_differences(old: Plan, new: Plan) -> Iterable[Difference]:
@@ -268,11 +327,9 @@ def _switched(active: bool) -> Change:
 def order_words(plan: Plan, steps: Iterable[PlanStep]) -> str:
     """A ring order in signs that need no translation: ``101 (20) → 102 + 103 (25)``."""
 
-    def shown(name: str) -> str:
-        phone = plan.phone(name)
-        return phone.extension if phone else name
-
-    return " → ".join(f"{' + '.join(map(shown, step.phones))} ({step.seconds})" for step in steps)
+    return " → ".join(
+        f"{' + '.join(_extension(plan, name) for name in step.phones)} ({step.seconds})" for step in steps
+    )
 
 
 def differences_to_json(found: Iterable[Difference]) -> str:
@@ -289,6 +346,9 @@ def differences_from_json(text: str) -> list[Difference]:
 class Stop(StrEnum):
     CALL = "call"
     RING = "ring"
+    HOURS = "hours"  # it says the hours, and takes a message
+    DUTY = "duty"  # a key rings it, from there
+    MESSAGE = "message"
     OFFER = "offer"  # nobody lifted the receiver: the machine offers the state of their report (W10)
     END = "end"
 
@@ -303,11 +363,16 @@ class Station:
     seconds: int = 0
 
 
-def way_of_call(plan: Plan, line: PlanLine) -> list[Station]:
-    """Where a call to the line goes, station after station, when nobody lifts the receiver.
+DUTY_SECONDS = 30  # that the duty phone rings
+
+
+def way_of_call(plan: Plan, line: PlanLine, branch: Branch | None = None) -> list[Station]:
+    """Where a call to the line goes, station after station, when nobody lifts the receiver; in hours, or by ``branch``.
 
     A line without a ring order rings at every phone (`jobs.pbx`).
     """
+    if branch is not None and not branch.open and line.out_of_hours == OutOfHours.MESSAGE:
+        return [Station(Stop.CALL), Station(Stop.HOURS), *_duty_station(plan, line), *_ENDS_WITH_MESSAGE]
     steps = line.steps or (PlanStep(tuple(phone.name for phone in plan.active_phones), 60),)
     rings = []
     for step in steps:
@@ -316,3 +381,14 @@ def way_of_call(plan: Plan, line: PlanLine) -> list[Station]:
         names = {phone.name for phone in usable}
         rings.append(Station(Stop.RING, usable, tuple(one for one in step.phones if one not in names), step.seconds))
     return [Station(Stop.CALL), *rings, Station(Stop.OFFER), Station(Stop.END)]
+
+
+_ENDS_WITH_MESSAGE = (Station(Stop.MESSAGE), Station(Stop.END))
+
+
+def _duty_station(plan: Plan, line: PlanLine) -> list[Station]:
+    if not line.duty:
+        return []
+    phone = plan.phone(line.duty)
+    usable = phone is not None and phone.active
+    return [Station(Stop.DUTY, (phone,) if usable else (), () if usable else (line.duty,), DUTY_SECONDS)]

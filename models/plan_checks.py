@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.calling import may_be_dialled
+from models.hours import OutOfHours, is_backwards, read_range, tidy_range
 from models.plan import Plan, PlanLine, PlanPhone, PlanStep
 from models.telephone import to_e164
 
@@ -46,6 +47,15 @@ class FaultKind(StrEnum):
     PHONE_OFF = "phone_off"  # the extension
     PHONE_TWICE = "phone_twice"  # the extension
     LONG_ROUTE = "long_route"
+    WORKDAY_HOURS = "workday_hours"  # no hours at all: what was typed
+    OTHER_HOURS = "other_hours"
+    WORKDAYS_BACKWARDS = "workdays_backwards"  # they end before they begin
+    OTHERS_BACKWARDS = "others_backwards"
+    NEVER_OPEN = "never_open"
+    MESSAGE_ALWAYS = "message_always"  # out of hours that there are none of
+    DUTY_UNUSED = "duty_unused"  # no key rings it
+    UNKNOWN_DUTY = "unknown_duty"  # the name
+    DUTY_OFF = "duty_off"  # the extension
     NAME = "name"
     DOUBLE_NAME = "double_name"
     EXTENSION = "extension"
@@ -117,6 +127,7 @@ def _line_faults(plan: Plan, line: PlanLine, site: Site) -> Iterable[Fault]:
         for name in step.phones:
             if plan.phone(name) is None:
                 yield fault(FaultKind.UNKNOWN_PHONE, name, place)
+    yield from (fault(kind, detail) for kind, detail in _hours_faults(plan, line))
     if not line.active:
         return
     if not line.steps:
@@ -133,6 +144,29 @@ def _line_faults(plan: Plan, line: PlanLine, site: Site) -> Iterable[Fault]:
         yield fault(FaultKind.ENDLESS, str(seconds))
     if sum(map(_route_length, line.steps)) > LONGEST_ROUTE:
         yield fault(FaultKind.LONG_ROUTE)
+
+
+def _hours_faults(plan: Plan, line: PlanLine) -> Iterable[tuple[FaultKind, str]]:
+    if line.hours is None and line.out_of_hours == OutOfHours.MESSAGE:
+        yield FaultKind.MESSAGE_ALWAYS, ""
+    if line.hours is not None:
+        for hours, wrong, backwards in (
+            (line.hours.workdays, FaultKind.WORKDAY_HOURS, FaultKind.WORKDAYS_BACKWARDS),
+            (line.hours.other_days, FaultKind.OTHER_HOURS, FaultKind.OTHERS_BACKWARDS),
+        ):
+            if hours and (read_range(hours) is None or tidy_range(hours) != hours):
+                yield (backwards if is_backwards(hours) else wrong), hours
+        if not line.hours.workdays and not line.hours.other_days:
+            yield FaultKind.NEVER_OPEN, ""
+    if not line.duty:
+        return
+    phone = plan.phone(line.duty)
+    if phone is None:
+        yield FaultKind.UNKNOWN_DUTY, line.duty
+    elif line.active and line.out_of_hours != OutOfHours.MESSAGE:
+        yield FaultKind.DUTY_UNUSED, ""
+    elif line.active and not phone.active:
+        yield FaultKind.DUTY_OFF, phone.extension
 
 
 def _step_faults(plan: Plan, step: PlanStep) -> Iterable[tuple[FaultKind, str]]:

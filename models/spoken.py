@@ -116,6 +116,16 @@ def say_hour(at: time) -> str:
     return f"{said} {minutes} {word}"
 
 
+def say_clock(at: time) -> str:
+    """When, by itself: «восьма година тридцять хвилин»."""
+    said = f"{say_ordinal(at.hour, 'а')} година"
+    if not at.minute:
+        return said
+    teens = at.minute in (11, 12, 13, 14)
+    word = {1: "хвилина", 2: "хвилини", 3: "хвилини", 4: "хвилини"}.get(0 if teens else at.minute % 10, "хвилин")
+    return f"{said} {say_number(at.minute, 'feminine')} {word}"
+
+
 def say_report_number(number: str) -> str:
     """A report's number so that it can be written down: the year as a whole, then digit by digit.
 

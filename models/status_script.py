@@ -1,5 +1,5 @@
 """What the machine says on the telephone: the status check (C3), a caller's status line, an emergency's hand-over,
-an outage.
+an outage, a closed line.
 
 Each function returns the sentences of one prompt, in their order. A sentence with a name is the same in every call,
 and the town may record it (`fixed_sentences` lists them). An applicant's call names day, subject and street of a
@@ -7,9 +7,11 @@ report, and no more: somebody else may have lifted the receiver.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from models.hours import Hours
+from models.hours_spoken import say_hours, say_opening
 from models.outages import Announced, OutageKind
 from models.reports import ReportState
 from models.spoken import (
@@ -62,6 +64,12 @@ class OutageKey(StrEnum):
     """The keys while an outage is announced; with any other one the phone rings at once (C7)."""
 
     LEAVE = "1"
+
+
+class ClosedKey(StrEnum):
+    """The keys while the hours are told; any other one leads to the tone at once (I2)."""
+
+    DUTY = "1"
 
 
 END_OF_DIGITS = "#"  # the key that ends a number
@@ -123,6 +131,12 @@ _FIXED = {
     "status-goodbye": "Дякуємо за дзвінок. До побачення!",
     "outage-greeting": "Контактний центр міста {town}.",
     "outage-keys": "Якщо цього досить, натисніть один. Щоб поговорити з людиною, зачекайте.",
+    "closed-greeting": "Контактний центр міста {town}. Зараз неробочий час.",
+    "closed-duty": "Якщо сталася аварія, натисніть один.",
+    "closed-duty-away": "На жаль, черговий не відповідає.",
+    "closed-message": "Залиште повідомлення після сигналу: його буде записано, і ми вам зателефонуємо. "
+    "Назвіть адресу. Закінчивши, натисніть яку завгодно клавішу.",
+    "closed-kept": "Дякуємо, повідомлення записано. До побачення!",
     "handover-greeting": "Увага! Аварійне повідомлення. Телефонує контактний центр міста {town}.",
     "handover-keys": "Щоб прийняти повідомлення, натисніть один. Послухати ще раз — зірочка. "
     "Поговорити з працівником контактного центру — нуль.",
@@ -388,6 +402,32 @@ def outage_told(outage: Announced, town: str) -> list[Sentence]:
 def outage_keys() -> list[Sentence]:
     """How to leave, and how to stay."""
     return [_fixed("outage-keys")]
+
+
+def closed_told(hours: Hours, opens: datetime | None, at: datetime, town: str) -> list[Sentence]:
+    """That the line is closed ``at`` this moment, its hours, and when it ``opens`` next: spoken before the call."""
+    told = [*say_hours(hours), *say_opening(opens, at)]
+    return [_fixed("closed-greeting", town), *map(Sentence, told)]
+
+
+def closed_duty() -> list[Sentence]:
+    """How to reach the duty phone: `ClosedKey.DUTY`."""
+    return [_fixed("closed-duty")]
+
+
+def closed_duty_away() -> list[Sentence]:
+    """After that key, when nobody lifts the receiver there."""
+    return [_fixed("closed-duty-away")]
+
+
+def closed_message() -> list[Sentence]:
+    """The offer to speak after the tone; it says that the words are recorded before they are (A3)."""
+    return [_fixed("closed-message")]
+
+
+def closed_end(kept: bool) -> list[Sentence]:
+    """The end of the call, with a message or without."""
+    return [_fixed("closed-kept" if kept else "status-goodbye")]
 
 
 def _short_street(street: str) -> str:

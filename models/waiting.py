@@ -1,11 +1,13 @@
 """What waits for somebody: missed calls that nobody has settled, reports of the web form, drafts that nobody works on
 (C1, I1, I9)."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from models.attachments import Attachment, AttachmentKind
 from models.attempts import Attempt
 from models.base import now
 from models.calls import Call, CallState
@@ -29,7 +31,7 @@ class Missed:
     """A number we did not speak with: its latest missed call, that call's draft, and how often it tried.
 
     ``by`` is who works on a draft of its missed calls already: two must not call the same citizen back. ``task`` is
-    the call-back, which a number that is withheld has not.
+    the call-back, which a number that is withheld has not. ``messages``: how many it left out of hours (I2).
     """
 
     call: Call
@@ -37,6 +39,7 @@ class Missed:
     times: int
     by: User | None
     task: CallTask | None
+    messages: int = 0
 
 
 def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
@@ -63,8 +66,17 @@ def missed_calls(session: Session, limit: int = 200) -> list[Missed]:
         .order_by(Call.started_at.desc(), Call.id.desc())
         .limit(limit)
     ).all()
-    at_work = who_calls_back(session)
-    return [Missed(call, draft, times, at_work.get(caller), task) for call, draft, times, caller, task in rows]
+    at_work, left = who_calls_back(session), _messages_left(session)
+    return [
+        Missed(call, draft, times, at_work.get(caller), task, left.get(caller, 0))
+        for call, draft, times, caller, task in rows
+    ]
+
+
+def _messages_left(session: Session) -> dict[str, int]:
+    """How many messages those have left whom nobody has called back, by the number that called."""
+    left = only_missed(select(_CALLER).select_from(Call)).join(Attachment, Attachment.report_id == Report.id)
+    return Counter(session.scalars(left.where(Attachment.kind == AttachmentKind.MESSAGE)))
 
 
 def who_calls_back(session: Session) -> dict[str, User]:

@@ -31,6 +31,10 @@ class WorkCalendar:
         """Whether the day is a holiday by name, or a free day of the city's own: nobody is rung up, worked or not."""
         return self.exceptions.get(day) is False or day in _holidays(day.year)
 
+    def is_free_holiday(self, day: date) -> bool:
+        """Whether the common rule gives the day free as a holiday: under martial law there is none."""
+        return not self._martial_law(day) and day in _free_days(day.year)
+
     def end_of_working_days(self, start: datetime, days: int) -> datetime:
         """18:00 in Kyiv of the ``days``-th working day after the day of ``start`` (S 2.3)."""
         day = start.astimezone(KYIV).date()

@@ -19,6 +19,7 @@ from jobs.database import DatabaseTrouble, prepare_database
 from models.base import Base, db, transaction
 from models.deadlines import Deadline
 from models.executions import Execution
+from models.plan import PlanStep, read_plan
 from models.reports import HistoryRow, Report
 
 
@@ -217,3 +218,26 @@ def test_a_disk_that_becomes_full_leaves_no_half_made_tables(settings, tmp_path)
     app = bare_app(replace(settings, database_url=environ["CC_DATABASE_URL"]))
     with app.app_context(), db.engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
+
+
+@pytest.mark.parametrize("database", ["settings", "unmigrated_postgres_settings"])
+def test_lines_of_before_are_open_at_any_time_and_keep_their_calls(request, database, tmp_path):
+    settings = request.getfixturevalue(database)
+    if database == "settings":
+        settings = replace(settings, database_url=f"sqlite:///{tmp_path}/before.sqlite3")
+    app = bare_app(settings)
+    with app.app_context():
+        prepare_database(app, "0030")
+        with db.engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            add = lambda table, **values: connection.execute(insert(before.tables[table]).values(values))  # noqa: E731
+            add("lines", id=1, number="5-32-73", e164="+380544853273", title="Перша")
+            add("phones", id=1, name="admin1", extension="101", secret="s" * 24, title="")
+            add("ring_steps", id=1, line_id=1, step=1, phone_id=1, seconds=20)
+        prepare_database(app)
+        (line,) = read_plan(db.session()).lines
+        db.session.remove()
+        db.engine.dispose()
+    assert (line.hours, line.out_of_hours, line.duty) == (None, "ring", "")
+    assert line.steps == (PlanStep(("admin1",), 20),)

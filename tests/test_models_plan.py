@@ -7,7 +7,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from models.base import db, transaction
-from models.lines import Line, ring_order
+from models.hours import Branch, Day, Hours, OutOfHours
+from models.lines import Line, Timetable, ring_order, timetable
 from models.people import Phone
 from models.plan import (
     Change,
@@ -36,10 +37,15 @@ LINE = PlanLine(
     "5-32-73", "+380544853273", "Телефон 1", steps=(PlanStep(("admin1",), 20), PlanStep(("admin1", "admin2"), 25))
 )
 PLAN = Plan(PHONES, (LINE,))
+CLOSING = replace(LINE, hours=Hours("08:00–17:00"), out_of_hours=OutOfHours.MESSAGE, duty="admin2")
 
 
 def with_steps(*steps: PlanStep) -> Plan:
     return PLAN.with_line(replace(LINE, steps=steps))
+
+
+def with_hours(workdays: str, other_days: str = "", **values: object) -> Plan:
+    return PLAN.with_line(replace(CLOSING, hours=Hours(workdays, other_days), **values))
 
 
 def with_title(title: str) -> Plan:
@@ -153,6 +159,36 @@ FAULTY = {
         with_title("т" * 40),
         Fault(FaultKind.LONG_TITLE, phone="admin1", detail="39"),
     ),
+    "no hours": (with_hours("8–17"), Fault(FaultKind.WORKDAY_HOURS, line="5-32-73", detail="8–17")),
+    "no hours on other days": (
+        with_hours("08:00–17:00", "зранку"),
+        Fault(FaultKind.OTHER_HOURS, line="5-32-73", detail="зранку"),
+    ),
+    "hours over midnight": (
+        with_hours("22:00–06:00"),
+        Fault(FaultKind.WORKDAYS_BACKWARDS, line="5-32-73", detail="22:00–06:00"),
+    ),
+    "hours of other days that end before they begin": (
+        with_hours("08:00–17:00", "15:00–09:00"),
+        Fault(FaultKind.OTHERS_BACKWARDS, line="5-32-73", detail="15:00–09:00"),
+    ),
+    "never open": (with_hours(""), Fault(FaultKind.NEVER_OPEN, line="5-32-73")),
+    "a message without hours": (
+        PLAN.with_line(replace(CLOSING, hours=None, duty="")),
+        Fault(FaultKind.MESSAGE_ALWAYS, line="5-32-73"),
+    ),
+    "a duty phone that no key rings": (
+        with_hours("08:00–17:00", out_of_hours=OutOfHours.RING),
+        Fault(FaultKind.DUTY_UNUSED, line="5-32-73"),
+    ),
+    "a duty phone that does not exist": (
+        with_hours("08:00–17:00", duty="admin9"),
+        Fault(FaultKind.UNKNOWN_DUTY, line="5-32-73", detail="admin9"),
+    ),
+    "a duty phone that is switched off": (
+        PLAN.with_line(CLOSING).with_phone(replace(PHONES[1], active=False)),
+        Fault(FaultKind.DUTY_OFF, line="5-32-73", detail="102"),
+    ),
     "more than fits into one command": (
         with_steps(*[PlanStep(tuple(f"a{number:031d}" for number in range(27)), 20)]),
         Fault(FaultKind.LONG_ROUTE, line="5-32-73"),
@@ -203,9 +239,30 @@ def test_numbers_of_lines_are_of_the_town_or_of_the_country() -> None:
 
 def test_a_plan_survives_its_text() -> None:
     plan = PLAN.with_phone(PlanPhone("admin3", "103", "Їдальня", active=False, key=2))
+    plan = plan.with_line(CLOSING)
+    assert check_plan(plan, SITE) == []
     assert from_json(to_json(plan)) == plan
     found = differences(Plan(), plan)
     assert differences_from_json(differences_to_json(found)) == found
+
+
+def test_a_document_from_before_there_were_hours_is_read() -> None:
+    former = """{"phones": [], "lines": [{"number": "5-32-73", "e164": "+380544853273", "title": "Телефон 1",
+        "active": true, "steps": [{"phones": ["admin1"], "seconds": 20}]}]}"""
+    assert from_json(former).lines == (replace(LINE, steps=(PlanStep(("admin1",), 20),)),)
+
+
+def test_differences_of_hours() -> None:
+    closing = PLAN.with_line(CLOSING)
+    assert differences(PLAN, closing) == [
+        Difference(Change.WORKDAY_HOURS, "line", "5-32-73", "24/7", "08:00–17:00"),
+        Difference(Change.OTHER_HOURS, "line", "5-32-73", "24/7", ""),
+        Difference(Change.OUT_OF_HOURS, "line", "5-32-73", "ring", "message"),
+        Difference(Change.DUTY, "line", "5-32-73", "", "102"),
+    ]
+    assert [one.kind for one in differences(closing, restored(PLAN, closing))] == [
+        Change.WORKDAY_HOURS, Change.OTHER_HOURS, Change.OUT_OF_HOURS, Change.DUTY,
+    ]  # fmt: skip
 
 
 def test_differences_name_what_people_know() -> None:
@@ -228,6 +285,39 @@ def test_the_way_of_a_call_says_who_cannot_ring() -> None:
     assert [station.stop for station in way] == [Stop.CALL, Stop.RING, Stop.OFFER, Stop.END]
     assert [phone.name for phone in way[1].phones] == ["admin1"]
     assert (way[1].missing, way[1].seconds) == (("admin9",), 20)
+
+
+def test_the_way_of_a_call_out_of_hours() -> None:
+    closed, in_hours = Branch(False, Day.DAY_OFF, ""), Branch(True, Day.WORKING, "08:00–17:00")
+    plan = PLAN.with_line(CLOSING)
+    assert way_of_call(plan, CLOSING, in_hours) == way_of_call(PLAN, LINE)
+    way = way_of_call(plan, CLOSING, closed)
+    assert [station.stop for station in way] == [Stop.CALL, Stop.HOURS, Stop.DUTY, Stop.MESSAGE, Stop.END]
+    assert way[2].phones == (PHONES[1],)
+    without = replace(CLOSING, duty="")
+    assert Stop.DUTY not in [station.stop for station in way_of_call(plan, without, closed)]
+    ringing = replace(without, out_of_hours=OutOfHours.RING)
+    assert way_of_call(plan, ringing, closed) == way_of_call(PLAN, LINE)
+
+
+def test_hours_are_written_into_the_tables(app: Flask) -> None:
+    fill_desks()
+    session = db.session()
+    before = read_plan(session)
+    secrets = dict(session.execute(select(Phone.name, Phone.secret)).all())
+    line = before.line("53273")
+    assert (line.hours, line.out_of_hours, line.duty) == (None, OutOfHours.RING, "")
+    assert timetable(session, "53273") is None
+    hours = Hours("08:00–17:00", "09:00–12:00")
+    plan = before.with_line(replace(line, hours=hours, out_of_hours=OutOfHours.MESSAGE, duty="admin3"))
+    with transaction() as writing:
+        write_plan(writing, plan, secrets)
+    assert read_plan(session) == plan
+    assert timetable(session, "53273") == Timetable(hours, "admin3")
+    with transaction() as writing:
+        write_plan(writing, before, secrets)
+    assert read_plan(session) == before
+    assert timetable(session, "53273") is None
 
 
 def test_the_tables_say_what_was_written(app: Flask) -> None:

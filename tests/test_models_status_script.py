@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.hours import Hours
 from models.outages import Announced, OutageKind
 from models.reports import ReportState
 from models.status_script import (
@@ -16,6 +17,11 @@ from models.status_script import (
     answered,
     check_away,
     check_over,
+    closed_duty,
+    closed_duty_away,
+    closed_end,
+    closed_message,
+    closed_told,
     fixed_sentences,
     gives_up,
     goodbye,
@@ -44,6 +50,7 @@ from models.status_script import (
 )
 
 TODAY = date(2026, 11, 26)
+AT = datetime(2026, 11, 26, 3, tzinfo=UTC)
 LIGHT = Asked(date(2026, 11, 14), "Вуличне освітлення", "вул. Соборна")
 NO_WATER = Announced(1, OutageKind.WATER, False, False, datetime(2026, 11, 27, 6, tzinfo=UTC), None, "Прорвало трубу")
 BURST = Emergency(
@@ -186,6 +193,8 @@ def test_a_sentence_that_is_always_the_same_has_a_name_and_one_that_is_not_has_n
         handover_greeting("Ромни"), handover_away(),
         handover_keys(BURST), handover_answered(True), handover_answered(False), handover_wrong_key(),
         handover_no_input(), handover_over(), outage_told(NO_WATER, "Ромни"), outage_keys(),
+        closed_told(Hours("08:00–17:00"), AT, AT, "Ромни"), closed_duty(), closed_duty_away(), closed_message(),
+        closed_end(True), closed_end(False),
     ]  # fmt: skip
     sentences = [sentence for prompt in said for sentence in prompt]
     assert {sentence.prompt for sentence in sentences} == {"", *fixed}

@@ -12,19 +12,27 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from jobs.app import bare_app
+from jobs.callfacts import Began, CallEnded, apply
 from jobs.filestore import Checked, keep, path_of, stored
-from jobs.remarks import keep_remarks, remark_path
+from jobs.remarks import keep_remarks, message_path, remark_path
+from jobs.settings import Settings
 from jobs.sound import seconds_spoken
 from jobs.sound import tone as beep
-from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark
+from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import Purpose, add_task
+from models.calls import Call
+from models.calltasks import CallTask, Purpose, add_task
 from models.erasure import anonymise_report
+from models.hours import Hours, OutOfHours
 from models.kept import unlocked
+from models.lines import Line, Timetable, timetable, timetables
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
+from models.waiting import missed_calls
 from tests.call_fixtures import Calls
+from tests.desk_fixtures import fill_desks
+from tests.helpers import AREA_CODE, close_database
 from tests.speech_fixtures import tone
 from tests.web_fixtures import logged_in, register
 
@@ -214,3 +222,122 @@ def test_at_the_end_of_its_term_it_goes_too(web: Flask) -> None:
         anonymise_report(session, session.get_one(Report, report), None, "", texts=False, at=now())
     with web.app_context():
         assert kept() == []
+
+
+# ---- a message of who called out of hours (I2)
+
+CALL = "romny-1795447350.7"
+
+
+def missed_call(app: Flask) -> None:
+    facts = [Began(CALL, "53273", "0671234567", "", now()), CallEnded(CALL, now(), 16)]
+    with app.app_context(), transaction() as session:
+        apply(session, facts, AREA_CODE)
+
+
+def leave_message(app: Flask, content: bytes = SPOKEN, ago: float = LONG_AGO) -> Path:
+    path = message_path(app.config["SETTINGS"], CALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (now().timestamp() - ago,) * 2)
+    return path
+
+
+def test_a_message_is_kept_once_with_the_draft_of_its_call(app: Flask) -> None:
+    missed_call(app)
+    for _ in range(2):
+        path = leave_message(app)
+        assert keep_remarks(app, now()) == ""
+        assert not path.exists()
+    (file,) = kept()
+    assert (file.kind, file.seconds, file.spoken, file.report.call.uniqueid) == ("message", 2, True, CALL)
+    assert messages_of(db.session(), file.report) == [file]
+    events = db.session.scalars(select(HistoryRow.event).where(HistoryRow.report_id == file.report_id)).all()
+    assert events.count("remark") == 1
+
+
+def test_a_message_waits_for_its_call_to_be_written_down(app: Flask) -> None:
+    """Promise 2: the draft may be recovered later."""
+    path = leave_message(app)
+    keep_remarks(app, now())
+    assert (path.exists(), kept()) == (True, [])
+    missed_call(app)
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+def test_a_message_of_no_call_is_thrown_away_after_a_day(app: Flask) -> None:
+    path = leave_message(app, ago=25 * 3600)
+    keep_remarks(app, now())
+    assert (path.exists(), kept()) == (False, [])
+
+
+@pytest.mark.parametrize("content", [tone(4, rate=8000, loud=0.001), tone(0.8, rate=8000), b""])
+def test_an_empty_silent_or_short_message_is_none(app: Flask, content: bytes) -> None:
+    missed_call(app)
+    path = leave_message(app, content)
+    assert keep_remarks(app, now()) == ""
+    assert (path.exists(), kept()) == (False, [])
+
+
+def test_no_name_leads_out_of_the_folder(app: Flask) -> None:
+    settings = app.config["SETTINGS"]
+    assert [message_path(settings, name) for name in ("", "..", "../a.1", "a.1/../b.2", "é", "a.1\n")] == [None] * 6
+
+
+def test_a_message_plays_beside_the_form_and_the_list_says_that_there_is_one(web: Flask) -> None:
+    """Also from the draft of a later call in which nothing was said; not with the draft of somebody else."""
+    missed_call(web)
+    later = [Began("romny-2.1", "53273", "0671234567", "", now()), CallEnded("romny-2.1", now(), 16)]
+    other = [Began("romny-3.1", "53273", "0679999999", "", now()), CallEnded("romny-3.1", now(), 16)]
+    with web.app_context():
+        with transaction() as session:
+            apply(session, later + other, AREA_CODE)
+        leave_message(web)
+        assert keep_remarks(web, now()) == ""
+        (file,) = [one.id for one in kept()]
+        rows = db.session.execute(select(Call.uniqueid, Report.id).join(Report, Report.call_id == Call.id)).all()
+        drafts = dict(rows)
+    browser = logged_in(web, "tsapkova")
+    assert browser.get("/desk/lists").text.count("є повідомлення") == 1
+    for name, heard in ((CALL, True), ("romny-2.1", True), ("romny-3.1", False)):
+        page = browser.get(f"/drafts/{drafts[name]}").text
+        assert (f'src="/attachments/{file}"' in page) is heard, name
+    answer = browser.get(f"/attachments/{file}")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, REMARK_TYPE, SPOKEN)
+    for login in ("operator", "kontrol", "tekhnik"):
+        assert logged_in(web, login).get(f"/attachments/{file}").status_code in (403, 404), login
+
+
+def test_a_message_is_heard_where_the_call_back_is_made(web: Flask) -> None:
+    missed_call(web)
+    with web.app_context():
+        leave_message(web)
+        keep_remarks(web, now())
+        (file,) = [one.id for one in kept()]
+        with transaction() as session:
+            add_task(session, Purpose.CALL_BACK, now(), now(), number="+380671234567")
+        task = db.session.scalars(select(CallTask.id)).one()
+    page = logged_in(web, "tsapkova").get(f"/calls?task={task}").text
+    assert f'src="/attachments/{file}"' in page
+
+
+def test_messages_and_hours_are_found_on_postgresql_too(postgres_settings: Settings) -> None:
+    app = bare_app(postgres_settings)
+    with app.app_context():
+        fill_desks()
+        for name, number in ((CALL, "0671234567"), ("romny-2.1", "0671234567"), ("romny-3.1", "")):
+            with transaction() as session:
+                facts = [Began(name, "53273", number, "", now()), CallEnded(name, now(), 16)]
+                apply(session, facts, AREA_CODE)
+        leave_message(app)
+        assert keep_remarks(app, now()) == ""
+        assert sorted((one.times, one.messages) for one in missed_calls(db.session())) == [(1, 0), (2, 1)]
+        later = next(one.draft for one in missed_calls(db.session()) if one.times == 2)
+        assert [file.kind for file in messages_of(db.session(), later)] == ["message"]
+        with transaction() as session:
+            line = session.scalars(select(Line).where(Line.number == "5-32-73")).one()
+            line.workday_hours, line.out_of_hours = "08:00–17:00", OutOfHours.MESSAGE
+        assert timetable(db.session(), "53273") == Timetable(Hours("08:00–17:00"))
+        assert timetables(db.session()) == [Timetable(Hours("08:00–17:00"))]
+    close_database(app)

@@ -1,6 +1,7 @@
 """The technical administrator's pages: lines with the way of a call, phones, one draft, versions (I2, A3)."""
 
 import re
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -9,7 +10,9 @@ from werkzeug.test import TestResponse
 
 from jobs.pbx import render
 from models.base import db, now, transaction
-from models.lines import RingStep, ring_order
+from models.free_days import DayException
+from models.hours import Hours, OutOfHours
+from models.lines import RingStep, Timetable, ring_order, timetable
 from models.people import AccessLog, Phone
 from models.plan_acts import note_present
 from models.plan_versions import PlanState, PlanVersion, open_draft
@@ -71,6 +74,95 @@ def test_each_line_is_drawn_as_the_way_of_a_call(tekhnik: Browser) -> None:
         "стан повідомлення пропонує машина",
         "■ кінець дзвінка",
     ]
+
+
+CLOSING = {"workdays": "8:00-17:00", "other_days": "", "out_of_hours": "message", "duty": "admin3"}
+
+
+def keep_hours(browser: Browser, **values: str) -> TestResponse:
+    sent = {"title": "", "active": "on", "do": "save"} | step(1, ["admin1"], "20") | step(2, ["admin2", "admin3"], "25")
+    return send(browser, "/lines/line/53273", sent | CLOSING | values)
+
+
+def stations(page: str) -> list[str]:
+    way = re.search(r'<ol class="way" aria-label="Шлях дзвінка на 5-32-73">(.*?)</ol>', page, re.S)[1]
+    return [seen(one).strip() for one in re.findall(r"<li.*?</li>", way, re.S)]
+
+
+def test_hours_are_drafted_applied_and_taken_back(web: Flask, tekhnik: Browser) -> None:
+    exchange = FakeExchange(web.config["SETTINGS"])
+    assert keep_hours(tekhnik).status_code == 302
+    page = seen(tekhnik.get("/lines").text)
+    assert "Лінія 5-32-73: години в робочі дні були: цілодобово, будуть: 08:00–17:00" in page
+    assert "Лінія 5-32-73: години у вихідні та свята були: цілодобово, будуть: зачинено" in page
+    assert "у неробочий час машина казатиме години роботи й записуватиме повідомлення" in page
+    assert "клавіша 1 викликатиме черговий телефон 103" in page
+    apply(tekhnik)
+    assert look(web, exchange) == ""
+    with web.app_context():
+        assert timetable(db.session(), "53273") == Timetable(Hours("08:00–17:00"), "admin3")
+    form = tekhnik.get("/lines/line/53273").text
+    assert 'value="08:00–17:00"' in form
+    assert not re.search(r'name="always"[^>]*checked', form)
+    send(tekhnik, "/lines/versions/1/return", {"reason": ""}, "/lines/versions/1")
+    assert look(web, exchange) == ""
+    with web.app_context():
+        assert timetable(db.session(), "53273") is None
+
+
+def test_what_the_form_does_not_show_has_no_effect(web: Flask, tekhnik: Browser) -> None:
+    keep_hours(tekhnik, always="on")
+    with web.app_context():
+        line = open_draft(db.session()).plan.line("53273")
+        assert (line.hours, line.out_of_hours, line.duty) == (None, OutOfHours.RING, "")
+    keep_hours(tekhnik, out_of_hours="ring")
+    with web.app_context():
+        line = open_draft(db.session()).plan.line("53273")
+        assert (line.hours, line.duty) == (Hours("08:00–17:00"), "")
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({"workdays": "8-17"}, "workdays", "Напишіть години так: 08:00–17:00"),
+        ({"workdays": "22:00–06:00"}, "workdays", "Години 22:00–06:00 закінчуються раніше, ніж починаються"),
+        ({"other_days": "15:00–09:00"}, "other_days", "Години 15:00–09:00 закінчуються раніше"),
+        ({"workdays": ""}, "workdays", "Лінія ніколи не була б відчинена"),
+        ({"duty": "admin9"}, "duty", "Телефону admin9 для чергового немає"),
+    ],
+)
+def test_hours_that_cannot_be_are_refused_at_their_field(
+    tekhnik: Browser, values: dict[str, str], field: str, sentence: str
+) -> None:
+    answer = keep_hours(tekhnik, **values)
+    assert answer.status_code == 422
+    assert sentence in seen(errors_of(answer)[field])
+    assert 'value="8:00' not in answer.text  # as it is kept
+
+
+def test_the_way_of_a_call_is_shown_for_any_moment(web: Flask, tekhnik: Browser) -> None:
+    keep_hours(tekhnik)
+    for page in ("/lines", "/lines/line/53273"):
+        sunday = tekhnik.get(f"{page}?at=2026-11-29T03:00").text
+        assert "неділя, 29.11 03:00" in seen(sunday)
+        assert 'value="2026-11-29T03:00"' in sunday
+        assert stations(sunday) == [
+            "☎ надходить дзвінок",
+            "☾ тоді зачинено вихідний, зачинено весь день",
+            "години роботи каже машина",
+            "1 103 черговий, за клавішею, 30 с",
+            "повідомлення у чернетку, і передзвін",
+            "■ кінець дзвінка",
+        ]
+        monday = stations(tekhnik.get(f"{page}?at=2026-11-30T08:00").text)
+        assert monday[1:3] == ["✓ тоді відчинено робочий день, 08:00–17:00", "101 20 с"]
+        assert stations(tekhnik.get(f"{page}?at=2026-11-30T17:00").text)[1].startswith("☾ тоді зачинено робочий день")
+    with web.app_context(), transaction() as session:
+        session.add(DayException(day=date(2026, 11, 30), worked=False))
+    assert stations(tekhnik.get("/lines?at=2026-11-30T08:00").text)[1] == "☾ тоді зачинено свято, зачинено весь день"
+    assert re.match("[✓☾] зараз", stations(tekhnik.get("/lines").text)[1])
+    for nonsense in ("x", "", "9999-12-31T23:59", "0001-01-01T00:00"):
+        assert tekhnik.get(f"/lines?at={nonsense}").status_code == 200, nonsense
 
 
 def test_a_draft_says_what_it_changes_and_rings_nowhere(web: Flask, tekhnik: Browser) -> None:
@@ -278,6 +370,18 @@ def test_who_saves_second_is_shown_what_the_first_saved(web: Flask) -> None:
     assert browser.client.post("/lines/line/53273", data=second | hidden, headers=PAGE).status_code == 302
     with web.app_context():
         assert open_draft(db.session()).plan.line("53273").title == "Моя"
+
+
+@pytest.mark.usefixtures("tekhnik")
+def test_the_same_of_the_hours(web: Flask) -> None:
+    base = {"title": "", "active": "on", "do": "save"} | step(1, ["admin1"], "20")
+    mine = base | {"always": "on", "workdays": "", "other_days": "", "out_of_hours": "ring", "duty": "", "title": "Моя"}
+    _browser, answer = edited_by_two(web, "/lines/line/53273", base | CLOSING, mine)
+    assert answer.status_code == 409
+    page = seen(answer.text)
+    saved = ("за годинами", "08:00–17:00", "машина каже години роботи й записує повідомлення", "103")
+    for word in saved:
+        assert f"збережено : {word}" in page or f"збережено: {word}" in page, word
 
 
 @pytest.mark.usefixtures("tekhnik")

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from jobs.settings import CHECKOUT
-from models.attachments import AttachmentKind
+from models.attachments import SPOKEN, AttachmentKind
 from models.base import now
 from models.calls import CallState
 from models.machine import IllegalMove
@@ -102,7 +102,7 @@ def test_every_state_event_role_and_source_has_words() -> None:
     assert set(ROLE_NAMES) == set(Role)
     assert set(SOURCE_NAMES) == set(Source)
     assert set(EVENT_WORDS) == {*ReportEvent, *HistoryEvent}
-    assert {*ATTACHMENT_WORDS, AttachmentKind.REMARK} == set(AttachmentKind)  # that one is nobody's to choose
+    assert {*ATTACHMENT_WORDS, *SPOKEN} == set(AttachmentKind)  # those are nobody's to choose
     assert set(STATES) == set(ReportState)
     registered = [REPORT_BADGES[state].shape for state in ("new", "in_progress", "done", "closed")]
     assert len(set(registered)) == 4  # told apart without colour

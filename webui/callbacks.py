@@ -4,6 +4,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from models.attachments import messages_of
 from models.base import db, now
 from models.callbacks import ToCall, answer, call_of, draft_of, due_calls, unfinished_talk
 from models.callers import caller_of, open_reports
@@ -61,6 +62,7 @@ def _page(task_id: int | None, again: Again = Again()) -> str:  # noqa: B008  # 
         draft=draft,
         who_called=caller_of(session, draft, area_code()) if draft else None,
         open_reports=reports,
+        messages=messages_of(session, draft) if draft else [],
         letters_seen=current_user.role in letters.READERS,
         **shared_parts(chosen.task if chosen else None, again),
     )

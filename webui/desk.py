@@ -11,7 +11,7 @@ from flask_login import current_user
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from models.attachments import files_of
+from models.attachments import files_of, messages_of
 from models.base import db, now
 from models.callers import caller_of, earlier_calls, known_address, likely_places, open_reports
 from models.calls import LIVE_STATES, Call, CallState
@@ -213,6 +213,7 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
             "street": street_note(session, str(parts["fields"]["street"])),
             "phone_note": phone_note(str(parts["fields"]["other_phone"]), area_code()),
             "call_note": note_of(found.call) if found.call else "",
+            "messages": messages_of(session, found),
         }
     if found.number and found.pin:
         log_looks_with_answer("report", [found.id], "PIN on the desk")

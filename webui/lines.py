@@ -3,7 +3,8 @@
 Whatever is edited changes the draft; calls ring by it only once it is applied (`jobs.apply_plan`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from flask import Blueprint, abort, current_app, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,6 +14,8 @@ from flask_login import current_user
 from jobs.apply_plan import site_of
 from jobs.phones import phone_states, reachable
 from models.base import db, now, transaction
+from models.free_days import load_calendar
+from models.hours import Hours, OutOfHours, branch_at, tidy_range
 from models.people import User
 from models.plan import Plan, PlanLine, PlanStep, way_of_call
 from models.plan_acts import StillApplying, drop_draft, order_draft
@@ -25,6 +28,7 @@ from models.plan_versions import (
     last_ordered,
 )
 from models.reference import ChangedMeanwhile, tidy
+from models.workdays import KYIV
 from webui.access import allow
 from webui.plan_pages import (
     TECHNICAL,
@@ -41,11 +45,14 @@ from webui.plan_pages import (
 from webui.plan_words import (
     BADGES,
     EVENTS,
+    OUT_OF_HOURS,
     difference_words,
     fault_sentence,
     fault_words,
+    moment_words,
     seconds_words,
     trouble_words,
+    why_words,
 )
 from webui.text import row_id
 
@@ -59,6 +66,13 @@ _AT_FIELDS = {
     FaultKind.UNSAFE_TITLE: "title",
     FaultKind.LONG_TITLE: "title",
     FaultKind.STEP_SECONDS: "step-{step}-seconds",
+    FaultKind.WORKDAY_HOURS: "workdays",
+    FaultKind.WORKDAYS_BACKWARDS: "workdays",
+    FaultKind.NEVER_OPEN: "workdays",
+    FaultKind.OTHER_HOURS: "other_days",
+    FaultKind.OTHERS_BACKWARDS: "other_days",
+    FaultKind.UNKNOWN_DUTY: "duty",
+    FaultKind.DUTY_OFF: "duty",
 }
 
 
@@ -72,6 +86,9 @@ def add_words(state) -> None:
         fault_words=fault_words,
         trouble_words=trouble_words,
         seconds_words=seconds_words,
+        why_words=why_words,
+        moment_words=moment_words,
+        out_of_hours_words=OUT_OF_HOURS,
     )
 
 
@@ -177,7 +194,7 @@ def _index(
     return plan_page(
         "lines/list.html",
         plan=now_there.plan,
-        ways={one.number: way_of_call(now_there.plan, one) for one in now_there.plan.lines},
+        **_ways(now_there.plan, now_there.plan.lines),
         draft=now_there.draft,
         applied=applied,
         applying=applying_version(session),
@@ -194,12 +211,40 @@ def _index(
     )
 
 
+def _ways(plan: Plan, lines: Iterable[PlanLine]) -> dict[str, object]:
+    """The way of a call to each of the lines at the moment that was asked for (``at``), else now."""
+    asked = _moment(request.args.get("at", ""))
+    at, calendar = asked or now(), load_calendar(db.session())
+    branches = {line.number: branch_at(line, at, calendar) for line in lines}
+    ways = {line.number: way_of_call(plan, line, branches[line.number]) for line in lines}
+    return {"ways": ways, "branches": branches, "at": at, "at_now": asked is None, "at_typed": at.astimezone(KYIV)}
+
+
+def _moment(typed: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(typed).replace(tzinfo=KYIV)
+    except ValueError:
+        return None
+    return at if 2000 < at.year < 2100 else None
+
+
 def shown_line(found: PlanLine | None) -> dict[str, object]:
     """A line as its form holds it; a new one begins with one step."""
     if found is None:
-        return {"number": "", "title": "", "active": True, "steps": [{"phones": [], "seconds": "20"}]}
+        found = PlanLine("", "", steps=(PlanStep((), 20),))
     steps = [{"phones": list(step.phones), "seconds": str(step.seconds)} for step in found.steps]
-    return {"number": found.number, "title": found.title, "active": found.active, "steps": steps}
+    hours = found.hours or Hours()
+    return {
+        "number": found.number,
+        "title": found.title,
+        "active": found.active,
+        "steps": steps,
+        "always": found.hours is None,
+        "workdays": hours.workdays,
+        "other_days": hours.other_days,
+        "out_of_hours": found.out_of_hours.value,
+        "duty": found.duty,
+    }
 
 
 def typed_line(stored: PlanLine | None) -> dict[str, object]:
@@ -211,7 +256,17 @@ def typed_line(stored: PlanLine | None) -> dict[str, object]:
         phones = [name[:32] for name in form.getlist(f"step-{place}-phones")][:50]
         steps.append({"phones": phones, "seconds": form[f"step-{place}-seconds"].strip()[:6]})
     number = stored.number if stored else form.get("number", "").strip()[:20]
-    return {"number": number, "title": form.get("title", "").strip(), "active": "active" in form, "steps": steps}
+    typed = {"number": number, "title": form.get("title", "").strip(), "active": "active" in form, "steps": steps}
+    if "workdays" not in form:  # a page from before there were hours
+        return shown_line(stored) | typed
+    message = form.get("out_of_hours") == OutOfHours.MESSAGE.value
+    return typed | {
+        "always": "always" in form,
+        "workdays": tidy_range(form.get("workdays", "")[:40]),
+        "other_days": tidy_range(form.get("other_days", "")[:40]),
+        "out_of_hours": (OutOfHours.MESSAGE if message else OutOfHours.RING).value,
+        "duty": form.get("duty", "")[:32],
+    }
 
 
 def _rearrange(typed: dict[str, object], wanted: str) -> str:
@@ -243,8 +298,9 @@ def _with_line(plan: Plan, digits: str | None, typed: Mapping[str, object], was:
     steps = tuple(PlanStep(tuple(step["phones"]), row_id(step["seconds"]) or 0) for step in typed["steps"])
     number = stored.number if stored else str(typed["number"])
     wanted = PlanLine(
-        number, line_e164(number, settings.profile.area_code), str(typed["title"]), bool(typed["active"]), steps
-    )
+        number, line_e164(number, settings.profile.area_code), str(typed["title"]), bool(typed["active"]), steps,
+        *_hours_of(typed),
+    )  # fmt: skip
     if stored is None and plan.line(wanted.digits) is not None:
         raise Refused({"number": fault_sentence(Fault(FaultKind.DOUBLE_NUMBER))})
     if stored is not None and stored != wanted and mark(stored) != was:
@@ -254,6 +310,28 @@ def _with_line(plan: Plan, digits: str | None, typed: Mapping[str, object], was:
     if errors := at_fields(own, _AT_FIELDS):
         raise Refused(errors)
     return changed
+
+
+def _hours_of(typed: Mapping[str, object]) -> tuple[Hours | None, OutOfHours, str]:
+    """Hours, what happens out of them, and the duty phone; what the page does not show then has no effect."""
+    if typed["always"]:
+        return None, OutOfHours.RING, ""
+    chosen = OutOfHours(typed["out_of_hours"])
+    duty = str(typed["duty"]) if chosen == OutOfHours.MESSAGE else ""
+    return Hours(str(typed["workdays"]), str(typed["other_days"])), chosen, duty
+
+
+def _told(plan: Plan, values: Mapping[str, object]) -> dict[str, object]:
+    """What the form holds besides the steps, in words."""
+    duty = plan.phone(str(values["duty"]))
+    return {
+        "title": values["title"],
+        "always": _("any time") if values["always"] else _("by hours"),
+        "workdays": values["workdays"],
+        "other_days": values["other_days"],
+        "out_of_hours": OUT_OF_HOURS[OutOfHours(str(values["out_of_hours"]))],
+        "duty": duty.extension if duty else values["duty"],
+    }
 
 
 def _line_form(
@@ -269,6 +347,8 @@ def _line_form(
     plan = now_there.plan
     known = {phone.name for phone in plan.phones}
     theirs = way_of_call(plan, stored) if stored and changed else None
+    before = _told(plan, shown_line(stored)) if changed and stored else {}
+    typed = _told(plan, values)
     return plan_page(
         "lines/line.html",
         row=stored,
@@ -281,5 +361,6 @@ def _line_form(
         phones=plan.phones,
         unknown=[[name for name in step["phones"] if name not in known] for step in values["steps"]],
         most_steps=MOST_STEPS,
-        stored=({"title": stored.title} if changed and stored and stored.title != values["title"] else {}),
+        stored={name: word for name, word in before.items() if word != typed[name]},
+        **_ways(plan, [stored] if stored else []),
     )

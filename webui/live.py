@@ -66,7 +66,7 @@ def note_of(call: Call) -> str:
     if call.state == CallState.AFFECTED:
         return _("The caller heard of the outage and hung up: nobody is to be called back.")
     if call.listens:
-        return _("The caller hears of an outage now; no phone rings yet.")
+        return _("The caller hears an announcement now; no phone rings yet.")
     user = call.talking_to.user if call.talking_to else None
     if user is not None:
         return _("Answered by: %(name)s", name=user.name)

@@ -23,7 +23,7 @@ class CallNews:
     talking_to: int | None  # the phone that has the call, or had it last
     owner: int | None
     line: str
-    listens: bool = False  # the caller hears of an outage, no phone rings yet
+    listens: bool = False  # the caller hears an announcement, no phone rings yet
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Viewer:
 
 def phones_ringing(call: Call) -> set[int]:
     """The phones that ring for the call now; before the first is reported, those of the line's first step (I2), unless
-    the caller hears of an outage first."""
+    the caller hears an announcement first."""
     if call.state != CallState.RINGING:
         return set()
     if call.legs:

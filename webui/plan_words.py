@@ -1,9 +1,12 @@
 """How the telephone plan reads on the screen: what differs, what is wrong with it, and what became of a version."""
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from datetime import datetime
 
-from models.plan import Change, Difference
+from flask_babel import format_datetime, lazy_gettext
+from flask_babel import gettext as _
+
+from models.hours import Branch, Day, OutOfHours
+from models.plan import ANY_TIME, Change, Difference
 from models.plan_checks import LONGEST, LONGEST_STEP, SHORTEST, SHORTEST_STEP, Fault, FaultKind
 from models.plan_versions import PlanEvent, PlanState, PlanVersion, Trouble
 from webui.text import NBSP, Badge
@@ -30,6 +33,17 @@ EVENTS = {
 }
 
 
+OUT_OF_HOURS = {
+    OutOfHours.RING: lazy_gettext("it rings all the same"),
+    OutOfHours.MESSAGE: lazy_gettext("the machine says the hours and takes a message"),
+}
+DAYS = {
+    Day.WORKING: lazy_gettext("working day"),
+    Day.DAY_OFF: lazy_gettext("day off"),
+    Day.HOLIDAY: lazy_gettext("holiday"),
+}
+
+
 def difference_words(one: Difference) -> str:
     """«Лінія 5-32-73: дзвонила 101 (20), дзвонитиме 102 (20)»."""
     return _line_words(one) if one.of == "line" else _phone_words(one)
@@ -52,8 +66,26 @@ def _line_words(one: Difference) -> str:
             return _("Line %(number)s: will ring %(after)s", **said)
         case Change.RING_ORDER:
             return _("Line %(number)s: rang %(before)s, will ring %(after)s", **said)
+        case Change.WORKDAY_HOURS:
+            said |= {"before": _hours(one.before), "after": _hours(one.after)}
+            return _("Line %(number)s: the hours on working days were %(before)s, will be %(after)s", **said)
+        case Change.OTHER_HOURS:
+            said |= {"before": _hours(one.before), "after": _hours(one.after)}
+            return _("Line %(number)s: the hours on days off and holidays were %(before)s, will be %(after)s", **said)
+        case Change.OUT_OF_HOURS if one.after == OutOfHours.MESSAGE:
+            return _("Line %(number)s: out of hours the machine will say the hours and take a message", **said)
+        case Change.OUT_OF_HOURS:
+            return _("Line %(number)s: out of hours it will ring all the same", **said)
+        case Change.DUTY if not one.after:
+            return _("Line %(number)s: out of hours no key will ring the duty phone %(before)s any more", **said)
+        case Change.DUTY:
+            return _("Line %(number)s: out of hours the key 1 will ring the duty phone %(after)s", **said)
         case _title:
             return _("Line %(number)s: the name was «%(before)s», will be «%(after)s»", **said)
+
+
+def _hours(told: str) -> str:
+    return _("any time") if told == ANY_TIME else told or _("closed")
 
 
 def _phone_words(one: Difference) -> str:
@@ -136,6 +168,24 @@ def fault_sentence(fault: Fault) -> str:
             return _("the phone %(name)s stands there twice: leave it once.", name=detail)
         case FaultKind.LONG_ROUTE:
             return _("too many phones for one line: leave those that are needed.")
+        case FaultKind.WORKDAY_HOURS | FaultKind.OTHER_HOURS:
+            return _("Write the hours as 08:00–17:00; leave the field empty where the line is closed all day.")
+        case FaultKind.WORKDAYS_BACKWARDS | FaultKind.OTHERS_BACKWARDS:
+            return _(
+                "The hours %(hours)s end before they begin: hours over midnight do not fit here, 00:00–24:00 is a whole"
+                " day.",
+                hours=detail,
+            )
+        case FaultKind.NEVER_OPEN:
+            return _("The line would never be open: write the hours of working days or of other days.")
+        case FaultKind.MESSAGE_ALWAYS:
+            return _("The line is open at any time, so that nobody would hear the message: write its hours.")
+        case FaultKind.DUTY_UNUSED:
+            return _("No key rings the duty phone while the line rings out of hours: leave it out, or take messages.")
+        case FaultKind.UNKNOWN_DUTY:
+            return _("There is no phone %(name)s for the duty: choose another, or add it.", name=detail)
+        case FaultKind.DUTY_OFF:
+            return _("The duty phone %(name)s is switched off: switch it on, or choose another.", name=detail)
         case FaultKind.NAME:
             return _("Write the name in small Latin letters and digits, such as admin4.")
         case FaultKind.DOUBLE_NAME:
@@ -181,6 +231,16 @@ def trouble_words(version: PlanVersion) -> str:
         case Trouble.DATABASE:
             return _("The database could not be written (%(why)s): apply it once more.", why=about)
     return ""
+
+
+def why_words(branch: Branch) -> str:
+    """Why a line is open or closed: «робочий день, 08:00–17:00»."""
+    return f"{DAYS[branch.day]}, {branch.hours or _('closed all day')}"
+
+
+def moment_words(at: datetime) -> str:
+    """«неділя, 29.11 03:00»."""
+    return format_datetime(at, "EEEE, dd.MM HH:mm").replace(" ", NBSP)
 
 
 def seconds_words(seconds: int) -> str:

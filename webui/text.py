@@ -194,7 +194,7 @@ def badge_of(report: Report, state: ReportState | None = None) -> Badge:
 
 
 def call_badge(call: Call) -> Badge:
-    """The call's state as it is shown; a caller who hears of an outage rings at nobody's."""
+    """The call's state as it is shown; a caller who hears an announcement rings at nobody's."""
     return LISTENS_BADGE if call.listens else CALL_BADGES[call.state]
 
 

@@ -92,6 +92,10 @@ TROUBLES = {
     "Callers are not told of outages: their words cannot be spoken.": _(
         "Callers are not told of outages, the phones ring at once: the Ukrainian voice is missing, or the disk is full."
     ),
+    "Out of hours lines ring instead of taking messages: their hours cannot be spoken.": _(
+        "Out of hours the phones ring instead of a message being taken: the Ukrainian voice is missing, or the disk is"
+        " full."
+    ),
     "nobody asks": _("It does not ask all parts any more."),
 }
 

@@ -1,15 +1,19 @@
 """What the desk says of calls that are over: whose draft it is, and whom to call back (C1)."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
-from models.base import transaction
+from jobs.remarks import keep_remarks, message_path
+from models.base import db, now, transaction
 from models.drafts import claim_draft
 from models.people import User
 from models.reports import Report
 from tests.browser.at_the_desk import bar, form_of, missed_elsewhere, ring
 from tests.desk_fixtures import user_id
 from tests.helpers import eventually
+from tests.speech_fixtures import tone
 
 pytestmark = pytest.mark.browser
 
@@ -61,3 +65,29 @@ def test_the_list_of_missed_calls_shows_who_works_on_one_as_soon_as_it_is_taken(
     with site.app.app_context(), transaction() as session:
         claim_draft(session, session.get_one(Report, draft), session.get_one(User, user_id("cherniavska")))
     expect(row).to_contain_text("у роботі: Чернявська С. І.")
+
+
+def test_a_message_plays_while_its_text_is_typed(site, desk):
+    """It comes some seconds after the call, into the open draft too, and nothing that happens then stops it (I2)."""
+    draft = missed_elsewhere(site)
+    desk.click(f'#missed [data-draft-link="{draft}"]')
+    desk.keyboard.press("F7")
+    expect(desk.locator("#text")).to_be_enabled()
+    leave_message(site, draft)
+    sound = desk.locator("#messages audio")
+    expect(sound).to_have_count(1)
+    expect(desk.locator("#missed")).to_contain_text("є повідомлення")
+    sound.evaluate("sound => sound.play()")
+    desk.locator("#text").press_sequentially("Тече кран на Соборній")
+    eventually(lambda: site.draft(draft).text == "Тече кран на Соборній", "what was typed is saved")
+    ring(site, "0501112233")
+    expect(desk.locator(".bar")).to_be_visible()
+    assert sound.evaluate("sound => !sound.paused && sound.currentTime > 0")
+
+
+def leave_message(site, draft: int) -> None:
+    with site.app.app_context():
+        path = message_path(site.settings, db.session.get_one(Report, draft).call.uniqueid)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tone(60.0, rate=8000))
+        assert keep_remarks(site.app, now() + timedelta(seconds=60)) == ""

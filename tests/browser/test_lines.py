@@ -9,7 +9,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from jobs.apply_plan import Applier
 from jobs.pbx import render
 from models.base import db, now, transaction
-from models.lines import ring_order
+from models.hours import Hours
+from models.lines import Timetable, ring_order, timetable
 from models.plan_acts import note_present
 from tests.desk_fixtures import PASSWORD, Site
 from tests.plan_fixtures import NOWHERE, FakeExchange
@@ -150,6 +151,46 @@ def test_a_plan_is_changed_broken_refused_applied_and_taken_back(
     assert "[admin4](phone)" not in exchange.holds()["pjsip.conf"]
 
 
+def test_hours_are_given_and_the_way_of_a_call_is_looked_at(site: Site, exchange: FakeExchange, page: Page) -> None:
+    page.get_by_role("link", name="5-32-73", exact=True).click()
+    closing, duty = page.locator("#workdays"), page.locator("#duty")
+    expect(closing).to_be_hidden()  # what would have no effect is not there
+    page.uncheck("#always")
+    expect(closing).to_be_visible()
+    expect(duty).to_be_hidden()
+    page.select_option("#out_of_hours", "message")
+    expect(duty).to_be_visible()
+    page.select_option("#duty", "admin3")
+    page.fill("#workdays", "22:00-06:00")
+    page.press("#workdays", "Enter")
+    expect(page.locator("#workdays-error")).to_contain_text("закінчуються раніше, ніж починаються")
+    expect(duty).to_have_value("admin3")
+    page.fill("#workdays", "8:00-17:00")
+    page.press("#workdays", "Enter")
+    expect(page.locator(".draft-plan")).to_contain_text("клавіша 1 викликатиме черговий телефон 103")
+
+    page.get_by_role("link", name="5-32-73", exact=True).click()
+    way = page.get_by_role("list", name="Шлях дзвінка на 5-32-73")
+    page.fill("#at", "2026-11-29T03:00")
+    page.get_by_role("button", name="Показати").click()
+    expect(page.locator(".way-moment")).to_contain_text("неділя, 29.11 03:00")
+    expect(way).to_contain_text("тоді зачинено")
+    expect(way).to_contain_text("вихідний, зачинено весь день")
+    expect(way).to_contain_text("у чернетку, і передзвін")
+    page.fill("#at", "2026-11-30T08:00")
+    page.press("#at", "Enter")
+    expect(way).to_contain_text("тоді відчинено")
+    expect(way).to_contain_text("робочий день, 08:00–17:00")
+    page.locator(".way-moment").get_by_role("link", name="Зараз").click()
+    expect(way).to_contain_text("зараз")
+
+    page.goto("/lines")
+    apply(page, "Години роботи")
+    in_force(page, 2)
+    with site.app.app_context():
+        assert timetable(db.session(), "53273") == Timetable(Hours("08:00–17:00"), "admin3")
+
+
 def test_an_exchange_that_refuses_is_told_on_the_page(site: Site, exchange: FakeExchange, page: Page) -> None:
     exchange.deaf = True
     page.get_by_role("link", name="5-32-73", exact=True).click()
@@ -166,6 +207,7 @@ def test_the_pages_fit_a_small_screen(site: Site, page: Page) -> None:
     for address in (
         "/lines",
         "/lines/line/53273",
+        "/lines/line/53273?at=2026-11-29T03:00",
         "/lines/phones/admin1",
         "/lines/phones/admin1/card",
         "/lines/versions",

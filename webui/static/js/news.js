@@ -25,7 +25,8 @@ export async function callNews(now, before, lead) {
   if (mine(now) || mine(before)) refreshLive();
   const taken = now.state === "missed" && now.owner !== before?.owner; // two must not call the same citizen back
   const over = now.owner_is_me && now.state !== before?.state; // F2 may lead to it now
-  if (taken || over || now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
+  const told = now.state === "missed" && before?.state === "missed"; // a message may be there
+  if (taken || told || over || now.owner_is_me !== Boolean(before?.owner_is_me)) refreshLists();
   if (now.draft && now.draft === pane.openId()) await openDraftNews(now, before);
   if (!lead) return;
   if (now.draft && now.draft === pane.openId()) pane.markSeen(now.call);
@@ -85,6 +86,8 @@ async function openDraftNews(now, before) {
   } else if (now.state !== before?.state || now.owner !== before?.owner) {
     pane.refreshDraft();
     pane.refreshSide();
+  } else if (now.state === "missed") { // a message may be there
+    pane.refreshDraft();
   }
 }
 

@@ -183,6 +183,8 @@ export function refreshDraft() {
       const renewed = fresh.getElementById(part);
       if (renewed) document.getElementById(part)?.replaceWith(renewed);
     }
+    const messages = fresh.getElementById("messages"); // one that plays is left
+    if (messages && document.getElementById("messages")) swap(document.getElementById("messages"), messages);
     for (const name of ["owned", "writable"]) section().dataset[name] = stored.dataset[name];
     if (stored.dataset.writable !== "true") form?.becomesAnothers();
   });
