@@ -39,7 +39,7 @@ def record_words(channel: Channel, path: Path, longest: int) -> tuple[str, bool]
     anything was said. The call's deadline moves by what may be spoken."""
     channel.deadline += longest + SILENCE
     pressed, recorded = _record(channel, path, FIRST, 0)
-    if not pressed and recorded > FIRST / 2 * _SAMPLES:
+    if not pressed and recorded > SOMETHING * _SAMPLES:
         pressed, recorded = _record(channel, path, longest - FIRST, recorded)
     return pressed, recorded > SOMETHING * _SAMPLES
 

@@ -154,7 +154,7 @@ def test_the_message_stands_with_the_missed_call(closed: Line, keys: list, talk_
     if keys:  # the machine says goodbye and hangs up
         assert [message.sent for message in read_trace(folder) if message.method == b"BYE"] == [False]
     closed.is_missed(number)
-    assert seconds_spoken(closed.message(number)) > 3
+    assert seconds_spoken(closed.message(number)) > SAID
     with bare_app(closed.town.settings).app_context():
         file = db.session.scalars(select(Attachment).order_by(Attachment.id.desc())).first()
         assert file.spoken
@@ -187,7 +187,7 @@ def test_when_the_duty_phone_does_not_answer_a_message_is_taken(closed: Line) ->
         assert process.wait(180) == 0
         assert closed.rings(number) == [DUTY]
         eventually(lambda: closed.state(number) == "missed", "nobody has spoken with them", 30)
-        assert seconds_spoken(closed.message(number)) > 3
+        assert seconds_spoken(closed.message(number)) > SAID
     finally:
         closed.rang |= closed.town.start_phones(ring_ms=100, talk_ms=1000, only=(DUTY,))
 
@@ -235,7 +235,7 @@ def test_in_hours_the_phone_rings_and_on_a_holiday_it_does_not(line: Line) -> No
         number, process, _folder = line.calls(keys=[TO_THE_TONE, SPEAKS, (12_000, "#")])
         assert process.wait(120) == 0
         line.is_missed(number)
-        assert seconds_spoken(line.message(number)) > 3
+        assert seconds_spoken(line.message(number)) > SAID
     finally:
         with app.app_context(), transaction() as session:
             session.execute(delete(DayException).where(DayException.day.in_(days)))
