@@ -35,6 +35,7 @@ pytestmark = pytest.mark.pbx
 LINE, DUTY = "54286", "admin2"
 ANY_DAY = "00:00–24:00"
 TO_THE_TONE, SPEAKS = (3_000, "5"), (2_500, SPEECH)  # any key but the duty's leads to the tone
+SAID = 1.5  # seconds of it that are kept at the least: a busy machine plays it with gaps
 _NUMBERS = itertools.count(7_300_000)
 
 
