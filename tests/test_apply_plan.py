@@ -145,14 +145,14 @@ def test_phones_that_leave_are_there_for_as_long_as_a_call_may_ring_by_the_order
     steps finds its phones. Meanwhile the exchange is left in peace."""
     applier = apply_plan.Applier(town.app, town.exchange, NOWHERE)
     work = Work(town.app)
-    former = work.ring_order("53273", time.monotonic() + 5)
+    former = work.line("53273", time.monotonic() + 5).steps
     order()
     for later in (timedelta(), SOON, STILL_RUNG - SOON):
         assert applier.look(now() + later) == ""
         assert {name for names, _seconds in former for name in names} <= set(town.phones)
         assert town.exchange.asked.count("dialplan reload") == 1
         assert not settled()
-    assert work.ring_order("53273", time.monotonic() + 5) == former  # handed out within the same second
+    assert work.line("53273", time.monotonic() + 5).steps == former  # handed out within the same second
     work.finish(time.monotonic() + 1)
     assert applier.look(now() + STILL_RUNG + SOON) == ""
     assert town.phones == ["admin1", "admin2", "admin4"]

@@ -132,6 +132,7 @@ OTHERWISE: dict[tuple[str, str], dict[Role, str]] = {
     ("work.act", "own"): {H: FORBIDDEN},  # a head reads; the act asked for is a note
     ("work.act", "draft"): dict.fromkeys(CENTRE, TOO_LATE),  # what was written for a report is shown again
     **{("corrections.keep", which): dict.fromkeys((A, S), TOO_LATE) for which in ("own", "foreign")},  # no revision
+    ("line_versions.go_back", "any"): {T: TOO_LATE},  # it is in force
     ("checks.call", "any"): dict.fromkeys(CENTRE, TOO_LATE),  # no phone that is there, or no Redis
     ("callbacks.call", "any"): dict.fromkeys(CENTRE, TOO_LATE),
     ("callbacks.call", "question"): dict.fromkeys(CENTRE, TOO_LATE),

@@ -22,7 +22,7 @@ NO_PAGES = frozenset(
         *("static", "health.health", "health.parts", "events.events", "events.alive", "reference_import.template"),
         *("attachments.show", "attachments.show_small", "quarterly.document", "live.call_note"),
         *("desk.frame", "desk.lists", "desk.side", "live.live", "live.strip", "overview.overview"),
-        *("pressing.emergencies", "checks.state", "checks.at_present", "board.parts"),
+        *("pressing.emergencies", "checks.state", "checks.at_present", "board.parts", "work.day_lists"),
     }
 )
 
