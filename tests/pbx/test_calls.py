@@ -166,7 +166,7 @@ def test_the_trunk_has_no_way_out(town: Town) -> None:
     """From the inbound contexts nobody can dial out."""
     dialplan = town.asterisk("dialplan show inbound") + town.asterisk("dialplan show from-trunk")
     dialled = set(re.findall(r"Dial\(([^)]*)\)", dialplan))
-    assert dialled == {"${CC_DIAL}"}
+    assert dialled == {"${CC_DIAL}", "${CC_DUTY}"}
     assert "PJSIP/trunk" not in dialplan
     assert "Include =>" not in dialplan
 

@@ -157,10 +157,19 @@ def test_who_presses_the_key_is_affected_and_no_phone_rings(affected: Affected) 
 
 def test_who_hangs_up_meanwhile_is_affected_and_no_phone_rings(affected: Affected) -> None:
     number = affected.number_at("20")
-    process, _folder = affected.calls(number, talk_ms=2000)
+    process, _folder = affected.calls(number, talk_ms=6000)
     assert process.wait(120) == 0
     eventually(lambda: affected.heard(number) == [True], "it is kept that they left")
     nobody_is_to_call_back(affected, number)
+
+
+def test_who_hangs_up_at_once_has_understood_nothing_and_is_called_back(affected: Affected) -> None:
+    number = affected.number_at("20")
+    process, _folder = affected.calls(number, talk_ms=500)
+    assert process.wait(120) == 0
+    eventually(lambda: affected.state(number) == "missed", "the call is missed")
+    assert affected.heard(number) == [False]
+    assert affected.rings(number) == []
 
 
 def nobody_is_to_call_back(affected: Affected, number: str) -> None:
