@@ -49,6 +49,7 @@ def _record(channel: Channel, path: Path, seconds: int, begins: int) -> tuple[st
     answer = channel.execute(
         "RECORD FILE", path.with_suffix(""), "wav", ANY_KEY, seconds * 1000, begins, f"s={SILENCE}"
     )
-    ended, _how = answer["result"]
+    ended, how = answer["result"]
     ends, _ = answer.get("endpos", ("0", ""))
-    return chr(int(ended)) if ended.isdecimal() and ended != "0" else "", int(ends)
+    # when the time is over Asterisk answers the milliseconds that it had left to wait, mostly 0: no key
+    return chr(int(ended)) if how == "dtmf" else "", int(ends)
