@@ -64,6 +64,7 @@ class Refusal(StrEnum):
     ALREADY = "already"  # another call with the number is going on
     TASK_OVER = "task_over"  # settled, cancelled, or its report moved on
     NUMBER_CHANGED = "number_changed"
+    NOT_PLANNED = "not_planned"  # another job dials it, or it is over: told to the job alone
     STALE = "stale"  # planned too long ago, or one of the two clocks is wrong
     HELD = "held"  # it is on a colleague's screen
     OWN_CALL = "own_call"  # who calls has a call that goes on
@@ -338,7 +339,7 @@ def claim(session: Session, dialler: Dialler, attempt_id: int, at: datetime) -> 
     one_at_a_time(session, DIALLING_LOCK)
     attempt = find_attempt(session, attempt_id)
     if attempt is None or attempt.state != AttemptState.PLANNED:
-        return Refusal.ALREADY
+        return Refusal.NOT_PLANNED
     tasks = attempt.tasks
     for task in tasks:
         session.refresh(task, with_for_update=True)

@@ -374,7 +374,7 @@ def test_an_attempt_is_dialled_once(calls):
     calls.done()
     calls.sync()
     (attempt,) = calls.plan()
-    assert [calls.claim(attempt) for _ in range(2)] == [None, Refusal.ALREADY]
+    assert [calls.claim(attempt) for _ in range(2)] == [None, Refusal.NOT_PLANNED]
     assert calls.attempt(attempt).state == AttemptState.DIALLING
 
 
@@ -397,7 +397,7 @@ def test_what_changed_since_it_was_planned_is_not_dialled(why, calls):
         CHANGES[why](session, calls)
     assert calls.claim(attempt) == why
     assert (calls.attempt(attempt).state, leased(calls)) == (AttemptState.CANCELLED, 0)
-    assert calls.claim(attempt) == Refusal.ALREADY
+    assert calls.claim(attempt) == Refusal.NOT_PLANNED
 
 
 @pytest.mark.parametrize("wrong", [timedelta(hours=1), timedelta(hours=-1), DIALLED_WITHIN + timedelta(seconds=1)])

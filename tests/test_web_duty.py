@@ -289,6 +289,18 @@ def test_a_phone_that_is_not_connected_calls_nobody(web, woken):
     assert woken == []
 
 
+def test_a_call_that_is_refused_leaves_them_where_they_are(web, woken):
+    """In the middle of a citizen's call the draft stays on the screen."""
+    set_numbers(web, "+380671540010")
+    emergency(web)
+    give_phone(web, "nachalnyk", state="UNAVAILABLE")
+    browser, task = logged_in(web, "nachalnyk"), task_of(web, Purpose.HAND_OVER)
+    assert '<input type="hidden" name="back" value="/">' in browser.get("/desk/emergencies").text
+    for back, led in (("/", "/"), ("/checks", "/checks"), ("//evil.example", "/monitoring"), ("", "/monitoring")):
+        assert browser.post(f"/duty/{task.id}/call", {"back": back}, page="/me").location == led
+    assert woken == []
+
+
 def test_what_the_duty_says_on_the_telephone_accepts_the_emergency_once(web):
     """I8: whoever of the centre was told records it, and it stands in the history with their name."""
     report = emergency(web)

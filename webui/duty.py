@@ -53,14 +53,17 @@ _HANDED = HANDED | {
 @bp.post("/duty/<int:task_id>/call")
 @allow(*KEEPERS)
 def call(task_id: int) -> ResponseReturnValue:
-    """The user's own phone rings, and after it the duty's."""
+    """The user's own phone rings, and after it the duty's: the monitoring has that call. Refused, they stay."""
     if duty_task(db.session(), task_id) is None:
         abort(404)
+    monitoring = url_for("work.monitoring")
     if not phone_is_there():
         flash(_("Your phone is not connected: call from another one and record it here."), "wrong")
     elif (refusal := begin_call(task_id, aim_own_call)) is not None:
         flash(str(DUTY_REFUSALS[refusal]), "wrong")
-    return redirect(url_for("work.monitoring"))
+    else:
+        return redirect(monitoring)
+    return redirect(safe_next(request.form.get("back")) or monitoring)
 
 
 def _take(session: Session, task_id: int, user_id: int) -> tuple[CallTask, User]:
