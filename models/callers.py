@@ -21,7 +21,7 @@ from models.search import plain, search_text
 from models.telephone import to_e164
 
 _LOOKED_AT = 40  # for each number that many of the newest reports, of all of them together, are asked for names
-
+ADDRESSES = 2  # of one person that are offered for the form
 PLACES = 3  # of one number, at which an outage may be theirs
 
 
@@ -162,19 +162,23 @@ def _perhaps(reports: list[Report], known: list[Person]) -> list[Perhaps]:
     return [Perhaps(same[0].applicant_name, len(same), same[0].place) for same in by_frequency]
 
 
-def known_address(session: Session, caller: Caller) -> Report | None:
-    """The newest report that has the address of the one who calls: of the person who was named, else of the only one
-    who is known; also what came from their own number counts."""
+def known_addresses(session: Session, caller: Caller) -> list[Report]:
+    """The newest report of each address of the one who calls, newest first, `ADDRESSES` at most: of the person who was
+    named, else of the only one who is known; also what came from their own number counts."""
     person = caller.person or (caller.known[0] if len(caller.known) == 1 and not caller.other_person else None)
     if person is None:
-        return None
+        return []
     theirs = Report.person_id == person.id
     if caller.number is not None and person in caller.known:
         theirs = or_(theirs, Report.contact_number == caller.number)
     query = select(Report).where(
         theirs, Report.state != ReportState.DRAFT, Report.street_id.is_not(None), Report.anonymised_at.is_(None)
     )
-    return session.scalar(query.options(joinedload(Report.street)).order_by(Report.id.desc()).limit(1))
+    newest = query.options(joinedload(Report.street)).order_by(Report.id.desc()).limit(_LOOKED_AT)
+    found: dict[tuple[int, object], Report] = {}
+    for report in session.scalars(newest):
+        found.setdefault((report.street_id, read_building(report.building) or report.building.strip()), report)
+    return list(found.values())[:ADDRESSES]
 
 
 def likely_places(session: Session, number: str) -> list[tuple[int, str]]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from models.attachments import files_of, messages_of
 from models.base import db, now
-from models.callers import caller_of, earlier_calls, known_address, likely_places, open_reports
+from models.callers import caller_of, earlier_calls, known_addresses, likely_places, open_reports
 from models.calls import LIVE_STATES, Call, CallState
 from models.checking import count_checks
 from models.clarifications import count_questions
@@ -259,14 +259,14 @@ def side_parts(found: Report) -> dict[str, object]:
     log_looks_with_answer("report", [report.id for report in by_typed], "found by a draft's other telephone")
     whose = caller.known if not found.call else caller.other.known if caller.other else []
     log_looks_with_answer("person", [person.id for person in whose], "found by a draft's other telephone")
-    address = known_address(session, caller) if found.state == ReportState.DRAFT else None
-    log_looks_with_answer("report", [address.id] if address else [], "the caller's address")
+    addresses = known_addresses(session, caller) if found.state == ReportState.DRAFT else []
+    log_looks_with_answer("report", [report.id for report in addresses], "the caller's address")
     nobody_said = caller.person is None and not caller.other_person
     return {
         "caller": caller,
         # the only one offered whose number was confirmed: who registers is reminded
         "one_known": caller.known[0] if nobody_said and len(caller.known) == 1 else None,
-        "address": address,
+        "addresses": addresses,
         "open_reports": own,
         "open_by_other": [report for report in theirs if report not in own],
         "earlier": earlier_calls(session, found),

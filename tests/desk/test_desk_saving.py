@@ -278,6 +278,13 @@ def test_the_address_of_a_known_caller_is_offered(app, exchange, mine):
     revision = str(stored(app, earlier).revision)
     mine.post(f"/drafts/{earlier}/register", {**FORM, "flat": "5", "revision": revision})
     assert "Та сама адреса: Київська, 12, кв. 5 <kbd>Alt 2</kbd>" in mine.fetch(f"/desk/side/{draft}").text
+    assert "Або:" not in mine.fetch(f"/desk/side/{draft}").text
+    mine.post(f"/drafts/{draft}/person", {"name": "Олена Коваль"})
+    revision = str(stored(app, draft).revision)
+    mine.post(f"/drafts/{draft}/register", {**FORM, "building": "14", "revision": revision})
+    third = mine.fetch(f"/desk/side/{exchange.call()[1]}").text
+    assert "Та сама адреса: Київська, 14 <kbd>Alt 2</kbd>" in third
+    assert "Або: Київська, 12, кв. 5</button>" in third
     other = exchange.call("0501112233")[1]
     assert "Та сама адреса" not in mine.fetch(f"/desk/side/{other}").text
 
