@@ -17,7 +17,7 @@ from functools import partial
 
 from flask import Flask
 
-from jobs.ami import Event, Manager, ManagerException, log_in
+from jobs.ami import Manager, ManagerException, log_in
 from jobs.amifacts import facts_to_tell, read_present
 from jobs.app import bare_app
 from jobs.callfacts import Fact
@@ -26,9 +26,9 @@ from jobs.factwriter import FIRST_PAUSE, LONGEST_PAUSE, Writer
 from jobs.files import write_whole
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
-from jobs.phones import reachable
 from jobs.settings import Settings, SettingsError
 from jobs.strangers import Strangers
+from jobs.trunk import Trunk
 from models.settling import AttemptLeg
 
 PHONES_EVERY = 3.0  # seconds
@@ -44,11 +44,11 @@ class Listener:
         self._settings = settings
         self._connect = connect or partial(log_in, user="listen")
         self._heart, self._at_the_door = Heart(settings.run_dir, "listener"), Heart(settings.run_dir, "strangers")
+        self._trunk, self._of_trunk = Trunk(settings), Heart(settings.run_dir, "trunk")
         self._legs, self._teller, self._strangers = Legs(), Teller(), Strangers()
         self._writer = Writer(app, settings.profile.area_code)
         self._phones: frozenset[str] = frozenset()  # by their names
         self._next_beat = 0.0
-        self._trunk_silent = False
         self.stop = threading.Event()
 
     def run(self) -> None:
@@ -70,11 +70,11 @@ class Listener:
 
     def _follow(self, manager: Manager) -> None:
         phones_due, present_due = 0.0, time.monotonic() + PRESENT_EVERY
-        self._trunk_silent = False
+        self._trunk.forget()
         while not self.stop.is_set():
             event = manager.next_event(0.25)
             if event is not None and event.name == "ContactStatus":
-                self._note_contact(event)
+                self._trunk.note_contact(event)
             if event is not None:
                 self._strangers.note(event.name, time.monotonic(), event.get_header("AccountID"), self._phones)
             if event is not None and (facts := facts_to_tell(event, self._legs, self._teller)):
@@ -85,7 +85,7 @@ class Listener:
                 phones_due = time.monotonic() + PHONES_EVERY
                 try:
                     states = device_states(manager)
-                    self._trunk_silent |= not reachable(states.pop("trunk", None))
+                    self._trunk.look(manager, states.pop("trunk", None))
                     self._phones = frozenset(states)
                     write_phones(self._settings, states)
                 except (ManagerException, OSError) as error:  # calls are heard all the same
@@ -97,14 +97,9 @@ class Listener:
                 except ManagerException as error:
                     log.warning("the exchange's channels are not known: %s", error)
 
-    def _note_contact(self, event: Event) -> None:
-        """Whether the trunk answers: while a call goes on over it, its device state does not tell."""
-        if event.get_header("AOR") == "trunk":
-            self._trunk_silent = event.get_header("ContactStatus") == "Unreachable"
-
     def _with_trunk(self, fact: Fact) -> Fact:
         """What is told of a call of ours, with whether the trunk answers."""
-        return replace(fact, trunk_silent=self._trunk_silent) if isinstance(fact, AttemptLeg) else fact
+        return replace(fact, trunk_silent=self._trunk.silent) if isinstance(fact, AttemptLeg) else fact
 
     def _read_present(self, manager: Manager) -> None:
         self._writer.put(read_present(manager, self._legs, self._teller, self._settings.profile.systemname))
@@ -114,6 +109,8 @@ class Listener:
         self._heart.beat(not detail, detail)
         unseen = away or self._strangers.trouble(time.monotonic())  # while it is away nobody tells of them
         self._at_the_door.beat(not unseen, unseen)
+        closed = away or self._trunk.trouble()
+        self._of_trunk.beat(not closed, closed)
         self._next_beat = time.monotonic() + 1
 
 

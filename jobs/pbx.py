@@ -47,6 +47,9 @@ MODULES = (
 )  # fmt: skip
 
 
+REGISTRATION = "res_pjsip_outbound_registration"  # with an account at a provider
+
+
 class PbxError(Exception):
     """Asterisk cannot be used as it is; the message is a sentence that says what to do."""
 
@@ -162,7 +165,7 @@ def rendered(
         "root": str(asterisk.root).rstrip("/"),
         "machine": platform.machine(),
         "systemname": settings.profile.systemname,
-        "modules": MODULES,
+        "modules": (*MODULES, REGISTRATION) if settings.trunk_account else MODULES,
         "bind": settings.bind,
         "sip_port": settings.sip_port,
         "rtp_start": settings.rtp_start,
@@ -172,7 +175,10 @@ def rendered(
         "trunk_host": settings.trunk_host,
         "trunk_port": settings.trunk_port,
         "trunk_address": _address(settings.trunk_host),
+        "trunk_account": settings.trunk_account,
+        "trunk_calls_from": settings.trunk_calls_from,
         "status_dids": _status_dids(plan, settings),
+        "dids": {*settings.status_dids, *(did for line in plan.active_lines for did in line.dids)},
         "ami_listen_secret": own["ami_listen"],
         "ami_dial_secret": own["ami_dial"],
         "phones": plan.active_phones,

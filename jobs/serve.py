@@ -42,13 +42,14 @@ def health(settings: Settings) -> dict:
 def unwell(settings: Settings) -> list[dict]:
     """The parts that are not well; the web alone while it does not answer.
 
-    In production the desk phones are not waited for: they stand on people's desks and may be switched off.
+    What is not ours is not waited for: the gateway or provider, and in production the desk phones, which may be
+    switched off.
     """
     told = health(settings)
     if not told:
         return [{"part": "web", "todo": f"See {settings.var / 'log' / 'web.log'}."}]
-    ignored = "phones" if settings.env == "production" else ""
-    return [part for part in told["parts"] if not part["ok"] and part["part"] != ignored]
+    others = ("trunk", "phones") if settings.env == "production" else ("trunk",)
+    return [part for part in told["parts"] if not part["ok"] and part["part"] not in others]
 
 
 def prepare(*arguments: str) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """Settings: environment variables that begin with ``CC_``, read once and checked before anything starts."""
 
+import ipaddress
 import json
 import os
 import re
@@ -62,6 +63,18 @@ class MailServer:
 
 
 @dataclass(frozen=True)
+class TrunkAccount:
+    """The account at a SIP provider, which wants us to log in."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """Without the password."""
+        return f"{self.user}:…"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting with its default applied. Paths are absolute; ports are integers."""
 
@@ -81,6 +94,8 @@ class Settings:
     redis_url: str
     trunk_port: int = 5060  # where the gateway takes calls of ours
     trunk_lines: int = 3
+    trunk_account: TrunkAccount | None = None  # None: a gateway or provider that knows us by our address
+    trunk_calls_from: tuple[str, ...] = ()  # further addresses and networks from which the provider calls
     reserved_lines: int = 1  # of them, left free for citizens whatever we call
     call_hours: tuple[time, time] = (time(9), time(20))  # in Kyiv, when the machine calls citizens
     call_sundays: bool = False  # whether it does on Sundays and holidays, too
@@ -191,6 +206,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         redis_url=environ.get("CC_REDIS_URL") or f"unix://{var / 'redis' / 'redis.sock'}",
         trunk_port=_port(environ, "CC_TRUNK_PORT", 5060),
         trunk_lines=_count(environ, "CC_TRUNK_LINES", 3),
+        trunk_account=_trunk_account(environ),
+        trunk_calls_from=_networks(environ, "CC_TRUNK_CALLS_FROM"),
         reserved_lines=_count(environ, "CC_RESERVED_LINES", 1),
         call_hours=_hours(environ, "CC_CALL_HOURS", "09:00-20:00"),
         call_sundays=_yes_or_no(environ, "CC_CALL_SUNDAYS"),
@@ -273,6 +290,28 @@ def _mail_server(environ: Mapping[str, str]) -> MailServer | None:
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
     )
+
+
+def _trunk_account(environ: Mapping[str, str]) -> TrunkAccount | None:
+    user, password = environ.get("CC_TRUNK_USER", "").strip(), environ.get("CC_TRUNK_PASSWORD", "")
+    if bool(user) != bool(password):
+        missing = "CC_TRUNK_PASSWORD" if user else "CC_TRUNK_USER"
+        raise SettingsError(f"{missing} is missing: the provider gave a name and a password, write both.")
+    if not re.fullmatch(r"[\w.+-]*", user, re.ASCII):
+        raise SettingsError(f"CC_TRUNK_USER is {user!r}: write the account's name alone, without the provider's host.")
+    if re.search(r'[\x00-\x20;"\\\x7f]', password):
+        raise SettingsError("CC_TRUNK_PASSWORD has a character that Asterisk cannot read: ask for another password.")
+    return TrunkAccount(user, password) if user else None
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    try:
+        found = [str(ipaddress.ip_network(word)) for word in environ.get(name, "").replace(",", " ").split()]
+    except ValueError:
+        raise SettingsError(
+            f"{name} is {environ[name]!r}: write addresses or networks, such as 192.0.2.20, 198.51.100.0/24."
+        ) from None
+    return tuple(found)
 
 
 def _mail_from(environ: Mapping[str, str]) -> str:

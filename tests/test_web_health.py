@@ -31,7 +31,7 @@ from webui.probes import PARTS
 from webui.troubles import TROUBLES
 
 BEATING = dict.fromkeys(
-    ("agi", "listener", "strangers", "reconcile", "rounds", "calls", "worker", "plan", "watchdog"), True
+    ("agi", "listener", "trunk", "strangers", "reconcile", "rounds", "calls", "worker", "plan", "watchdog"), True
 )
 PING = b"agi_network: yes\nagi_network_script: ping\n\n"
 

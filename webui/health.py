@@ -24,6 +24,7 @@ PART_NAMES = {
     "asterisk": lazy_gettext("Telephone exchange (Asterisk)"),
     "agi": lazy_gettext("Scripts of calls (AGI)"),
     "listener": lazy_gettext("Listening to the exchange"),
+    "trunk": lazy_gettext("Trunk: the gateway or provider"),
     "strangers": lazy_gettext("Strangers at the telephone port"),
     "reconcile": lazy_gettext("Comparing calls with drafts"),
     "phones": lazy_gettext("Desk phones"),

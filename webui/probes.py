@@ -38,6 +38,7 @@ PARTS = (
     "asterisk",
     "agi",
     "listener",
+    "trunk",
     "strangers",
     "reconcile",
     "phones",
@@ -147,6 +148,10 @@ def probe_listener(settings: Settings) -> Finding:
     return _heard(settings, "listener", _("It hears the exchange."))
 
 
+def probe_trunk(settings: Settings) -> Finding:
+    return _heard(settings, "trunk", _("The way to the town is open."))
+
+
 def probe_strangers(settings: Settings) -> Finding:
     return _heard(settings, "strangers", _("Nobody tries to get in at the telephone port."))
 
@@ -224,6 +229,7 @@ class Watch:
             "asterisk": lambda: probe_asterisk(settings),
             "agi": lambda: probe_agi(settings),
             "listener": lambda: probe_listener(settings),
+            "trunk": lambda: probe_trunk(settings),
             "strangers": lambda: probe_strangers(settings),
             "reconcile": lambda: probe_reconcile(settings),
             "phones": lambda: probe_phones(settings, app),

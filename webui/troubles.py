@@ -43,6 +43,17 @@ TROUBLES = {
         "Strangers try to get in at the telephone port, and are refused; calls go on. "
         "Let the firewall pass only the gateway and the phones."
     ),
+    "The trunk does not answer: see whether the gateway has power and network, or ask the provider.": _(
+        "The gateway or provider does not answer: no call comes or goes. See whether the gateway has power and "
+        "network, or ask the provider."
+    ),
+    "The provider refuses our registration: see CC_TRUNK_USER and CC_TRUNK_PASSWORD.": _(
+        "The provider refuses our registration: no call comes. See CC_TRUNK_USER and CC_TRUNK_PASSWORD, then restart."
+    ),
+    "The provider does not answer our registration: see CC_TRUNK_HOST and the network, or ask the provider.": _(
+        "The provider does not answer our registration: no call comes. See CC_TRUNK_HOST and the network, or ask the "
+        "provider."
+    ),
     "What a citizen said cannot be kept: make room, or see who owns the folder.": _(
         "What a citizen said cannot be kept: make room, or see who owns the folder."
     ),
