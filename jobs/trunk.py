@@ -4,10 +4,6 @@ from jobs.ami import Event, Manager
 from jobs.phones import reachable
 from jobs.settings import Settings
 
-SILENT = "The trunk does not answer: see whether the gateway has power and network, or ask the provider."
-REFUSED = "The provider refuses our registration: see CC_TRUNK_USER and CC_TRUNK_PASSWORD."
-UNREGISTERED = "The provider does not answer our registration: see CC_TRUNK_HOST and the network, or ask the provider."
-
 
 class Trunk:
     """What the exchange tells of the trunk."""
@@ -37,7 +33,11 @@ class Trunk:
     def trouble(self) -> str:
         """In one sentence; "" when all is well, or not known yet."""
         if self._registration == "Rejected":
-            return REFUSED
+            return "The provider refuses our registration: see CC_TRUNK_USER and CC_TRUNK_PASSWORD."
         if self._registration not in ("", "Registered"):
-            return UNREGISTERED
-        return SILENT if self.silent else ""
+            return (
+                "The provider does not answer our registration: see CC_TRUNK_HOST and the network, or ask the provider."
+            )
+        if self.silent:
+            return "The trunk does not answer: see whether the gateway has power and network, or ask the provider."
+        return ""

@@ -12,7 +12,7 @@ from subprocess import PIPE
 import pytest
 
 from jobs.prepare import check_ports_free
-from jobs.settings import SettingsError, default_var, load_secrets, load_settings
+from jobs.settings import SettingsError, default_var, load_secrets, load_settings, shown
 from tests.helpers import free_port
 
 
@@ -36,6 +36,11 @@ from tests.helpers import free_port
             "CC_PUBLIC_URL is missing: write where people reach",
         ),
         ({"CC_PUBLIC_URL": "center.town.ua"}, "CC_PUBLIC_URL is 'center.town.ua': write where people reach the pages"),
+        ({"CC_TRUNK_USER": "romny"}, "CC_TRUNK_PASSWORD is missing: the provider gave a name and a password"),
+        ({"CC_TRUNK_PASSWORD": "geheim"}, "CC_TRUNK_USER is missing"),
+        ({"CC_TRUNK_USER": "a@b", "CC_TRUNK_PASSWORD": "x"}, "CC_TRUNK_USER is 'a@b': write the account's name alone"),
+        ({"CC_TRUNK_USER": "a", "CC_TRUNK_PASSWORD": "x;y"}, "CC_TRUNK_PASSWORD has a character that Asterisk cannot"),
+        ({"CC_TRUNK_CALLS_FROM": "sip.ua"}, "CC_TRUNK_CALLS_FROM is 'sip.ua': write addresses or networks"),
         ({"CC_VAR": "/tmp/" + "x" * 90}, "is too long a path for sockets: choose a shorter folder."),
     ],
 )
@@ -43,6 +48,15 @@ def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str)
     with pytest.raises(SettingsError) as caught:
         load_settings(environ)
     assert sentence in str(caught.value)
+
+
+def test_the_account_at_a_provider_is_read_and_its_password_is_shown_nowhere() -> None:
+    environ = {"CC_TRUNK_USER": "romny", "CC_TRUNK_PASSWORD": "geheim", "CC_TRUNK_CALLS_FROM": "192.0.2.7, 10.1.0.0/16"}
+    settings = load_settings(environ)
+    assert (settings.trunk_account.user, settings.trunk_account.password) == ("romny", "geheim")
+    assert settings.trunk_calls_from == ("192.0.2.7/32", "10.1.0.0/16")
+    assert "geheim" not in f"{settings} {shown(settings)}"
+    assert load_settings({}).trunk_account is None
 
 
 def test_the_mail_server_is_read_and_its_password_is_shown_nowhere() -> None:

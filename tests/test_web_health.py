@@ -249,6 +249,7 @@ def test_every_trouble_that_a_part_tells_has_words_on_the_page() -> None:
         "jobs/speech.py",
         "jobs/apply_plan.py",
         "jobs/strangers.py",
+        "jobs/trunk.py",
         "jobs/remarks.py",
     )
     assert set.union(*map(told_by, parts)) == {known for known in TROUBLES if known.endswith(".")}
@@ -315,7 +316,7 @@ def test_people_see_each_part_and_what_to_do(web: Flask) -> None:
     page = logged_in(web, "tekhnik").get("/status").text
     assert "Телефонна станція (Asterisk)" in page
     assert "Негайно перезапустіть службу." in page
-    assert "12\u00a0частин потребують уваги." in page
+    assert "13\u00a0частин потребують уваги." in page
 
 
 def test_why_nothing_pops_up_on_my_screen(whole: Flask, settings: Settings) -> None:

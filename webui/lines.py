@@ -54,6 +54,7 @@ from webui.plan_words import (
     trouble_words,
     why_words,
 )
+from webui.probes import probe_trunk
 from webui.text import row_id
 
 bp = Blueprint("lines", __name__)
@@ -208,6 +209,8 @@ def _index(
         reason=reason or (now_there.draft.reason if now_there.draft else ""),
         errors=errors or {},
         longest_reason=LONGEST_REASON,
+        settings=current_app.config["SETTINGS"],
+        trunk=probe_trunk(current_app.config["SETTINGS"]),
     )
 
 
