@@ -107,8 +107,9 @@ class Call(Base):
 
     @property
     def listens(self) -> bool:
-        """Whether they hear of an outage (C7) or the hours (I2) now, or leave a message, and no phone rings yet."""
-        return self.announced and self.state == CallState.RINGING and not self.legs
+        """Whether they hear of an outage (C7) or the hours (I2) now, or leave a message, and no phone rings yet or any
+        more."""
+        return self.announced and self.state == CallState.RINGING and all(leg.ended_at for leg in self.legs)
 
 
 class CallLeg(Base):

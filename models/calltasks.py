@@ -37,6 +37,7 @@ class TaskEvent(StrEnum):
     CREATED = "created"
     TRIED = "tried"  # a call ended, and its task goes on
     POSTPONED = "postponed"  # they named a time, or a person chose one
+    TALKED = "talked"  # what they said answers nothing: they are asked again by the rules
     HANDED = "handed"  # to a person
     SETTLED = "settled"
     CANCELLED = "cancelled"  # there is no reason for the call any more
@@ -65,11 +66,13 @@ class Why(StrEnum):
 TASK_TABLE: dict[tuple[TaskState, TaskEvent], TaskState] = {
     (TaskState.WAITING, TaskEvent.TRIED): TaskState.WAITING,
     (TaskState.WAITING, TaskEvent.POSTPONED): TaskState.WAITING,
+    (TaskState.WAITING, TaskEvent.TALKED): TaskState.WAITING,
     (TaskState.WAITING, TaskEvent.HANDED): TaskState.PERSON,
     (TaskState.WAITING, TaskEvent.SETTLED): TaskState.SETTLED,
     (TaskState.WAITING, TaskEvent.CANCELLED): TaskState.CANCELLED,
     (TaskState.PERSON, TaskEvent.TRIED): TaskState.PERSON,
     (TaskState.PERSON, TaskEvent.POSTPONED): TaskState.PERSON,
+    (TaskState.PERSON, TaskEvent.TALKED): TaskState.PERSON,
     (TaskState.PERSON, TaskEvent.HANDED): TaskState.PERSON,  # told once more, with another reason
     (TaskState.PERSON, TaskEvent.SETTLED): TaskState.SETTLED,
     (TaskState.PERSON, TaskEvent.CANCELLED): TaskState.CANCELLED,

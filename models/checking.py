@@ -95,7 +95,7 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
     elif said == Said.OTHER:
         work.add_note(session, report, user, words, public=False, at=at)
         task.due_at = dialler.rules.window.next_open(at + timedelta(days=1), dialler.calendar)
-        move_task(session, task, Move(TaskEvent.POSTPONED, user), at)
+        move_task(session, task, Move(TaskEvent.TALKED, user), at)
     elif said == Said.NEVER and task.number is not None:
         never_by_machine(session, task.number, at, user_id=user.id)
         move_task(session, task, Move(TaskEvent.HANDED, user, Why.OPTED_OUT), at)

@@ -184,13 +184,14 @@ def _ask(session: Session, report: Report, outage: Outage, user: User, at: datet
 
 
 def answer_restored(session: Session, task: CallTask, user: User, at: datetime, *, restored: bool) -> int | None:
-    """What they said: the call is settled, and it stands in the history and with the outage.
+    """What they said: the call is settled, and it stands in the history and with each outage that was asked about.
 
     Where it is not back, the id of a draft with their number and address, for a new report.
     """
-    row = session.scalar(_row(task.outage_id, task.report_id))
-    if row is not None:
-        row.restored = restored
+    rows = select(OutageCaller, Outage.kind).join(Outage).where(OutageCaller.report_id == task.report_id)
+    for row, kind in session.execute(rows.where(OutageCaller.restored.is_(None))):
+        if row.outage_id == task.outage_id or QUESTIONS[kind] in task.words:
+            row.restored = restored
     note_history(session, task.report, HistoryEvent.NOTE, user, BACK if restored else NOT_BACK, at=at)
     move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
     announce(session, "report", task.report_id)

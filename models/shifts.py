@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, joinedload, mapped_column, 
 from models.attempts import last_switch
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import Call, CallState
-from models.calltasks import CallTask, CallTaskEvent, TaskEvent
+from models.calltasks import CallTask, CallTaskEvent, TaskEvent, Why
 from models.checking import count_checks
 from models.deadlines import Deadline, DeadlineKind
 from models.lines import Line, RingStep
@@ -213,15 +213,22 @@ def _calls(session: Session, at: datetime) -> dict[str, Any]:
 
 
 def _promised(session: Session) -> list[dict[str, Any]]:
-    """The calls at a time that the citizen named, or that a person chose, and that are still to be made."""
+    """The calls at a time that the citizen named, or that a person chose, and those of a person that the machine
+    promised who asked for one; they are still to be made."""
     events = aliased(CallTaskEvent)
     last = select(func.max(events.id)).where(events.task_id == CallTask.id).correlate(CallTask).scalar_subquery()
     rows = session.execute(
         select(CallTask, User.name)
         .select_from(CallTask)
         .join(CallTaskEvent, CallTaskEvent.id == last)
-        .join(User, User.id == CallTaskEvent.user_id)
-        .where(CallTask.settled_at.is_(None), CallTaskEvent.event == TaskEvent.POSTPONED)
+        .outerjoin(User, User.id == CallTaskEvent.user_id)
+        .where(CallTask.settled_at.is_(None))
+        .where(
+            or_(
+                and_(CallTaskEvent.event == TaskEvent.POSTPONED, CallTaskEvent.user_id.is_not(None)),
+                and_(CallTaskEvent.event == TaskEvent.HANDED, CallTaskEvent.why == Why.ASKED_FOR_PERSON),
+            )
+        )
         .options(
             joinedload(CallTask.report).options(joinedload(Report.category), joinedload(Report.street)),
             joinedload(CallTask.call).joinedload(Call.line),
@@ -236,7 +243,7 @@ def _promised(session: Session) -> list[dict[str, Any]]:
             "number": task.report.number if task.report else "",
             "place": task.report.spot if task.report else "",
             "line": task.call.line.number if task.call and task.call.line else "",
-            "by": name,
+            "by": name or "",  # "": the machine
         }
         for task, name in rows
     ]

@@ -24,7 +24,17 @@ from tests.helpers import AREA_CODE, eventually
 from tests.stream_fixtures import EventStream, listen, log_in
 from tests.web_fixtures import register
 from webui import create_app
-from webui.events import ALL_STREAMS, BEAT_SECONDS, QUEUED, SESSION_STREAMS, TOLD_AGAIN, Hub, News
+from webui.events import (
+    ALL_STREAMS,
+    BEAT_SECONDS,
+    OTHERS_STREAMS,
+    QUEUED,
+    SESSION_STREAMS,
+    TOLD_AGAIN,
+    Hub,
+    News,
+    TooManyStreams,
+)
 from webui.news import load_news
 
 KNOWN = {
@@ -366,6 +376,22 @@ def test_who_finds_no_place_is_refused_and_may_come_again(settings):
         answer = client.get("/events", buffered=False)
         assert answer.status_code == 200
         answer.close()
+    hub.stop.set()
+
+
+def test_enterprises_leave_the_desk_its_places(settings):
+    app = create_app(settings)
+    with app.app_context():
+        fill_desks()
+        hub: Hub = app.extensions["events"]
+        others = [hub.subscribe(f"{number}:0", False) for number in range(1000, 1000 + OTHERS_STREAMS)]
+        with pytest.raises(TooManyStreams):
+            hub.subscribe("2000:0", False)
+    answer = logged_in(app, "tsapkova").get("/events", buffered=False)
+    assert answer.status_code == 200
+    answer.close()
+    hub.unsubscribe(others[0])
+    assert hub.subscribe("2000:0", False) is not None
     hub.stop.set()
 
 

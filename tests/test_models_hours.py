@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from models.calls import Call, CallLeg, CallState
 from models.hours import Branch, Day, Hours, branch_at, is_backwards, opens_at, read_range, tidy_range
 from models.hours_spoken import say_hours, say_opening
 from models.workdays import KYIV, WorkCalendar
@@ -142,3 +143,12 @@ def test_the_opening_as_it_is_said() -> None:
         "Найближчий робочий час: понеділок, сьомого грудня, восьма година двадцять дві хвилини."
     ]
     assert say_opening(None, sunday) == []
+
+
+def test_who_leaves_a_message_after_the_duty_did_not_answer_listens() -> None:
+    call = Call(announced=True, state=CallState.RINGING)
+    assert call.listens
+    call.legs.append(CallLeg(uniqueid="romny-duty.1", rang_at=kyiv("2026-11-29 03:00")))
+    assert not call.listens
+    call.legs[0].ended_at = kyiv("2026-11-29 03:01")
+    assert call.listens

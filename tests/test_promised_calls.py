@@ -15,7 +15,7 @@ from models.clarifications import ask_applicant, talk_with
 from models.drafts import end_draft
 from models.missed import waits_for_us
 from models.outage_acts import end_outage
-from models.outage_calls import note_about, to_ask
+from models.outage_calls import OutageCaller, answer_restored, note_about, to_ask
 from models.outages import Announced, OutageKind, to_tell
 from models.people import User
 from models.reports import Report, ReportEvent, ReportState
@@ -116,8 +116,13 @@ def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> No
         browser.post(f"/outages/{outage_id}/ask", page="/me")
     words = question(web, report_id)
     assert (words.count("води"), words.count("світла")) == (1, 1)
+    with web.app_context(), transaction() as session:
+        task = session.scalars(select(CallTask).where(CallTask.report_id == report_id)).one()
+        answer_restored(session, task, user_of(session, "dyspetcher"), now(), restored=True)
     with web.app_context():
-        assert to_ask(db.session(), outages[1]) == []
+        assert [to_ask(db.session(), outage_id) for outage_id in outages] == [[], []]
+        answers = select(OutageCaller.outage_id, OutageCaller.restored).order_by(OutageCaller.outage_id)
+        assert [tuple(row) for row in db.session.execute(answers)] == [(outages[0], True), (outages[1], True)]
 
 
 def test_an_outage_at_a_former_address_hides_none_of_the_whole_city() -> None:

@@ -13,7 +13,7 @@ from jobs.app import bare_app
 from models import shifts
 from models.attempts import MachineSwitch
 from models.base import db, now, transaction
-from models.calltasks import CallTask, Move, TaskEvent, move_task
+from models.calltasks import CallTask, Move, TaskEvent, Why, move_task
 from models.drafts import make_draft_by_hand, save_draft
 from models.people import User
 from models.reports import Source
@@ -184,6 +184,20 @@ def test_names_stay_with_who_is_switched_off(web: Flask):
     browser.post("/shift", {"remarks": ""}, page="/me")
     stored_user(web, "tsapkova", active=False)
     assert "Цапкова" in logged_in(web, "sorokina").get("/shift/1").text
+
+
+def test_a_talk_without_an_answer_promises_no_call_and_the_machine_promises_a_person(web: Flask):
+    talked, promised = done(web), done(web)
+    with web.app_context(), transaction() as session:
+        user = session.scalar(select(User).where(User.login == "dyspetcher"))
+        move_task(session, session.get_one(CallTask, talked), Move(TaskEvent.TALKED, user), now())
+        wants = Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON)
+        move_task(session, session.get_one(CallTask, promised), wants, now())
+    with web.app_context():
+        rows = figures_now(db.session(), now())["promised"]["rows"]
+    assert [(row["id"], row["by"]) for row in rows] == [(promised, "")]
+    listed = logged_in(web, "tsapkova").get("/shift").text.partition('id="promised"')[2].partition("</section>")[0]
+    assert ">автомат</td>" in listed
 
 
 def test_a_call_at_a_time_that_was_promised_stands_on_the_sheet_until_it_is_made(web: Flask):

@@ -549,6 +549,13 @@ def said(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
+def test_from_lists_that_were_fetched_anew_an_act_leads_back_to_the_page(web):
+    register(web, "Тече")
+    browser = logged_in(web, "operator")
+    assert '<input type="hidden" name="back" value="/work">' in browser.get("/work/lists").text
+    assert '<input type="hidden" name="back" value="/work">' in browser.get("/work").text
+
+
 def test_what_came_back_stands_on_top_of_the_organisations_day_with_its_words(web):
     """From the applicant and from the control body; what is done again goes away from there."""
     refuted, returned, other = (register(web, text) for text in ("Не горить ліхтар", "Стовп", "Темно"))

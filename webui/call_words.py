@@ -33,6 +33,7 @@ TASK_EVENTS = {
     TaskEvent.CREATED: lazy_gettext("the call was planned"),
     TaskEvent.TRIED: lazy_gettext("called without an answer"),
     TaskEvent.POSTPONED: lazy_gettext("put off"),
+    TaskEvent.TALKED: lazy_gettext("talked, to be asked again"),
     TaskEvent.HANDED: lazy_gettext("handed to a person"),
     TaskEvent.SETTLED: lazy_gettext("settled"),
     TaskEvent.CANCELLED: lazy_gettext("not needed any more"),

@@ -39,13 +39,14 @@ from models.calls import LIVE_STATES
 from models.people import ORGANISATION_ROLES
 from models.pressing import Pressing, count_pressing, new_by_organisation
 from models.waiting import count_missed, count_online
-from webui.access import EVERYBODY, HEARERS, allow
+from webui.access import EVERYBODY, HEARERS, LISTENERS, allow
 from webui.auth import load_user
 from webui.news import CallNews, Viewer, count_drafts, describe, load_news
 
 BEAT_SECONDS = 10.0
 _PAUSE = 1.0  # seconds without a try after something failed
 SESSION_STREAMS = 6  # of one user session; one more ends the oldest
+OTHERS_STREAMS = 60  # of those who do not hear calls: the rest is the desk's
 ALL_STREAMS = 100  # each holds a thread of the web: the others are for work
 TOLD_AGAIN = 500  # events that are told again to who was away; after more, the state alone
 QUEUED = 1000  # events a slow client may lag behind before it gets the present state instead
@@ -87,23 +88,29 @@ class Hub:
         self._url = app.config["SETTINGS"].redis_url
         self._lock = threading.Lock()
         self._clients: dict[queue.Queue[News | None], str] = {}  # with the user session, the oldest first
+        self._others: set[queue.Queue[News | None]] = set()  # of them, those who do not hear calls
         self._ending: set[queue.Queue[News | None]] = set()  # told to end, and still with a thread
         self._thread: threading.Thread | None = None
         self.stop = threading.Event()
 
-    def subscribe(self, session_id: str) -> "queue.Queue[News | None]":
+    def subscribe(self, session_id: str, hears_calls: bool = True) -> "queue.Queue[News | None]":
         """A queue in which all news from now on arrive; None when it is to end.
 
-        Ends the oldest of this user session when it has six. Raises `TooManyStreams` when there are a hundred in all.
+        Ends the oldest of this user session when it has six. Raises `TooManyStreams` when there are a hundred in all,
+        or sixty of those who do not hear calls.
         """
         client: queue.Queue[News | None] = queue.Queue(QUEUED)
         with self._lock:
             if len(self._clients) + len(self._ending) >= ALL_STREAMS:
                 raise TooManyStreams
+            if not hears_calls and len(self._others) >= OTHERS_STREAMS:
+                raise TooManyStreams
             own = [one for one, whose in self._clients.items() if whose == session_id]
             if len(own) >= SESSION_STREAMS:
                 self._end(own[0])
             self._clients[client] = session_id
+            if not hears_calls:
+                self._others.add(client)
             if self._thread is None or not self._thread.is_alive():
                 # the reader starts where we are now: an event that comes before it runs is not lost
                 start = self.newest() or "$"
@@ -116,6 +123,7 @@ class Hub:
         with self._lock:
             self._clients.pop(client, None)
             self._ending.discard(client)
+            self._others.discard(client)
 
     def _end(self, client: "queue.Queue[News | None]") -> None:
         """Tell a stream to end, under the lock. What is queued for it is not told: its browser asks anew."""
@@ -237,11 +245,11 @@ def make_hub(state) -> None:
 def events() -> Response:
     """The stream of server-sent events for the logged-in user; 503 when there are too many streams in all."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    session_id = current_user.get_id()
+    session_id, hears_calls = current_user.get_id(), current_user.role in LISTENERS
     db.session.remove()
     hub = hub_of(app)
     try:
-        client = hub.subscribe(session_id)
+        client = hub.subscribe(session_id, hears_calls)
     except TooManyStreams:
         return Response(status=503)
     last = request.headers.get("Last-Event-ID") or request.args.get("after", "")

@@ -84,9 +84,9 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
     Act.ASK: lambda session, report, user, asked: ask_applicant(session, report, user, asked.words, now()),
     Act.CALL_OFF: lambda session, report, user, asked: call_question_off(session, report, user, asked.words, now()),
 }
-# what changes nothing that another has changed meanwhile: a note, or one's own part
 # what an applicant's answer is for: not while a colleague asks them just now
 SETTLES_CHECK = frozenset({Act.CONFIRM, Act.REFUTE, Act.CLOSE})
+# what changes nothing that another has changed meanwhile: a note, or one's own part
 ADDS_ONLY = frozenset(
     {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD, Act.PLAN, Act.ASK, Act.CALL_OFF}
 )

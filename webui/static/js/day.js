@@ -19,5 +19,6 @@ async function renew(tries = 0) {
 }
 
 listen((kind) => {
-  if (kind === "report" || kind === "state") refreshSoon("day", 300, renew);
+  // every enterprise hears of every report: they do not ask all at once
+  if (kind === "report" || kind === "state") refreshSoon("day", 300 + 1000 * Math.random(), renew);
 });
