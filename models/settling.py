@@ -195,16 +195,17 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: str, at:
             answer_hand_over(session, attempt, task, HandoverKey(key), at)
     elif key in (Key.NOT_ME, Key.PERSON):
         _ask_no_more(session, attempt, part, key, at)
-    elif task.open:
+    else:
         report = session.get_one(Report, task.report_id, with_for_update=True, populate_existing=True)
         if report.contact_number != attempt.number:  # a stranger's key; `models.task_rules` has the applicant called
             return
-        if report.state == ReportState.DONE:
-            if key == Key.DONE:
-                confirmed_by_telephone(session, report, at)
-            else:
-                refuted_by_telephone(session, report, partly=key == Key.PARTLY, at=at)
-        move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
+        # whoever closed it while they listened: what they say themselves counts, and they were told that it does
+        if key != Key.DONE and report.state in (ReportState.DONE, ReportState.CLOSED):
+            refuted_by_telephone(session, report, partly=key == Key.PARTLY, at=at)
+        elif report.state == ReportState.DONE and task.open:
+            confirmed_by_telephone(session, report, at)
+        if task.open:
+            move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
 
 
 def _ask_no_more(session: Session, attempt: Attempt, part: AttemptTask, key: Key, at: datetime) -> None:

@@ -633,15 +633,25 @@ def test_what_our_trouble_or_the_red_button_left_unasked_uses_no_try(keys, cause
     assert second.due_at - calls.at < timedelta(minutes=10)
 
 
-def test_an_answer_to_a_report_that_was_closed_meanwhile_changes_nothing(calls):
+@pytest.mark.parametrize(
+    ("key", "state"),
+    [(Key.DONE, ReportState.CLOSED), (Key.NOT_DONE, ReportState.IN_PROGRESS), (Key.PARTLY, ReportState.IN_PROGRESS)],
+)
+@pytest.mark.parametrize("synced", [False, True], ids=["at once", "after the rules"])
+def test_the_key_of_who_listens_counts_though_a_colleague_closes_it_meanwhile(calls, key, state, synced):
+    """A report is done when the citizen says so."""
     report = calls.done()
     calls.sync()
     (attempt,) = calls.dial()
     with transaction() as session:
         session.get_one(Report, report.id).state = ReportState.CLOSED
+    if synced:
+        calls.sync()
     with transaction() as session:
-        answer_by_key(session, attempt, calls.tasks()[0].id, Key.NOT_DONE, calls.at)
-    assert calls.tasks()[0].report.state == ReportState.CLOSED
+        answer_by_key(session, attempt, calls.tasks()[0].id, key, calls.at)
+    task = calls.tasks()[0]
+    assert task.report.state == state
+    assert not task.open
 
 
 def test_a_key_that_is_told_after_the_hang_up_counts(calls):
