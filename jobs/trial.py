@@ -3,7 +3,8 @@
 It is the same Asterisk with the plan's files, in a folder of its own and on free ports of the loopback address; it ends
 with us, however we end. Its phones and its trunk are sockets of ours (`jobs.trial_calls`): each phone refuses every
 call, and it is written down who was rung after whom. First nobody stands in the place of the AGI server, and calls ring
-by the exchange's own files; then somebody does who says what it would at the moment that is tried.
+by the exchange's own files; then somebody does who says what it would at the moment that is tried. How long a phone
+rings is not tried: `jobs.read_back` reads it.
 """
 
 import os
@@ -28,7 +29,7 @@ from models.hours import END_OF_DAY, Day, Hours, OutOfHours, branch_at, day_kind
 from models.plan import Plan, PlanLine, PlanPhone, Stop, way_of_call
 from models.workdays import KYIV, WorkCalendar
 
-SECONDS = 60.0  # that a trial may take
+START_SECONDS, CALLS_SECONDS = 15.0, 25.0  # that the exchange may take to start, and all calls
 RTP_PORTS = 400  # beside those of the town's exchange: two for each phone that rings at once
 UNKNOWN = "100"  # a number that no line can have
 _LOG = "[general]\ndateformat = %s.%3q\n[logfiles]\ntrial.log = warning,error\n"
@@ -88,11 +89,14 @@ class Candidate:
 def try_plan(settings: Settings, asterisk: Asterisk, candidate: Candidate, at: datetime) -> None:
     """Each line is called, in hours and out of them, and numbers that are none. Raises `NotReached` for one that does
     not meet what the plan says, `PbxError` for what the exchange does not read, and `NotTried`."""
-    with beside(settings, asterisk) as exchange:
-        exchange.start(candidate)
-        exchange.call_lines(candidate, moments(candidate.calendar, at))
-        if complaint := exchange.complaint():
-            raise PbxError(complaint)
+    try:
+        with beside(settings, asterisk) as exchange:
+            exchange.start(candidate)
+            exchange.call_lines(candidate, moments(candidate.calendar, at))
+            if complaint := exchange.complaint():
+                raise PbxError(complaint)
+    except OSError as error:
+        raise NotTried(error.strerror or "") from error
 
 
 def clear(settings: Settings, asterisk: Asterisk) -> None:
@@ -173,22 +177,21 @@ class Beside:
         return files | {"pjsip.conf": phones, "logger.conf": _LOG}
 
     def start(self, candidate: Candidate) -> None:
-        """Have it run. Raises `NotTried`."""
+        """Have it run. Raises `NotTried`, and `OSError` where its files cannot be written."""
+        install(self.settings, self.files(candidate))
         guarded = ("setpriv", "--pdeathsig", "KILL", *(AS_SERVICE_USER[1:] if os.geteuid() == 0 else ()), "--")
-        try:
-            install(self.settings, self.files(candidate))
-            command = [*guarded, *self._asterisk.command(self.settings, "-f")]
-            none = subprocess.DEVNULL
-            self._process = subprocess.Popen(command, stdin=none, stdout=none, stderr=none)
-        except OSError as error:
-            raise NotTried(error.strerror or "") from error
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until and self._process.poll() is None:
+        command = [*guarded, *self._asterisk.command(self.settings, "-f")]
+        none = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=none, stdout=none, stderr=none)
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
             with suppress(ExchangeAway, ExchangeHangs):
                 self.ask("core waitfullybooted")
                 self._began = time.time()
                 return
-        raise NotTried(f"Asterisk, {self._process.poll()}")
+            if (code := self._process.poll()) is not None:
+                raise NotTried(f"Asterisk: {code}")
+        raise NotTried(f"Asterisk: > {START_SECONDS:.0f} s")
 
     def end(self) -> None:
         if self._process is not None:
@@ -201,24 +204,24 @@ class Beside:
     def complaint(self) -> str:
         """The first thing that it said against its files when it began; "" for nothing."""
         log = self.settings.pbx_dir / "log" / "trial.log"
-        said = re.findall(r"(?m)^\[([\d.]+)\] \w+\[\d+\]: (\S+\.c):\d+ \w+: (.*)$", log.read_text(errors="replace"))
+        said = re.findall(r"(?m)^\[([\d.]+)\] \w+\[\d+\] (\S+): (.*)$", log.read_text(errors="replace"))
         return next((told for at, by, told in said if float(at) <= self._began and _READERS.fullmatch(by)), "")
 
     def call_lines(self, candidate: Candidate, at: Collection[datetime]) -> None:
-        """Call each line under each of its numbers, and numbers that are none, while no script is there; then, with
-        scripts, each line at each of the moments. Raises `NotReached`, and `NotTried` when it takes too long."""
-        plan, until = candidate.plan, time.monotonic() + SECONDS
+        """Call each line, and numbers that are none, while no script is there; then, with scripts, each line at each of
+        the moments, and in the other forms of its number. Raises `NotReached`, and `NotTried` when it takes too long.
+        """
+        plan, until = candidate.plan, time.monotonic() + CALLS_SECONDS
 
         def call(about: str, dialled: str, line: str, way: Way, says: Says | None = None) -> None:
             if time.monotonic() > until:
-                raise NotTried(f"{SECONDS:.0f} s")
+                raise NotTried(f"> {CALLS_SECONDS:.0f} s")
             self._scripts.says, self._scripts.met = says, (met := [])
             if not self._telephones.call(dialled, line, met) or not _is(met, way):
                 raise NotReached(about)
 
         for line in plan.active_lines:
-            for did in line.dids:
-                call(line.number, did, line.digits, candidate.way(line))
+            call(line.number, line.digits, line.digits, candidate.way(line))
         for line in plan.lines:
             if not line.active:
                 call(line.number, line.digits, "0", candidate.everybody)
@@ -228,16 +231,18 @@ class Beside:
         for line in plan.active_lines:
             for says, way in candidate.tries(line, at):
                 call(line.number, line.digits, line.digits, way, says)
+            for did in line.dids:  # no phone need ring to show whose number it is
+                call(line.number, did, line.digits, [frozenset((MESSAGE,))], Says(line.digits, (), True, ""))
 
 
 def _is(met: list[str], way: Way) -> bool:
-    """Whether these were met, step after step; of one step in any order."""
+    """Whether these were met, and that is somebody: step after step, of one step in any order."""
     left = list(met)
     for step in way:
         here, left = left[: len(step)], left[len(step) :]
         if len(here) != len(step) or frozenset(here) != step:
             return False
-    return not left
+    return bool(met) and not left
 
 
 def _free_tcp_port() -> int:

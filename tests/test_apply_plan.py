@@ -35,7 +35,7 @@ from models.plan_checks import Site
 from models.plan_versions import STILL_RUNG, PlanVersion, Trouble, applied_version, still_rung
 from tests.desk_fixtures import PEOPLE, fill_desks
 from tests.helpers import close_database
-from tests.plan_fixtures import NOWHERE, FakeExchange, look
+from tests.plan_fixtures import NOWHERE, FakeExchange, look, tried
 
 SOON = timedelta(seconds=10)
 HANGS = apply_plan.trouble()
@@ -143,7 +143,7 @@ def settled() -> bool:
 def test_phones_that_leave_are_there_for_as_long_as_a_call_may_ring_by_the_order_of_before(town: Town) -> None:
     """A call that rings has its order already, and the AGI server hands the former one out for a second: each of its
     steps finds its phones. Meanwhile the exchange is left in peace."""
-    applier = apply_plan.Applier(town.app, town.exchange, NOWHERE)
+    applier = apply_plan.Applier(town.app, town.exchange, NOWHERE, tried)
     work = Work(town.app)
     former = work.line("53273", time.monotonic() + 5).steps
     order()
@@ -204,8 +204,8 @@ def test_while_the_exchange_is_asked_no_transaction_is_open(town: Town) -> None:
         return town.exchange(command)
 
     order()
-    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now()) == ""
-    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now() + STILL_RUNG + SOON) == ""
+    assert apply_plan.Applier(town.app, ask, NOWHERE, tried).look(now()) == ""
+    assert apply_plan.Applier(town.app, ask, NOWHERE, tried).look(now() + STILL_RUNG + SOON) == ""
     assert state() == ("applied", "")
     assert len(open_ones) > 20
     assert not any(open_ones)
@@ -383,7 +383,7 @@ def test_an_exchange_that_has_something_else_gets_the_old_plan_back(town: Town, 
     assert look(town.app, town.exchange) in ("", HANGS)
     town.exchange.forgets = ""
     later = now() + apply_plan.AGAIN
-    assert apply_plan.Applier(town.app, town.exchange, NOWHERE).look(later) == ""
+    assert apply_plan.Applier(town.app, town.exchange, NOWHERE, tried).look(later) == ""
     assert state() == ("rolled_back", "not_read")
     assert whole(town) == "old"
 
@@ -415,7 +415,7 @@ def test_while_the_exchange_hangs_the_version_is_on_its_way_back(town: Town) -> 
         return town.exchange(command)
 
     order()
-    applier = apply_plan.Applier(town.app, ask, NOWHERE)
+    applier = apply_plan.Applier(town.app, ask, NOWHERE, tried)
     at = now()
     assert applier.look(at) == HANGS
     assert state() == ("applying", "away")
@@ -447,7 +447,7 @@ def test_a_plan_that_changed_meanwhile_is_not_written_over(town: Town, monkeypat
         with transaction() as session:
             session.scalars(select(Phone).where(Phone.name == "admin3")).one().user_id = None
 
-    monkeypatch.setattr(apply_plan, "STEPS", (*apply_plan.STEPS[:4], read_back, apply_plan.write_tables))
+    monkeypatch.setattr(apply_plan, "STEPS", (*apply_plan.STEPS[:5], read_back, apply_plan.write_tables))
     order()
     assert look(town.app, town.exchange) == ""
     assert state() == ("rolled_back", "changed")
@@ -492,7 +492,7 @@ def test_a_second_machine_leaves_alone_what_the_first_has_begun(
     with app.app_context():
         town = running(app)
         steps = apply_plan.STEPS
-        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:3], tell, *steps[4:]))
+        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:4], tell, *steps[5:]))
         order()
         assert look(app, town.exchange) == ""
         assert said == ["", 0]
