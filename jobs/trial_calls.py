@@ -155,14 +155,14 @@ class Scripts(socketserver.ThreadingTCPServer):
             return []
         if script == "inbound":
             steps = [(list(phones), seconds) for phones, seconds in says.steps]
-            closed = ["SET VARIABLE CC_CLOSED yes"] if says.closed else []
-            return [f'SET VARIABLE CC_ROUTE "{route(steps)}"', *closed]
+            closed = ['SET VARIABLE "CC_CLOSED" "yes"'] if says.closed else []
+            return [f'SET VARIABLE "CC_ROUTE" "{route(steps)}"', *closed]
         if script != "out_of_hours":
             return []
         if says.duty and not alone:
-            return [f'SET VARIABLE CC_DUTY "{route([([says.duty], DUTY_SECONDS)])}"']
+            return [f'SET VARIABLE "CC_DUTY" "{route([([says.duty], DUTY_SECONDS)])}"']
         self.met.append(MESSAGE)
-        return ["SET VARIABLE CC_HEARD yes"]
+        return ['SET VARIABLE "CC_HEARD" "yes"']
 
 
 class _Script(socketserver.StreamRequestHandler):

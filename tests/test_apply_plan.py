@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,12 @@ from sqlalchemy.exc import OperationalError
 from agi.database import Work
 from jobs import apply_plan
 from jobs.app import bare_app
-from jobs.pbx import Asterisk, render, rendered
+from jobs.pbx import Asterisk, PbxError, render, rendered
 from jobs.pbx_folder import install
 from jobs.prepare import prepare
 from jobs.read_back import ExchangeAway, ExchangeHangs, console, first_mismatch
 from jobs.settings import Settings
+from jobs.trial import Candidate, NotReached, NotTried
 from models.base import db, now, transaction
 from models.lines import RingStep, ring_order
 from models.people import Phone, User
@@ -335,6 +336,37 @@ def test_a_step_that_fails_leads_back(town: Town, monkeypatch: pytest.MonkeyPatc
         assert whole(town) == "old"
     assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
     assert whole(town, STILL_RUNG + SOON) == ("new" if place == COUNT else "old")
+
+
+TRIALS = {
+    "a call reaches nobody": (NotReached("5-32-75"), "not_reached", "5-32-75"),
+    "there is no exchange to try it on": (NotTried("Asterisk: 1"), "not_tried", "Asterisk: 1"),
+    "it is not read": (PbxError("Unknown directive: extn at line 144"), "configuration", "Unknown directive"),
+}
+
+
+@pytest.mark.parametrize("how", TRIALS)
+def test_the_exchange_never_learns_a_plan_that_fails_its_trial(town: Town, how: str) -> None:
+    error, trouble, about = TRIALS[how]
+    folders = sorted(town.app.config["SETTINGS"].pbx_dir.glob("etc*"))
+    candidates = []
+
+    def fails(_settings: Settings, _asterisk: Asterisk, candidate: Candidate, _at: datetime) -> None:
+        assert not db.session().in_transaction()
+        candidates.append(candidate)
+        raise error
+
+    order()
+    assert apply_plan.Applier(town.app, town.exchange, NOWHERE, fails).look(now()) == ""
+    assert state() == ("rolled_back", trouble)
+    version = db.session.get_one(PlanVersion, 2)
+    assert version.trouble_about.startswith(about)
+    (candidate,) = candidates
+    assert candidate.plan == version.plan
+    assert set(candidate.secrets) == {"admin1", "admin2", "admin3", "admin4"}
+    assert [phone.name for phone in candidate.leaving] == ["admin3"]
+    assert sorted(town.app.config["SETTINGS"].pbx_dir.glob("etc*")) == folders
+    assert whole(town) == "old"
 
 
 def test_a_full_disk_leaves_the_old_plan(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
