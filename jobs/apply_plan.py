@@ -32,7 +32,7 @@ from jobs.pbx import Asterisk, PbxError, find_asterisk, rendered
 from jobs.pbx_folder import install
 from jobs.read_back import Ask, ExchangeAway, ExchangeHangs, console, first_mismatch, reload
 from jobs.settings import Settings
-from jobs.trial import Candidate, NotReached, NotTried, try_plan
+from jobs.trial import Candidate, NotReached, NotTried, clear, try_plan
 from models.base import db, now, reason, transaction
 from models.free_days import load_calendar
 from models.people import User
@@ -251,10 +251,13 @@ class Applier:
         self._told = version_id, frozenset(phone.name for phone in leaving)
 
     def _back(self, version_id: int, why: Trouble, about: str, at: datetime) -> bool:
-        """Go back to what the tables say. Whether the exchange has it, or does not run; else it is tried again."""
+        """Go back to what the tables say. Whether the exchange has it, or does not run; else it is tried again. What
+        a trial that was broken off left is taken away."""
         with transaction() as session:  # the next try, of whichever process, knows why
             version = session.get_one(PlanVersion, version_id)
             version.trouble, version.trouble_about = why, about
+        with suppress(PbxError):
+            clear(self._settings, self._exchange()[0])
         if not self._tell_present(at):
             return False
         with transaction() as session:

@@ -301,6 +301,15 @@ def test_killed_anywhere_it_is_the_old_plan_or_the_new_one(town: Town, when: str
     assert whole(town, STILL_RUNG + SOON) == expected
 
 
+def test_what_a_trial_left_is_taken_away(town: Town) -> None:
+    left = town.app.config["SETTINGS"].var / "trial"
+    order()
+    killed(town, lambda: before_step(apply_plan.STEPS.index(apply_plan.try_out)))
+    left.mkdir()
+    assert look(town.app, town.exchange) == ""
+    assert not left.exists()
+
+
 def test_what_was_only_ordered_is_not_applied_by_a_start(town: Town) -> None:
     """A backup may bring it back months later."""
     order()
