@@ -104,7 +104,7 @@ def clear(settings: Settings, asterisk: Asterisk) -> None:
     own = _own(settings)
     if not own.var.exists():
         return
-    if (own.pbx_dir / "etc").exists():  # it ended with us, unless we ended in the moment in which it began
+    if (own.pbx_dir / "etc" / "asterisk.conf").exists():  # it ended with us, unless we ended in the moment in which it began
         with suppress(OSError, subprocess.TimeoutExpired):
             line = asterisk.command(own, "-rx", "core stop now")
             subprocess.run(line, capture_output=True, timeout=10, check=False)
