@@ -100,11 +100,12 @@ def try_plan(settings: Settings, asterisk: Asterisk, candidate: Candidate, at: d
 
 
 def clear(settings: Settings, asterisk: Asterisk) -> None:
-    """Take away what a trial left that was broken off."""
+    """Take away what a trial left that was broken off. Its exchange ended with us, unless we did in the very moment in
+    which it began: then it is ended now."""
     own = _own(settings)
     if not own.var.exists():
         return
-    if (own.pbx_dir / "etc" / "asterisk.conf").exists():  # it ended with us, unless we ended in the moment in which it began
+    if (own.pbx_dir / "etc" / "asterisk.conf").exists():
         with suppress(OSError, subprocess.TimeoutExpired):
             line = asterisk.command(own, "-rx", "core stop now")
             subprocess.run(line, capture_output=True, timeout=10, check=False)
