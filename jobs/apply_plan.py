@@ -6,9 +6,10 @@ process lead back to them: the files are rendered from the tables again, and rea
 1. The version is checked once more, and everything is rendered into a new folder: also the phones that the plan does
    not use any more, for calls ring by the old order until the tables have changed, and those that came before for as
    long as a call rings.
-2. ``etc`` becomes that folder, the exchange reads phones and dialplan anew, and is asked what it has.
-3. The tables are written, and the version is the applied one.
-4. When no call can ring by a former order any more (`models.plan_versions.still_rung`), the phones that are not used
+2. It is tried on an exchange of its own: each line is called (`jobs.trial`).
+3. ``etc`` becomes that folder, the exchange reads phones and dialplan anew, and is asked what it has.
+4. The tables are written, and the version is the applied one.
+5. When no call can ring by a former order any more (`models.plan_versions.still_rung`), the phones that are not used
    are left out: rendered, switched, read back. Until then the version is not settled; broken off, it is done again.
 
 What was broken off is decided by `Applier.look`, which runs every second in `jobs.rounds`, and by a start
@@ -18,7 +19,7 @@ What was broken off is decided by `Applier.look`, which runs every second in `jo
 import fcntl
 import os
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,14 +32,18 @@ from jobs.pbx import Asterisk, PbxError, find_asterisk, rendered
 from jobs.pbx_folder import install
 from jobs.read_back import Ask, ExchangeAway, ExchangeHangs, console, first_mismatch, reload
 from jobs.settings import Settings
+from jobs.trial import Candidate, NotReached, NotTried, clear, try_plan
 from models.base import db, now, reason, transaction
+from models.free_days import load_calendar
 from models.people import User
 from models.plan import Plan, PlanPhone, read_plan
 from models.plan_acts import finish, phone_secrets, roll_back
 from models.plan_checks import Site, check_plan
 from models.plan_versions import PlanVersion, Trouble, applied_version, applying_version, still_rung
+from models.workdays import WorkCalendar
 
 _LOCK = 0x6170706C  # "appl"
+Tried = Callable[[Settings, Asterisk, Candidate, datetime], None]
 AGAIN = timedelta(seconds=10)  # after which what did not work is tried again
 
 
@@ -62,6 +67,8 @@ class Work:
     site: Site
     leaving: Collection[PlanPhone]  # that the plan does not use any more, and calls still ring at
     secrets: dict[str, str]
+    calendar: WorkCalendar
+    tried: Tried
     files: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +89,19 @@ def render_all(work: Work) -> None:
     """All files are made, and none is in place yet. Raises `Stopped` for what cannot stand in them."""
     try:
         work.files = rendered(work.plan, work.secrets, work.settings, work.asterisk, work.leaving)
+    except PbxError as error:
+        raise Stopped(Trouble.CONFIGURATION, str(error)) from error
+
+
+def try_out(work: Work) -> None:
+    """Who calls a line meets what the plan says, on an exchange of its own. Raises `Stopped` where they do not, or
+    where there is none."""
+    try:
+        work.tried(work.settings, work.asterisk, Candidate(work.plan, work.secrets, work.leaving, work.calendar), now())
+    except NotReached as error:
+        raise Stopped(Trouble.NOT_REACHED, str(error)) from error
+    except NotTried as error:
+        raise Stopped(Trouble.NOT_TRIED, str(error)) from error
     except PbxError as error:
         raise Stopped(Trouble.CONFIGURATION, str(error)) from error
 
@@ -125,7 +145,7 @@ def write_tables(work: Work) -> None:
         raise Stopped(Trouble.DATABASE, reason(error)) from error
 
 
-STEPS = (check, render_all, switch, tell, read_back, write_tables)
+STEPS = (check, render_all, try_out, switch, tell, read_back, write_tables)
 
 
 def trouble() -> str:
@@ -161,10 +181,12 @@ def only_one(settings: Settings) -> Iterator[bool]:
 
 class Applier:
     """Looks for a version to be applied, for one that was broken off, and for one that the exchange is still to be
-    told of. ``ask`` is how the exchange is asked; without it, by its console."""
+    told of. ``ask`` is how the exchange is asked; without it, by its console. ``tried`` is how a plan is tried."""
 
-    def __init__(self, app: Flask, ask: Ask | None = None, asterisk: Asterisk | None = None) -> None:
-        self._app, self._ask, self._asterisk = app, ask, asterisk
+    def __init__(
+        self, app: Flask, ask: Ask | None = None, asterisk: Asterisk | None = None, tried: Tried = try_plan
+    ) -> None:
+        self._app, self._ask, self._asterisk, self._tried = app, ask, asterisk, tried
         self._settings: Settings = app.config["SETTINGS"]
         self._not_before: datetime | None = None
         self._told: tuple[int, frozenset[str]] | None = None  # which version, with which phones that leave
@@ -209,7 +231,7 @@ class Applier:
     def _apply(self, version_id: int, at: datetime) -> None:
         session = db.session()
         plan, known, marks = session.get_one(PlanVersion, version_id).plan, phone_secrets(session), {}
-        former, site = read_plan(session), site_of(self._settings)
+        former, site, calendar = read_plan(session), site_of(self._settings), load_calendar(session)
         for phone in plan.phones:
             before = former.phone(phone.name)
             same = before is not None and before.key == phone.key
@@ -221,17 +243,21 @@ class Applier:
             asterisk, ask = self._exchange()
         except PbxError as error:
             raise Stopped(Trouble.AWAY) from error
-        work = Work(self._settings, asterisk, ask, version_id, plan, site, leaving, known | marks)
+        keys = known | marks
+        work = Work(self._settings, asterisk, ask, version_id, plan, site, leaving, keys, calendar, self._tried)
         session.rollback()
         for step in STEPS:
             step(work)
         self._told = version_id, frozenset(phone.name for phone in leaving)
 
     def _back(self, version_id: int, why: Trouble, about: str, at: datetime) -> bool:
-        """Go back to what the tables say. Whether the exchange has it, or does not run; else it is tried again."""
+        """Go back to what the tables say. Whether the exchange has it, or does not run; else it is tried again. What
+        a trial that was broken off left is taken away."""
         with transaction() as session:  # the next try, of whichever process, knows why
             version = session.get_one(PlanVersion, version_id)
             version.trouble, version.trouble_about = why, about
+        with suppress(PbxError):
+            clear(self._settings, self._exchange()[0])
         if not self._tell_present(at):
             return False
         with transaction() as session:

@@ -23,6 +23,7 @@ from jobs.pbx import Asterisk, PbxError, check_account, find_asterisk, render
 from jobs.serve import REFUSED, say
 from jobs.settings import Settings, SettingsError, load_settings
 from jobs.supervise import write_configuration
+from jobs.trial import clear
 from models.base import db, now, transaction
 from models.people import User
 from models.plan_acts import note_present, roll_back_broken_off
@@ -69,6 +70,7 @@ def prepare(settings: Settings, asterisk: Asterisk) -> None:
     and `OSError`. Asterisk's files are as they were then.
     """
     write_configuration(settings, asterisk)
+    clear(settings, asterisk)
     app = bare_app(settings)
     with app.app_context():
         prepare_database(app)

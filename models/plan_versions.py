@@ -74,6 +74,8 @@ class Trouble(StrEnum):
     BROKEN_OFF = "broken_off"  # the program ended in the middle
     FILES = "files"  # they cannot be written: what the system says
     CONFIGURATION = "configuration"  # what cannot stand in it
+    NOT_REACHED = "not_reached"  # a call to it does not meet what the plan says: the number
+    NOT_TRIED = "not_tried"  # there is no exchange on which to try it: why
     AWAY = "away"  # the exchange does not answer
     NOT_READ = "not_read"  # the exchange has something else than what was written: what
     CHANGED = "changed"  # the plan was changed meanwhile by another way

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,12 @@ from sqlalchemy.exc import OperationalError
 from agi.database import Work
 from jobs import apply_plan
 from jobs.app import bare_app
-from jobs.pbx import Asterisk, render, rendered
+from jobs.pbx import Asterisk, PbxError, render, rendered
 from jobs.pbx_folder import install
 from jobs.prepare import prepare
 from jobs.read_back import ExchangeAway, ExchangeHangs, console, first_mismatch
 from jobs.settings import Settings
+from jobs.trial import Candidate, NotReached, NotTried
 from models.base import db, now, transaction
 from models.lines import RingStep, ring_order
 from models.people import Phone, User
@@ -35,7 +36,7 @@ from models.plan_checks import Site
 from models.plan_versions import STILL_RUNG, PlanVersion, Trouble, applied_version, still_rung
 from tests.desk_fixtures import PEOPLE, fill_desks
 from tests.helpers import close_database
-from tests.plan_fixtures import NOWHERE, FakeExchange, look
+from tests.plan_fixtures import NOWHERE, FakeExchange, look, tried
 
 SOON = timedelta(seconds=10)
 HANGS = apply_plan.trouble()
@@ -143,7 +144,7 @@ def settled() -> bool:
 def test_phones_that_leave_are_there_for_as_long_as_a_call_may_ring_by_the_order_of_before(town: Town) -> None:
     """A call that rings has its order already, and the AGI server hands the former one out for a second: each of its
     steps finds its phones. Meanwhile the exchange is left in peace."""
-    applier = apply_plan.Applier(town.app, town.exchange, NOWHERE)
+    applier = apply_plan.Applier(town.app, town.exchange, NOWHERE, tried)
     work = Work(town.app)
     former = work.line("53273", time.monotonic() + 5).steps
     order()
@@ -204,8 +205,8 @@ def test_while_the_exchange_is_asked_no_transaction_is_open(town: Town) -> None:
         return town.exchange(command)
 
     order()
-    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now()) == ""
-    assert apply_plan.Applier(town.app, ask, NOWHERE).look(now() + STILL_RUNG + SOON) == ""
+    assert apply_plan.Applier(town.app, ask, NOWHERE, tried).look(now()) == ""
+    assert apply_plan.Applier(town.app, ask, NOWHERE, tried).look(now() + STILL_RUNG + SOON) == ""
     assert state() == ("applied", "")
     assert len(open_ones) > 20
     assert not any(open_ones)
@@ -300,6 +301,15 @@ def test_killed_anywhere_it_is_the_old_plan_or_the_new_one(town: Town, when: str
     assert whole(town, STILL_RUNG + SOON) == expected
 
 
+def test_what_a_trial_left_is_taken_away(town: Town) -> None:
+    left = town.app.config["SETTINGS"].var / "trial"
+    order()
+    killed(town, lambda: before_step(apply_plan.STEPS.index(apply_plan.try_out)))
+    left.mkdir()
+    assert look(town.app, town.exchange) == ""
+    assert not left.exists()
+
+
 def test_what_was_only_ordered_is_not_applied_by_a_start(town: Town) -> None:
     """A backup may bring it back months later."""
     order()
@@ -335,6 +345,37 @@ def test_a_step_that_fails_leads_back(town: Town, monkeypatch: pytest.MonkeyPatc
         assert whole(town) == "old"
     assert look(town.app, town.exchange, STILL_RUNG + SOON) == ""
     assert whole(town, STILL_RUNG + SOON) == ("new" if place == COUNT else "old")
+
+
+TRIALS = {
+    "a call reaches nobody": (NotReached("5-32-75"), "not_reached", "5-32-75"),
+    "there is no exchange to try it on": (NotTried("Asterisk: 1"), "not_tried", "Asterisk: 1"),
+    "it is not read": (PbxError("Unknown directive: extn at line 144"), "configuration", "Unknown directive"),
+}
+
+
+@pytest.mark.parametrize("how", TRIALS)
+def test_the_exchange_never_learns_a_plan_that_fails_its_trial(town: Town, how: str) -> None:
+    error, trouble, about = TRIALS[how]
+    folders = sorted(town.app.config["SETTINGS"].pbx_dir.glob("etc*"))
+    candidates = []
+
+    def fails(_settings: Settings, _asterisk: Asterisk, candidate: Candidate, _at: datetime) -> None:
+        assert not db.session().in_transaction()
+        candidates.append(candidate)
+        raise error
+
+    order()
+    assert apply_plan.Applier(town.app, town.exchange, NOWHERE, fails).look(now()) == ""
+    assert state() == ("rolled_back", trouble)
+    version = db.session.get_one(PlanVersion, 2)
+    assert version.trouble_about.startswith(about)
+    (candidate,) = candidates
+    assert candidate.plan == version.plan
+    assert set(candidate.secrets) == {"admin1", "admin2", "admin3", "admin4"}
+    assert [phone.name for phone in candidate.leaving] == ["admin3"]
+    assert sorted(town.app.config["SETTINGS"].pbx_dir.glob("etc*")) == folders
+    assert whole(town) == "old"
 
 
 def test_a_full_disk_leaves_the_old_plan(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,7 +424,7 @@ def test_an_exchange_that_has_something_else_gets_the_old_plan_back(town: Town, 
     assert look(town.app, town.exchange) in ("", HANGS)
     town.exchange.forgets = ""
     later = now() + apply_plan.AGAIN
-    assert apply_plan.Applier(town.app, town.exchange, NOWHERE).look(later) == ""
+    assert apply_plan.Applier(town.app, town.exchange, NOWHERE, tried).look(later) == ""
     assert state() == ("rolled_back", "not_read")
     assert whole(town) == "old"
 
@@ -415,7 +456,7 @@ def test_while_the_exchange_hangs_the_version_is_on_its_way_back(town: Town) -> 
         return town.exchange(command)
 
     order()
-    applier = apply_plan.Applier(town.app, ask, NOWHERE)
+    applier = apply_plan.Applier(town.app, ask, NOWHERE, tried)
     at = now()
     assert applier.look(at) == HANGS
     assert state() == ("applying", "away")
@@ -447,7 +488,7 @@ def test_a_plan_that_changed_meanwhile_is_not_written_over(town: Town, monkeypat
         with transaction() as session:
             session.scalars(select(Phone).where(Phone.name == "admin3")).one().user_id = None
 
-    monkeypatch.setattr(apply_plan, "STEPS", (*apply_plan.STEPS[:4], read_back, apply_plan.write_tables))
+    monkeypatch.setattr(apply_plan, "STEPS", (*apply_plan.STEPS[:5], read_back, apply_plan.write_tables))
     order()
     assert look(town.app, town.exchange) == ""
     assert state() == ("rolled_back", "changed")
@@ -492,7 +533,7 @@ def test_a_second_machine_leaves_alone_what_the_first_has_begun(
     with app.app_context():
         town = running(app)
         steps = apply_plan.STEPS
-        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:3], tell, *steps[4:]))
+        monkeypatch.setattr(apply_plan, "STEPS", (*steps[:4], tell, *steps[5:]))
         order()
         assert look(app, town.exchange) == ""
         assert said == ["", 0]

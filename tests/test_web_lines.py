@@ -15,7 +15,7 @@ from models.hours import Hours, OutOfHours
 from models.lines import RingStep, Timetable, ring_order, timetable
 from models.people import AccessLog, Phone
 from models.plan_acts import note_present
-from models.plan_versions import PlanState, PlanVersion, open_draft
+from models.plan_versions import PlanState, PlanVersion, Trouble, open_draft
 from tests.plan_fixtures import NOWHERE, FakeExchange, look
 from tests.reference_fixtures import PAGE, errors_of
 from tests.web_fixtures import Browser, logged_in, stored_user
@@ -454,3 +454,11 @@ def test_the_pages_speak_english_too(web: Flask, tekhnik: Browser) -> None:
     page = seen(tekhnik.get("/lines?check=1").text)
     assert "Line 5-32-73, step 1: there is no phone admin9: choose another, or add it." in page
     assert "Way of a call to 5-32-73" in tekhnik.get("/lines").text
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_why_a_version_was_rolled_back_is_told(web: Flask, tekhnik: Browser, trouble: Trouble) -> None:
+    told = seen(tekhnik.get("/lines/versions/1").text)
+    with web.app_context(), transaction() as session:
+        session.get_one(PlanVersion, 1).trouble = trouble
+    assert seen(tekhnik.get("/lines/versions/1").text) != told

@@ -222,6 +222,17 @@ def trouble_words(version: PlanVersion) -> str:
             return _("Its files cannot be written (%(why)s): look at the disk, then apply it once more.", why=about)
         case Trouble.CONFIGURATION:
             return _("It cannot stand in the exchange's configuration (%(what)s): mend it.", what=about)
+        case Trouble.NOT_REACHED:
+            return _(
+                "A trial call to %(number)s did not reach those whom the plan names: look at its steps and phones.",
+                number=about,
+            )
+        case Trouble.NOT_TRIED:
+            return _(
+                "The exchange on which it is tried first could not be started (%(why)s): look at disk and memory, then"
+                " apply it once more.",
+                why=about,
+            )
         case Trouble.AWAY:
             return _("The exchange does not answer: see whether it runs, then apply it once more.")
         case Trouble.NOT_READ:

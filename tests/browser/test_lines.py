@@ -13,7 +13,7 @@ from models.hours import Hours
 from models.lines import Timetable, ring_order, timetable
 from models.plan_acts import note_present
 from tests.desk_fixtures import PASSWORD, Site
-from tests.plan_fixtures import NOWHERE, FakeExchange
+from tests.plan_fixtures import NOWHERE, FakeExchange, tried
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def exchange(site: Site) -> Iterator[FakeExchange]:
             render(session, site.settings, NOWHERE)
         db.session.remove()
     exchange.start()
-    applier, over = Applier(site.app, exchange, NOWHERE), threading.Event()
+    applier, over = Applier(site.app, exchange, NOWHERE, tried), threading.Event()
 
     def look_again() -> None:
         while not over.wait(0.2):
