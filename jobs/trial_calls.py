@@ -14,7 +14,8 @@ from jobs.pbx import route
 from jobs.sipp import CITIZEN_HOST
 from models.plan import DUTY_SECONDS
 
-CALL_SECONDS = 5.0  # until a call is over, or a script has said its part
+CALL_SECONDS = 10.0  # until a call is over, or a script has said its part
+RETRANSMIT_SECONDS = 0.5  # T1
 MESSAGE = "(message)"  # met instead of a phone
 _TRUNK = CITIZEN_HOST.encode()
 _SDP = b"v=0\r\no=x 1 1 IN IP4 %b\r\ns=-\r\nc=IN IP4 %b\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n" % (_TRUNK, _TRUNK)
@@ -34,6 +35,7 @@ class Telephones:
         self._trunk.bind((CITIZEN_HOST, 0))
         self._phones.bind(("127.0.0.1", 0))
         self._calls = itertools.count(1)
+        self._rung: set[bytes] = set()  # what Asterisk sends once more belongs to no later call
 
     @property
     def trunk_port(self) -> int:
@@ -50,28 +52,31 @@ class Telephones:
     def call(self, dialled: str, line: str, met: list[str]) -> bool:
         """Call a number from the trunk: whether the call has come to its end in time. Each phone that rings and shows
         this ``line`` is added to ``met``."""
-        call, rung = b"trial-%d" % next(self._calls), set()
+        call = b"trial-%d" % next(self._calls)
         target = b"sip:%b@127.0.0.1:%d" % (dialled.encode(), self._exchange[1])
-        self._send(b"INVITE", target, call, b"<%b>" % target, body=_SDP)
-        until = time.monotonic() + CALL_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            for ready in select.select((self._phones, self._trunk), (), (), left)[0]:
+        until, again, heard = time.monotonic() + CALL_SECONDS, 0.0, False
+        while (at := time.monotonic()) < until:
+            if not heard and at >= again:  # RFC 3261, 17.1.1.2: until there is any answer
+                self._send(b"INVITE", target, call, b"<%b>" % target, body=_SDP)
+                again = at + RETRANSMIT_SECONDS
+            for ready in select.select((self._phones, self._trunk), (), (), RETRANSMIT_SECONDS)[0]:
                 message = ready.recv(65536)
+                heard |= _header(message, b"Call-ID") == call
                 if ready is self._trunk:
                     if self._ends(message, target, call):
                         return True
-                elif phone := self._rings(message, line, rung):
+                elif phone := self._rings(message, line):
                     met.append(phone)
         return False
 
-    def _rings(self, message: bytes, line: str, rung: set[bytes]) -> str:
+    def _rings(self, message: bytes, line: str) -> str:
         """The phone that is rung by this message with this line, once for each of the calls to it; else ""."""
         found = re.match(rb"INVITE sip:([\w-]+)@", message)
         self._answer(self._phones, message, b"480 Temporarily Unavailable" if found else b"200 OK")
         call, shown = _header(message, b"Call-ID"), re.match(rb'"?(\d+)"? ?<', _header(message, b"From"))
-        if not found or call in rung:
+        if not found or call in self._rung:
             return ""
-        rung.add(call)
+        self._rung.add(call)
         return found[1].decode() if shown and shown[1] == line.encode() else "?"
 
     def _ends(self, message: bytes, target: bytes, call: bytes) -> bool:

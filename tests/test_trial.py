@@ -1,5 +1,9 @@
 """What a trial calls, and what it lets the scripts say: the same as they do."""
 
+import re
+import socket
+import threading
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,7 +13,7 @@ from agi.inbound import CLOSED, ROUTE
 from agi.out_of_hours import DUTY, HEARD
 from jobs.pbx import route
 from jobs.trial import Candidate, moments
-from jobs.trial_calls import MESSAGE, Scripts
+from jobs.trial_calls import MESSAGE, Scripts, Telephones
 from models.base import db
 from models.hours import Day, Hours, OutOfHours, branch_at, day_kind
 from models.plan import DUTY_SECONDS, Plan, PlanLine, PlanPhone, PlanStep, read_plan
@@ -68,3 +72,39 @@ def test_a_holiday_is_among_the_moments_once_there_are_holidays() -> None:
     assert [branch_at(line, at, at_war).open for at in moments(at_war, NIGHT)] == [True, False]
     kinds = [day_kind(at.date(), peace) for at in moments(peace, NIGHT)]
     assert kinds == [Day.WORKING, Day.DAY_OFF, Day.HOLIDAY]
+
+
+def test_what_is_lost_is_sent_again_and_what_comes_twice_rings_once() -> None:
+    """On a busy machine a datagram is dropped, and Asterisk sends an INVITE again whose answer came late."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as exchange:
+        exchange.bind(("127.0.0.1", 0))
+        exchange.settimeout(20)
+        telephones = Telephones(exchange.getsockname()[1])
+
+        def ring() -> None:
+            exchange.sendto(
+                b'INVITE sip:admin1@127.0.0.1 SIP/2.0\r\nFrom: "53273" <sip:067@127.0.0.1>\r\nCall-ID: one\r\n\r\n',
+                ("127.0.0.1", telephones.phones_port),
+            )
+
+        def serve() -> None:
+            invites = 0
+            while invites < 3:
+                message, trunk = exchange.recvfrom(65536)
+                if not message.startswith(b"INVITE"):
+                    continue
+                invites += 1
+                if invites == 1:  # lost
+                    continue
+                ring()
+                exchange.recvfrom(65536)  # the phone refuses
+                call = re.search(rb"Call-ID: (\S+)", message)[1]
+                exchange.sendto(b"SIP/2.0 480 Away\r\nTo: <sip:x>;tag=1\r\nCall-ID: " + call + b"\r\n\r\n", trunk)
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        with closing(telephones):
+            met: list[list[str]] = [[], []]
+            assert [telephones.call("53273", "53273", one) for one in met] == [True, True]
+        serving.join(20)
+    assert met == [["admin1"], []]
