@@ -42,13 +42,13 @@ def health(settings: Settings) -> dict:
 def unwell(settings: Settings) -> list[dict]:
     """The parts that are not well; the web alone while it does not answer.
 
-    What is not ours is not waited for: the gateway or provider, and in production the desk phones, which may be
-    switched off.
+    What a start cannot mend is not waited for: the gateway or provider, the backup of the coming night, and in
+    production the desk phones, which may be switched off.
     """
     told = health(settings)
     if not told:
         return [{"part": "web", "todo": f"See {settings.var / 'log' / 'web.log'}."}]
-    others = ("trunk", "phones") if settings.env == "production" else ("trunk",)
+    others = ("trunk", "backup", *(("phones",) if settings.env == "production" else ()))
     return [part for part in told["parts"] if not part["ok"] and part["part"] not in others]
 
 

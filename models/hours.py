@@ -13,7 +13,7 @@ from models.workdays import KYIV, WorkCalendar
 
 END_OF_DAY = 24 * 60  # minutes: hours may last until "24:00"
 FARTHEST = 60  # days within which a line opens again, or nobody says when
-_RANGE = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*[-–—]\s*([0-9]{1,2}):([0-9]{2})")
+_RANGE = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?\s*[-–—]\s*([0-9]{1,2})(?::([0-9]{2}))?")
 
 
 class OutOfHours(StrEnum):
@@ -98,7 +98,7 @@ def read_range(text: str) -> tuple[int, int] | None:
     found = _RANGE.fullmatch(text.strip())
     if found is None:
         return None
-    from_hour, from_minute, to_hour, to_minute = map(int, found.groups())
+    from_hour, from_minute, to_hour, to_minute = map(int, found.groups("0"))
     if max(from_minute, to_minute) > 59:
         return None
     begins, ends = from_hour * 60 + from_minute, to_hour * 60 + to_minute
@@ -110,12 +110,12 @@ def is_backwards(text: str) -> bool:
     found = _RANGE.fullmatch(text.strip())
     if found is None:
         return False
-    told = [*map(int, found.groups())]
+    told = [*map(int, found.groups("0"))]
     return told[:2] >= told[2:] and max(told[0], told[2]) < 24 and max(told[1], told[3]) < 60
 
 
 def tidy_range(text: str) -> str:
-    """``8:00-17:00`` as ``08:00–17:00``; what is no range as it was typed."""
+    """``8-17`` and ``8:00-17:00`` as ``08:00–17:00``; what is no range as it was typed."""
     found = read_range(text)
     return "–".join(f"{at // 60:02}:{at % 60:02}" for at in found) if found else text.strip()
 

@@ -115,9 +115,9 @@ def test_who_never_opens_says_no_day() -> None:
 
 def test_ranges_are_read_as_people_type_them() -> None:
     assert read_range("8:00 - 17:30") == (480, 1050)
-    assert tidy_range(" 8:00-17:00 ") == "08:00–17:00"
+    assert tidy_range(" 8:00-17:00 ") == tidy_range("8-17") == tidy_range("8:00–17") == "08:00–17:00"
     assert tidy_range("0:00–24:00") == "00:00–24:00"
-    wrong = ["", "8–17", "17:00–08:00", "08:00–08:00", "08:60–09:00", "08:00–24:01", "08:00–25:00", "×"]
+    wrong = ["", "8", "8–", "8-25", "17:00–08:00", "08:00–08:00", "08:60–09:00", "08:00–24:01", "08:00–25:00", "×"]
     assert [read_range(text) for text in wrong] == [None] * len(wrong)
     assert [is_backwards(text) for text in ("22:00-06:00", "08:00–08:00", "08:00–17:00", "08:00–25:00", "x")] == [
         True, True, False, False, False,

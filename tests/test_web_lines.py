@@ -94,7 +94,7 @@ def test_hours_are_drafted_applied_and_taken_back(web: Flask, tekhnik: Browser) 
     assert keep_hours(tekhnik).status_code == 302
     page = seen(tekhnik.get("/lines").text)
     assert "Лінія 5-32-73: години в робочі дні були: цілодобово, будуть: 08:00–17:00" in page
-    assert "Лінія 5-32-73: години у вихідні та свята були: цілодобово, будуть: зачинено" in page
+    assert "Лінія 5-32-73: години у вихідні та свята були: цілодобово, будуть: неробочий час" in page
     assert "у неробочий час машина казатиме години роботи й записуватиме повідомлення" in page
     assert "клавіша 1 викликатиме черговий телефон 103" in page
     apply(tekhnik)
@@ -124,10 +124,10 @@ def test_what_the_form_does_not_show_has_no_effect(web: Flask, tekhnik: Browser)
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
-        ({"workdays": "8-17"}, "workdays", "Напишіть години так: 08:00–17:00"),
+        ({"workdays": "8 до 17"}, "workdays", "Напишіть години так: 08:00–17:00"),
         ({"workdays": "22:00–06:00"}, "workdays", "Години 22:00–06:00 закінчуються раніше, ніж починаються"),
         ({"other_days": "15:00–09:00"}, "other_days", "Години 15:00–09:00 закінчуються раніше"),
-        ({"workdays": ""}, "workdays", "Лінія ніколи не була б відчинена"),
+        ({"workdays": ""}, "workdays", "Лінія ніколи не працювала б"),
         ({"duty": "admin9"}, "duty", "Телефону admin9 для чергового немає"),
     ],
 )
@@ -148,18 +148,23 @@ def test_the_way_of_a_call_is_shown_for_any_moment(web: Flask, tekhnik: Browser)
         assert 'value="2026-11-29T03:00"' in sunday
         assert stations(sunday) == [
             "☎ надходить дзвінок",
-            "☾ тоді зачинено вихідний, зачинено весь день",
+            "☾ тоді неробочий час вихідний, увесь день неробочий",
             "години роботи каже машина",
             "1 103 черговий, за клавішею, 30 с",
             "повідомлення у чернетку, і передзвін",
             "■ кінець дзвінка",
         ]
         monday = stations(tekhnik.get(f"{page}?at=2026-11-30T08:00").text)
-        assert monday[1:3] == ["✓ тоді відчинено робочий день, 08:00–17:00", "101 20 с"]
-        assert stations(tekhnik.get(f"{page}?at=2026-11-30T17:00").text)[1].startswith("☾ тоді зачинено робочий день")
+        assert monday[1:3] == ["✓ тоді робочий час робочий день, 08:00–17:00", "101 20 с"]
+        assert stations(tekhnik.get(f"{page}?at=2026-11-30T17:00").text)[1].startswith(
+            "☾ тоді неробочий час робочий день"
+        )
     with web.app_context(), transaction() as session:
         session.add(DayException(day=date(2026, 11, 30), worked=False))
-    assert stations(tekhnik.get("/lines?at=2026-11-30T08:00").text)[1] == "☾ тоді зачинено свято, зачинено весь день"
+    assert (
+        stations(tekhnik.get("/lines?at=2026-11-30T08:00").text)[1]
+        == "☾ тоді неробочий час свято, увесь день неробочий"
+    )
     assert re.match("[✓☾] зараз", stations(tekhnik.get("/lines").text)[1])
     for nonsense in ("x", "", "9999-12-31T23:59", "0001-01-01T00:00"):
         assert tekhnik.get(f"/lines?at={nonsense}").status_code == 200, nonsense

@@ -51,7 +51,7 @@ def explanation(code: int) -> tuple[str, str]:
         ),
         404: (
             _("There is no such page"),
-            _("Check the address, or go to the desk and find it from there."),
+            _("Check the address, or start from your first page."),
         ),
         405: (
             _("This address is for buttons only"),

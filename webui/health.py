@@ -92,7 +92,7 @@ def parts() -> ResponseReturnValue:
 
 
 def _parts() -> dict[str, object]:
-    found = look(current_app)
+    found = sorted(look(current_app), key=lambda part: part.ok)  # what needs help first
     return {
         "parts": [(part, PART_NAMES[part.part], datetime.fromtimestamp(part.since, UTC)) for part in found],
         "all_ok": all(part.ok for part in found),

@@ -4,8 +4,11 @@ from datetime import datetime
 
 from flask_babel import format_datetime, lazy_gettext
 from flask_babel import gettext as _
+from sqlalchemy import select
 
+from models.base import db
 from models.hours import Branch, Day, OutOfHours
+from models.people import User
 from models.plan import ANY_TIME, Change, Difference
 from models.plan_checks import LONGEST, LONGEST_STEP, SHORTEST, SHORTEST_STEP, Fault, FaultKind
 from models.plan_versions import PlanEvent, PlanState, PlanVersion, Trouble
@@ -103,14 +106,20 @@ def _phone_words(one: Difference) -> str:
             return _("Phone %(number)s: a new password", **said)
         case Change.EXTENSION:
             return _("Phone %(number)s: the number was %(before)s, will be %(after)s", **said)
-        case Change.USER if not one.before:
-            return _("Phone %(number)s: given to %(after)s", **said)
-        case Change.USER if not one.after:
-            return _("Phone %(number)s: taken from %(before)s", **said)
         case Change.USER:
-            return _("Phone %(number)s: taken from %(before)s, given to %(after)s", **said)
+            return _owner_words(one)
         case _title:
             return _("Phone %(number)s: the name was «%(before)s», will be «%(after)s»", **said)
+
+
+def _owner_words(one: Difference) -> str:
+    names = dict(db.session.execute(select(User.login, User.name).where(User.login.in_((one.before, one.after)))).all())
+    said = {"number": one.about, "before": names.get(one.before, one.before), "after": names.get(one.after, one.after)}
+    if not one.before:
+        return _("Phone %(number)s: given to %(after)s", **said)
+    if not one.after:
+        return _("Phone %(number)s: taken from %(before)s", **said)
+    return _("Phone %(number)s: taken from %(before)s, given to %(after)s", **said)
 
 
 def fault_words(fault: Fault) -> str:
