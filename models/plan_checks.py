@@ -22,7 +22,8 @@ LONGEST_TITLE = 128  # characters
 LONGEST_CALLER = 79  # bytes of a phone's name: Asterisk cuts a caller's there (res_pjsip, caller_id_handler)
 LONGEST_ROUTE = 1000  # characters: Asterisk cuts a function's value at 1024
 _NAME = re.compile(r"(?!trunk-)[a-z][a-z0-9_-]{1,31}")  # PJSIP/trunk-… is the trunk's channel (`jobs.channels`)
-_RESERVED = frozenset({"trunk", "phone", "global", "system", "transport-udp"})  # sections of pjsip.conf
+# sections of pjsip.conf, and the page on which a phone is added
+_RESERVED = frozenset({"trunk", "phone", "global", "system", "transport-udp", "new"})
 _EXTENSION = re.compile(r"[1-9][0-9]{1,7}")
 _LOCAL, _NATIONAL = re.compile(r"[2-9]-[0-9]{2}-[0-9]{2}"), re.compile(r"0[0-9]{2}-[0-9]{3}-[0-9]{2}-[0-9]{2}")
 _UNSAFE = re.compile(r"[^\w .,:'’ʼ«»№/+–—-]")  # in quotes of pjsip.conf: nothing that could mean anything there

@@ -114,6 +114,10 @@ FAULTY = {
         PLAN.with_phone(PlanPhone("trunk", "103")),
         Fault(FaultKind.NAME, phone="trunk"),
     ),
+    "a name that is the page of a new phone": (
+        PLAN.with_phone(PlanPhone("new", "103")),
+        Fault(FaultKind.NAME, phone="new"),
+    ),
     "a phone whose channel would be taken for the trunk's": (
         PLAN.with_phone(PlanPhone("trunk-2", "103")),
         Fault(FaultKind.NAME, phone="trunk-2"),
