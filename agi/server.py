@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agi.channel import Channel, HungUp
@@ -104,7 +105,8 @@ class AgiServer(socketserver.TCPServer):
             channel = Channel(request, deadline)
             name = channel.env.get("agi_network_script", "").partition("?")[0]
             if name == "ping":
-                request.sendall(b"pong\n")
+                with suppress(OSError):  # who asked is gone
+                    request.sendall(b"pong\n")
             elif name in SCRIPTS:
                 script = SCRIPTS[name]
                 if script.seconds is not None:
@@ -113,7 +115,7 @@ class AgiServer(socketserver.TCPServer):
             elif name not in self._unknown and len(self._unknown) < 20:
                 self._unknown.add(name)
                 log.warning("There is no AGI script %.40r: the dialplan asks for one of another version.", name)
-        except (HungUp, OSError):
+        except HungUp:
             pass  # the caller left, or the peer: what was known is kept already
         except Exception as error:  # its text may hold what the caller sent
             log.error("A script ended early: %s", type(error).__name__)

@@ -15,8 +15,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from agi.channel import HungUp
 from agi.database import Work, Workers
-from agi.server import AgiServer
+from agi.server import SCRIPTS, AgiServer, Script
 from jobs.app import bare_app
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings
@@ -295,6 +296,26 @@ def test_unknown_script_is_closed_and_logged_once(work: Work, caplog: pytest.Log
         assert call(port, script="outbound") == {}
     server.finish(time.monotonic() + SOON)
     assert caplog.text.count("There is no AGI script 'outbound'") == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"), [(PermissionError("0671234567"), ["A script ended early: PermissionError"]), (HungUp(), [])]
+)
+def test_a_trouble_of_a_script_is_logged_and_a_caller_who_left_is_none(
+    work: Work, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, broken: Exception, said: list[str]
+) -> None:
+    """Promise 1: the dialplan rings either way."""
+
+    def fail(*_any: object) -> None:
+        raise broken
+
+    monkeypatch.setitem(SCRIPTS, "inbound", Script(fail))
+    port = free_port()
+    server = AgiServer(port, work, deadline=SOON)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    assert call(port) == {}
+    server.finish(time.monotonic() + SOON)
+    assert caplog.messages == said
 
 
 # ---- bounds of the work
