@@ -364,6 +364,7 @@ class Station:
 
 
 DUTY_SECONDS = 30  # that the duty phone rings
+MESSAGE_SECONDS = 120  # that a message out of hours may last
 
 
 def way_of_call(plan: Plan, line: PlanLine, branch: Branch | None = None) -> list[Station]:
