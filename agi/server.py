@@ -30,12 +30,12 @@ from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import SettingsError, load_settings
+from models.plan import ANNOUNCEMENT_SECONDS
 
 DEADLINE = 0.4  # seconds from accepting a connection to its end
 CONNECTIONS = 250  # at once; further ones are closed at once, and the dialplan's defaults ring
 LOCK_SECONDS = 2.0  # one try of a write waits this long for SQLite's lock
 FINISH_SECONDS = 2.0  # what SIGTERM leaves to the calls and drafts in hand
-OUTAGE_SECONDS = 45.0  # that the announcement of an outage, or of the hours, may take
 TALK_SECONDS = 300.0  # that who was called may take for all questions, what they say after the tone left out
 
 
@@ -51,8 +51,8 @@ SCRIPTS = {
     "inbound": Script(inbound),
     "own_call": Script(own_call, 3.0),
     "hand_over": Script(hand_over, TALK_SECONDS),
-    "out_of_hours": Script(out_of_hours, OUTAGE_SECONDS),
-    "outage": Script(outage, OUTAGE_SECONDS),
+    "out_of_hours": Script(out_of_hours, ANNOUNCEMENT_SECONDS),
+    "outage": Script(outage, ANNOUNCEMENT_SECONDS),
     "status_check": Script(status_check, TALK_SECONDS),
     "status_line": Script(status_line, TALK_SECONDS),
 }

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from agi.channel import HungUp
 from agi.database import Work, Workers
+from agi.remark import SILENCE
 from agi.server import SCRIPTS, AgiServer, Script
 from jobs.app import bare_app
 from jobs.heartbeat import read_beat
@@ -24,6 +25,9 @@ from jobs.settings import Settings
 from models.base import db, now
 from models.calls import Call
 from models.intake import Began
+from models.plan import DUTY_SECONDS, MESSAGE_SECONDS, TRIED_AGAIN_SECONDS
+from models.plan_checks import LONGEST
+from models.plan_versions import STILL_RUNG
 from tests.agi_fixtures import Asterisk, call, environment, fill_town
 from tests.helpers import eventually, free_port
 
@@ -316,6 +320,14 @@ def test_a_trouble_of_a_script_is_logged_and_a_caller_who_left_is_none(
     assert call(port) == {}
     server.finish(time.monotonic() + SOON)
     assert caplog.messages == said
+
+
+def test_a_phone_that_leaves_the_plan_stays_for_the_longest_way_of_a_call() -> None:
+    """An outage, the hours, the duty phone, a message from which the script is cut off, busy phones, a ring order."""
+    told, hours = SCRIPTS["outage"].seconds, SCRIPTS["out_of_hours"].seconds
+    message = hours + MESSAGE_SECONDS + SILENCE
+    longest = told + hours + DUTY_SECONDS + message + TRIED_AGAIN_SECONDS + LONGEST
+    assert longest < STILL_RUNG.total_seconds() < longest + 60
 
 
 # ---- bounds of the work
