@@ -157,8 +157,9 @@ def test_nothing_is_kept_of_whose_data_were_taken_out_meanwhile(app: Flask, aske
     assert (kept(), path.exists()) == ([], False)
 
 
-def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int]) -> None:
-    path = record(app, *asked)
+@pytest.mark.parametrize("ago", [LONG_AGO, IS_OVER])
+def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int], ago: float) -> None:
+    path = record(app, *asked, ago=ago)
     impatient = bare_app(app.config["SETTINGS"], lock_seconds=0.1)
     with sqlite3.connect(app.config["SETTINGS"].var / "contact-center.sqlite3", isolation_level=None) as locked:
         locked.execute("BEGIN IMMEDIATE")
