@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agi.channel import Channel
 from agi.database import Work
-from agi.talk import PROMPTS, READ_SECONDS, REPEATS, Talk
+from agi.talk import PROMPTS, REPEATS, TALK_WAIT, Talk
 from jobs.attemptfacts import KEY_EVENT
 from jobs.callfacts import KeyPressed
 from jobs.pbx import together
@@ -71,7 +71,7 @@ class Asker:
         """Who was called wants a person of ours: one who is free, else a call is promised."""
         phones = self.work.read(
             lambda: free_phones(db.session(), self.work.settings, (Role.DISPATCHER, Role.ADMINISTRATOR)),
-            time.monotonic() + READ_SECONDS,
+            time.monotonic() + TALK_WAIT,
         )
         self.talk.tell(script.answered(Key.PERSON) if phones else script.nobody_free())
         if phones:

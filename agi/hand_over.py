@@ -5,7 +5,7 @@ import time
 from agi.asking import Asker
 from agi.channel import Channel
 from agi.database import Work
-from agi.talk import READ_SECONDS
+from agi.talk import TALK_WAIT
 from jobs.attemptfacts import attempt_of
 from models import status_script as script
 from models.base import db
@@ -29,7 +29,7 @@ def _hand_over(asker: Asker) -> None:
     """The call, from the greeting to what the key means."""
     work = asker.work
     asker.talk.tell(script.handover_greeting(asker.town))
-    area_code, until = work.settings.profile.area_code, time.monotonic() + READ_SECONDS
+    area_code, until = work.settings.profile.area_code, time.monotonic() + TALK_WAIT
     told = work.read(lambda: hand_over_of(db.session(), asker.attempt_id, area_code), until)
     if told is None or told.emergency is None:
         asker.talk.tell(script.handover_away() if told is None else script.handover_over())

@@ -14,19 +14,17 @@ import time
 from agi.channel import Channel
 from agi.database import Work
 from agi.remark import record_words
-from agi.talk import ANY_KEY, Talk
+from agi.talk import ANY_KEY, RING_WAIT, Talk
 from jobs.pbx import route
 from jobs.remarks import message_path
 from jobs.voice import NoVoice, ready, tone_of
 from models import status_script as script
 from models.base import now
 from models.hours import opens_at
-from models.plan import DUTY_SECONDS
+from models.plan import DUTY_SECONDS, MESSAGE_SECONDS
 
 HEARD = "CC_HEARD"  # "yes": they were told all, and the call ends
 DUTY = "CC_DUTY"  # the duty phone, as `jobs.pbx.route` writes it
-LONGEST = 120  # seconds that a message may last
-READ_SECONDS = 0.3  # that the citizen waits for the database
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,7 @@ log = logging.getLogger(__name__)
 def out_of_hours(channel: Channel, work: Work) -> None:
     """Answer, tell the hours, and record a message after the tone, or tell the dialplan to ring the duty phone."""
     digits, alone = channel.env.get("agi_arg_1", ""), channel.env.get("agi_arg_2", "") == "alone"
-    line, at = work.line(digits, time.monotonic() + READ_SECONDS), now()
+    line, at = work.line(digits, time.monotonic() + RING_WAIT), now()
     path = message_path(work.settings, channel.env.get("agi_uniqueid", ""))
     if not line.closed(at) or path is None:
         return
@@ -60,7 +58,7 @@ def out_of_hours(channel: Channel, work: Work) -> None:
     if pressed == script.ClosedKey.DUTY and duty:
         channel.set_variable(DUTY, route([([duty], DUTY_SECONDS)]))
         return
-    pressed, something = record_words(channel, path, LONGEST)
+    pressed, something = record_words(channel, path, MESSAGE_SECONDS)
     channel.set_variable(HEARD, "yes")
     talk.let_settle(pressed)
     talk.tell(script.closed_end(something))

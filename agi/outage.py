@@ -10,7 +10,7 @@ import time
 
 from agi.channel import Channel, HungUp
 from agi.database import Work
-from agi.talk import Talk
+from agi.talk import RING_WAIT, Talk
 from jobs.callfacts import OutageHeard
 from jobs.voice import NoVoice, ready
 from models.base import db, now
@@ -18,7 +18,6 @@ from models.outages import announced
 from models.status_script import OutageKey, outage_keys, outage_told
 
 LEFT = "CC_LEFT"
-READ_SECONDS = 0.3  # that the citizen waits for the database
 KEY_MILLISECONDS = 2000  # for a key, once all is said
 HEARD_SECONDS = 3.0  # who hangs up sooner cannot have understood what it is about
 
@@ -31,7 +30,7 @@ def outage(channel: Channel, work: Work) -> None:
     Who hangs up after some seconds of it is content, too: nobody is to call them back.
     """
     wanted, call = channel.env.get("agi_arg_1", ""), channel.env.get("agi_uniqueid", "")
-    found = work.read(lambda: announced(db.session(), now()), time.monotonic() + READ_SECONDS)
+    found = work.read(lambda: announced(db.session(), now()), time.monotonic() + RING_WAIT)
     told = next((one for one in found or [] if str(one.id) == wanted and one.told_at(now())), None)
     if told is None:
         return

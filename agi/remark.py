@@ -7,15 +7,13 @@ from pathlib import Path
 
 from agi.channel import Channel
 from agi.talk import ANY_KEY, Talk
+from jobs.remarks import REMARK_SECONDS, says_something
 from jobs.settings import Settings
 from jobs.voice import tone_of
 from models import status_script as script
 
-LONGEST = 60  # seconds that may be spoken
 SILENCE = 4  # seconds without a word that end it
-FIRST = 5  # seconds after which is asked whether anything came: a line may send nothing while nobody speaks
-SOMETHING = 1.5  # seconds: of silence the exchange leaves one
-_SAMPLES = 8000  # a second
+BEGINS = 10  # seconds after the tone in which something must be said; silence in them is found after eight
 
 
 def record_remark(channel: Channel, talk: Talk, settings: Settings, path: Path) -> None:
@@ -28,7 +26,7 @@ def record_remark(channel: Channel, talk: Talk, settings: Settings, path: Path) 
     if pressed:
         talk.let_settle(pressed)
         return
-    pressed, something = record_words(channel, path, LONGEST)
+    pressed, something = record_words(channel, path, REMARK_SECONDS)
     talk.let_settle(pressed)
     if something:
         talk.tell(script.words_kept())
@@ -36,20 +34,36 @@ def record_remark(channel: Channel, talk: Talk, settings: Settings, path: Path) 
 
 def record_words(channel: Channel, path: Path, longest: int) -> tuple[str, bool]:
     """Record at most ``longest`` seconds into ``path``: the key that ended it, "" for silence or the time, and whether
-    anything was said. The call's deadline moves by what may be spoken."""
+    it is certain that there is something to keep. The call's deadline moves by what may be spoken.
+
+    Who is silent at first is waited for; a line may send nothing while nobody speaks, and no silence is found there.
+    """
     channel.deadline += longest + SILENCE
-    pressed, recorded = _record(channel, path, FIRST, 0)
-    if not pressed and recorded > SOMETHING * _SAMPLES:
-        pressed, recorded = _record(channel, path, longest - FIRST, recorded)
-    return pressed, recorded > SOMETHING * _SAMPLES
+    pressed, said, spent, begins = "", False, 0, 0
+    while not pressed and (seconds := (BEGINS if said is False else longest) - spent) > 0:
+        pressed, left, begins = _record(channel, path, seconds, begins)
+        said, spent = _says_something(path), spent + seconds - left
+        if left and said is not False:
+            break
+    return pressed, bool(said)
 
 
-def _record(channel: Channel, path: Path, seconds: int, begins: int) -> tuple[str, int]:
-    """Record from the sample ``begins`` on: the key that ended it, "" for silence or the time, and the last sample."""
+def _record(channel: Channel, path: Path, seconds: int, begins: int) -> tuple[str, int, int]:
+    """Record from the sample ``begins`` on: the key that ended it, "" for silence or the time, how many whole seconds
+    were left, none when it was the time, and the last sample."""
     answer = channel.execute(
         "RECORD FILE", path.with_suffix(""), "wav", ANY_KEY, seconds * 1000, begins, f"s={SILENCE}"
     )
     ended, how = answer["result"]
     ends, _ = answer.get("endpos", ("0", ""))
-    # when the time is over Asterisk answers the milliseconds that it had left to wait, mostly 0: no key
-    return chr(int(ended)) if how == "dtmf" else "", int(ends)
+    if how == "dtmf":
+        return chr(int(ended)), 0, int(ends)
+    return "", int(ended) // 1000, int(ends)  # without a key Asterisk answers the milliseconds that were left to wait
+
+
+def _says_something(path: Path) -> bool | None:
+    """As `says_something`; None where it cannot be read: nobody is cut off at once, nor told that it is kept."""
+    try:
+        return says_something(path)
+    except OSError:
+        return None

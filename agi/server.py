@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agi.channel import Channel, HungUp
@@ -29,12 +30,12 @@ from jobs.app import bare_app
 from jobs.heartbeat import Heart
 from jobs.logs import write_log
 from jobs.settings import SettingsError, load_settings
+from models.plan import ANNOUNCEMENT_SECONDS
 
 DEADLINE = 0.4  # seconds from accepting a connection to its end
 CONNECTIONS = 250  # at once; further ones are closed at once, and the dialplan's defaults ring
 LOCK_SECONDS = 2.0  # one try of a write waits this long for SQLite's lock
 FINISH_SECONDS = 2.0  # what SIGTERM leaves to the calls and drafts in hand
-OUTAGE_SECONDS = 45.0  # that the announcement of an outage, or of the hours, may take
 TALK_SECONDS = 300.0  # that who was called may take for all questions, what they say after the tone left out
 
 
@@ -50,8 +51,8 @@ SCRIPTS = {
     "inbound": Script(inbound),
     "own_call": Script(own_call, 3.0),
     "hand_over": Script(hand_over, TALK_SECONDS),
-    "out_of_hours": Script(out_of_hours, OUTAGE_SECONDS),
-    "outage": Script(outage, OUTAGE_SECONDS),
+    "out_of_hours": Script(out_of_hours, ANNOUNCEMENT_SECONDS),
+    "outage": Script(outage, ANNOUNCEMENT_SECONDS),
     "status_check": Script(status_check, TALK_SECONDS),
     "status_line": Script(status_line, TALK_SECONDS),
 }
@@ -104,7 +105,8 @@ class AgiServer(socketserver.TCPServer):
             channel = Channel(request, deadline)
             name = channel.env.get("agi_network_script", "").partition("?")[0]
             if name == "ping":
-                request.sendall(b"pong\n")
+                with suppress(OSError):  # who asked is gone
+                    request.sendall(b"pong\n")
             elif name in SCRIPTS:
                 script = SCRIPTS[name]
                 if script.seconds is not None:
@@ -113,7 +115,7 @@ class AgiServer(socketserver.TCPServer):
             elif name not in self._unknown and len(self._unknown) < 20:
                 self._unknown.add(name)
                 log.warning("There is no AGI script %.40r: the dialplan asks for one of another version.", name)
-        except (HungUp, OSError):
+        except HungUp:
             pass  # the caller left, or the peer: what was known is kept already
         except Exception as error:  # its text may hold what the caller sent
             log.error("A script ended early: %s", type(error).__name__)

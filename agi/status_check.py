@@ -11,7 +11,7 @@ from agi.asking import Asker
 from agi.channel import Channel
 from agi.database import Work
 from agi.remark import record_remark
-from agi.talk import READ_SECONDS
+from agi.talk import TALK_WAIT
 from jobs.attemptfacts import attempt_of
 from jobs.remarks import remark_path
 from models import status_script as script
@@ -28,7 +28,7 @@ def status_check(channel: Channel, work: Work) -> None:
         return
     asker = Asker(channel, work, attempt_id)
     asker.talk.tell(script.greeting(asker.town))
-    questions = work.read(lambda: questions_of(db.session(), attempt_id), time.monotonic() + READ_SECONDS)
+    questions = work.read(lambda: questions_of(db.session(), attempt_id), time.monotonic() + TALK_WAIT)
     if questions:
         _ask_all(asker, questions)
     else:

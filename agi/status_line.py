@@ -14,7 +14,7 @@ from typing import TypeVar
 from agi.channel import Channel
 from agi.database import Work
 from agi.inbound import known_in
-from agi.talk import PAUSE_MILLISECONDS, PROMPTS, READ_SECONDS, REPEATS, Talk
+from agi.talk import PAUSE_MILLISECONDS, PROMPTS, REPEATS, TALK_WAIT, Talk
 from jobs.callfacts import StateHeard
 from jobs.voice import NoVoice, speak
 from models import status_script as script
@@ -67,7 +67,7 @@ class _Call:
         self._today = datetime.now(KYIV).date()
 
     def read(self, job: Callable[[], T]) -> T | None:
-        return self._work.read(job, time.monotonic() + READ_SECONDS)
+        return self._work.read(job, time.monotonic() + TALK_WAIT)
 
     def prepare(self, own: Sequence[Told], *, offered: bool) -> None:
         """Have all spoken that the call may have to say, while the citizen hears ringing. Raises `NoVoice`.

@@ -12,7 +12,8 @@ Speaking = Callable[[Settings, Iterable[Sentence]], list[Path]]
 ANY_KEY = "0123456789*#"
 PAUSE_MILLISECONDS = 5000  # for the answer, once the prompt is over
 SETTLE_MILLISECONDS = 400  # in which a second key belongs to the first
-READ_SECONDS = 3.0  # that who listens waits in silence for the database
+TALK_WAIT = 3.0  # seconds for which who listens waits in silence for the database
+RING_WAIT = 0.3  # seconds for which who hears it ring waits for the database
 PROMPTS = 3  # that one question gets
 REPEATS = 3  # with the key that asks for them
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from jobs.pbx_folder import SERVICE_USER, install
 from jobs.settings import CHECKOUT, Settings, load_secrets
 from models.base import now
-from models.plan import Plan, PlanLine, PlanPhone, read_plan
+from models.plan import TRIED_AGAIN_SECONDS, Plan, PlanLine, PlanPhone, read_plan
 from models.plan_acts import phone_secrets
 from models.plan_versions import still_rung
 
@@ -186,6 +186,7 @@ def rendered(
         "secrets": secrets,
         "lines": [{"line": line, "route": _route_of(plan, line) or everybody} for line in plan.active_lines],
         "everybody": everybody,
+        "tried_again_seconds": TRIED_AGAIN_SECONDS,
     }
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(CHECKOUT / "asterisk_conf"),

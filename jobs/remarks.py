@@ -2,7 +2,8 @@
 
 The exchange records into ``CC_VAR/pbx/remarks`` by itself, into ``ATTEMPT-TASK.wav`` in a call of the machine and into
 ``call-UNIQUEID.wav`` when they call out of hours, and nobody is told: so nothing that is dead meanwhile, the database
-among it, loses a word. A recording that nobody writes any more is kept once, or thrown away.
+among it, loses a word. A recording is kept once, or thrown away, when its call has ended: that nothing is written into
+it may be a pause, for there are lines that send nothing while nobody speaks.
 """
 
 import logging
@@ -14,13 +15,23 @@ from flask import Flask
 
 from jobs.filestore import Checked, keep
 from jobs.settings import Settings
-from jobs.sound import BadSound, seconds_of, seconds_spoken
-from models.attachments import REMARK_NAME, REMARK_TYPE, StoredFile, keep_message, keep_remark
+from jobs.sound import BadSound, is_spoken, seconds_of, with_true_length
+from models.attachments import (
+    REMARK_NAME,
+    REMARK_TYPE,
+    StoredFile,
+    keep_message,
+    keep_remark,
+    message_is_over,
+    remark_is_over,
+)
 from models.base import database_is_away, db, transaction
+from models.plan import MESSAGE_SECONDS
 
-QUIET = 10.0  # seconds for which the exchange has written nothing: it writes every two
-SHORTEST = 0.5  # seconds of speech; what is shorter says nothing
-SHORTEST_MESSAGE = 1.0  # seconds that one out of hours lasts, at the least
+REMARK_SECONDS = 60  # that may be spoken about one report
+SHORTEST_SPEECH = 0.5  # seconds; who speaks for less has said nothing
+# seconds after the last word for which a call may still go on of which nobody tells how it ended
+STILL_SPOKEN = max(MESSAGE_SECONDS, REMARK_SECONDS) + 60.0
 WAITED = timedelta(days=1)  # for a call that nobody has written down yet
 _NAME = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})\.wav", re.ASCII)
 _CALL = re.compile(r"call-(\w[\w.-]*)\.wav", re.ASCII)
@@ -39,6 +50,14 @@ def message_path(settings: Settings, call: str) -> Path | None:
     return path if _CALL.fullmatch(path.name) else None
 
 
+def says_something(path: Path) -> bool:
+    """Whether what was recorded until now is worth keeping: by this rule it is kept, and its speaker is answered.
+
+    Raises OSError where it cannot be read.
+    """
+    return _worth_keeping(_recorded(path))
+
+
 def keep_remarks(app: Flask, at: datetime) -> str:
     """Keep every recording that is finished with its report. A job of `jobs.rounds`; returns its trouble."""
     settings: Settings = app.config["SETTINGS"]
@@ -46,7 +65,7 @@ def keep_remarks(app: Flask, at: datetime) -> str:
     with app.app_context():
         for path in sorted(settings.remarks_dir.glob("*.wav")):
             try:
-                if path.stat().st_mtime <= at.timestamp() - QUIET:
+                if _over(path, at):
                     _take(settings, path, at)
             except OSError as error:
                 detail = (
@@ -62,10 +81,20 @@ def keep_remarks(app: Flask, at: datetime) -> str:
     return detail
 
 
+def _over(path: Path, at: datetime) -> bool:
+    """Whether nobody can speak into it any more: its call has ended, or must have, whoever did not tell of it."""
+    if path.stat().st_mtime <= at.timestamp() - STILL_SPOKEN:
+        return True
+    if named := _NAME.fullmatch(path.name):
+        return remark_is_over(db.session(), int(named[1]))
+    of_call = _CALL.fullmatch(path.name)
+    return of_call is not None and message_is_over(db.session(), of_call[1])
+
+
 def _take(settings: Settings, path: Path, at: datetime) -> None:
     """Keep the recording, or find that there is nothing to keep; then it goes. Told twice, it is kept once."""
-    content, named, of_call = path.read_bytes(), _NAME.fullmatch(path.name), _CALL.fullmatch(path.name)
-    if (named or of_call) and _spoken(content) and (named or seconds_of(content) >= SHORTEST_MESSAGE):
+    content, named, of_call = _recorded(path), _NAME.fullmatch(path.name), _CALL.fullmatch(path.name)
+    if (named or of_call) and _worth_keeping(content):
         said_at = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
         sha256, seconds = keep(settings, Checked(content, REMARK_TYPE)), round(seconds_of(content))
         file = StoredFile(sha256, REMARK_TYPE, len(content), REMARK_NAME)
@@ -77,8 +106,12 @@ def _take(settings: Settings, path: Path, at: datetime) -> None:
     path.unlink()
 
 
-def _spoken(content: bytes) -> bool:
+def _recorded(path: Path) -> bytes:
+    return with_true_length(path.read_bytes())
+
+
+def _worth_keeping(content: bytes) -> bool:
     try:
-        return seconds_spoken(content) >= SHORTEST
+        return is_spoken(content, SHORTEST_SPEECH)
     except BadSound:
         return False

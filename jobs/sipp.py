@@ -14,7 +14,9 @@ from jobs.pbx import Asterisk, private_root
 from jobs.settings import CHECKOUT, Settings
 
 _PCAP_HEAD, _UDP_HEADS = 24, 14 + 20 + 8  # bytes before the first packet, and before the RTP of each
-SPEECH = "speech"
+_RTP_HEAD = 12
+SPEECH, SILENCE = "speech", "silence"
+_NO_SOUND = b"\xd5"  # in A-law
 CITIZEN_HOST = "127.0.0.2"  # the demo trunk's address: citizens are told from phones by it
 
 
@@ -104,8 +106,8 @@ def start_called(
     """The town's telephones at the trunk's port: whoever is called rings for ``ring_ms`` and lifts the receiver.
 
     Then each key is pressed, so many milliseconds after the one before it, and after ``talk_ms`` more the citizen hangs
-    up; with ``talks`` each call has a time of its own, in turn. Instead of a key `SPEECH` is seven seconds of it. With
-    ``refusal``, a SIP status in words, nobody lifts it.
+    up; with ``talks`` each call has a time of its own, in turn. Instead of a key `SPEECH` is seven seconds of it, and
+    `SILENCE` of that; between them nothing is sent. With ``refusal``, a SIP status in words, nobody lifts it.
     """
     if talks:
         folder.mkdir(parents=True, exist_ok=True)
@@ -130,12 +132,13 @@ def _tones(folder: Path, keys: Sequence[tuple[int, str]]) -> list[tuple[int, Pat
 
 
 def _tone(folder: Path, key: str, place: int) -> Path:
-    """The sound of a key or of speech, as SIPp has recorded it, for the ``place``-th one of a call.
+    """The sound of a key, of speech or of silence, as SIPp has recorded it, for the ``place``-th one of a call.
 
     Its packets get times of their own: of two keys with falling times the exchange takes the second for an old one.
     """
     root = private_root() if (private_root() / "usr/bin/sipp").exists() else Path("/")
-    name = {"*": "dtmf_2833_star", "#": "dtmf_2833_pound", SPEECH: "g711a"}.get(key, f"dtmf_2833_{key}")
+    names = {"*": "dtmf_2833_star", "#": "dtmf_2833_pound", SPEECH: "g711a", SILENCE: "g711a"}
+    name = names.get(key, f"dtmf_2833_{key}")
     recorded = bytearray((root / f"usr/share/sip-tester/{name}.pcap").read_bytes())
     at = _PCAP_HEAD
     while at < len(recorded):
@@ -144,6 +147,8 @@ def _tone(folder: Path, key: str, place: int) -> Path:
         sequence, moment = struct.unpack_from("!HI", recorded, rtp + 2)
         struct.pack_into("!HI", recorded, rtp + 2, (sequence + 500 * place) % 2**16, moment + 1_000_000 * place)
         at += 16 + length
+        if key == SILENCE:
+            recorded[rtp + _RTP_HEAD : at] = _NO_SOUND * (at - rtp - _RTP_HEAD)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"key-{place}.pcap"
     path.write_bytes(recorded)

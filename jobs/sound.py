@@ -6,12 +6,14 @@ import wave
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from operator import mul
 
 RATE = 8000  # samples a second
 LEVEL = -18.0  # dBFS RMS of what is made
 _FULL = 32767.0
 _KNEE, _CEILING = 0.5, 0.88  # of full scale: above the knee peaks are bent, none reaches the ceiling (-1.1 dBFS)
+_HEADER = 44  # bytes before the samples, in a WAV of the exchange
 _WIDTH = 16  # how many samples of the result to each side the filter looks
 _PASSED = 3500.0  # Hz: a telephone line passes 3400
 _WINDOW = RATE // 100  # 10 ms
@@ -39,18 +41,31 @@ def tone() -> bytes:
     return _write(_levelled([math.sin(2 * math.pi * 1000 * at / RATE) for at in range(length)]))
 
 
-def seconds_spoken(content: bytes) -> float:
-    """For how long something louder than a quiet line is heard in a WAV. Raises `BadSound` for what is none."""
+def is_spoken(content: bytes, seconds: float) -> bool:
+    """Whether something louder than a quiet line is heard for so long in a WAV, of which no more is looked at than
+    that takes. Raises `BadSound` for what is none."""
     samples, rate = _read(content)
-    window = rate // 100
+    window, wanted = rate // 100, round(seconds * 100)
     loudness = (_rms(samples[at : at + window]) for at in range(0, len(samples), window))
-    return sum(loud > _QUIET_LINE for loud in loudness) / 100
+    return sum(islice((1 for loud in loudness if loud > _QUIET_LINE), wanted)) == wanted
 
 
 def seconds_of(content: bytes) -> float:
     """How long a WAV is."""
     with wave.open(io.BytesIO(content)) as file:
         return file.getnframes() / file.getframerate()
+
+
+def with_true_length(content: bytes) -> bytes:
+    """A WAV of the exchange with a header that tells how long it is: one that was broken off, by a power cut or when
+    the exchange ended, still has the header of its beginning. Anything else stays as it is."""
+    if content[:4] != b"RIFF" or content[36:40] != b"data":
+        return content
+    samples = content[_HEADER : len(content) // 2 * 2]
+    length = len(samples)
+    return b"".join(
+        (b"RIFF", (length + _HEADER - 8).to_bytes(4, "little"), content[8:40], length.to_bytes(4, "little"), samples)
+    )
 
 
 def _read(content: bytes) -> tuple[array, int]:

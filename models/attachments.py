@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from models.attempts import AttemptTask
+from models.attempts import Attempt, AttemptTask
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calls import Call, CallState
 from models.missed import only_missed
@@ -116,6 +116,16 @@ def keep_files(
     if new:
         session.flush()
         announce(session, "report", report.id)
+
+
+def remark_is_over(session: Session, attempt_id: int) -> bool:
+    """Whether the call in which the applicant may speak is known to have ended."""
+    return session.scalar(select(Attempt.settled_at).where(Attempt.id == attempt_id)) is not None
+
+
+def message_is_over(session: Session, uniqueid: str) -> bool:
+    """Whether the caller's call is known to have ended."""
+    return session.scalar(select(Call.ended_at).where(Call.uniqueid == uniqueid)) is not None
 
 
 def keep_remark(session: Session, attempt_id: int, task_id: int, file: StoredFile, seconds: int, at: datetime) -> bool:

@@ -364,6 +364,9 @@ class Station:
 
 
 DUTY_SECONDS = 30  # that the duty phone rings
+MESSAGE_SECONDS = 120  # that a message out of hours may last
+ANNOUNCEMENT_SECONDS = 45  # that an outage, or the hours, may be told until the phone rings all the same
+TRIED_AGAIN_SECONDS = 30  # for which a call is tried again from the first step on, where all phones are busy
 
 
 def way_of_call(plan: Plan, line: PlanLine, branch: Branch | None = None) -> list[Station]:

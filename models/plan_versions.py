@@ -12,13 +12,25 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from models.base import Base, UTCDateTime
 from models.machine import next_state
 from models.people import User
-from models.plan import Difference, Plan, PlanPhone, differences_from_json, from_json
+from models.plan import (
+    ANNOUNCEMENT_SECONDS,
+    DUTY_SECONDS,
+    MESSAGE_SECONDS,
+    TRIED_AGAIN_SECONDS,
+    Difference,
+    Plan,
+    PlanPhone,
+    differences_from_json,
+    from_json,
+)
 from models.plan_checks import LONGEST
 
 LONGEST_REASON = 500  # characters
-# For so long a call may ring by the order of before (``extensions.conf``): an outage may be told to it first, for half
-# a minute it is tried again where all are busy, and then it rings for as long as a ring order may last.
-STILL_RUNG = timedelta(seconds=LONGEST + 90)
+# For so long a call may ring by the order of before (``extensions.conf``): it may be told of an outage first, then of
+# the hours, ring at the duty phone, be told that nobody lifts the receiver there, and be left by the script in the
+# middle of a message; where all are busy it is tried again, and then it rings for as long as a ring order may last.
+_LONGEST_WAY = 3 * ANNOUNCEMENT_SECONDS + DUTY_SECONDS + MESSAGE_SECONDS + TRIED_AGAIN_SECONDS + LONGEST
+STILL_RUNG = timedelta(seconds=_LONGEST_WAY + 15)  # some seconds pass between them
 
 
 class PlanState(StrEnum):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from agi.inbound import CLOSED, ROUTE
 from agi.out_of_hours import DUTY, HEARD
 from jobs.callfacts import Began, CallEnded, apply
+from jobs.remarks import keep_remarks
 from jobs.speech import AHEAD, speak_hours
 from jobs.voice import NoVoice, ready
 from models.base import db, now, transaction
@@ -21,16 +22,17 @@ from models.lines import Line
 from models.people import Phone
 from models.spoken import Sentence
 from models.status_script import closed_duty, closed_end, closed_message, closed_told
+from models.waiting import missed_calls
 from models.workdays import KYIV
 from tests.agi_fixtures import call
 from tests.desk_fixtures import fill_desks
 from tests.helpers import AREA_CODE, eventually
 from tests.speech_fixtures import Programs, tone
 from tests.test_agi_inbound import serving
-from tests.test_agi_talks import GONE, Citizen
+from tests.test_agi_talks import GONE, SILENT, SPOKEN, WHOLE, Citizen, Take
 from webui.news import load_news
 
-CALL, FIRST, SECONDS = "romny-77.1", 40_000, 8_000
+CALL = "romny-77.1"
 AT = datetime(2026, 11, 29, 3, 0, tzinfo=KYIV)  # a Sunday
 
 
@@ -48,7 +50,7 @@ def town(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     close_line()
     for module in ("agi.inbound", "agi.out_of_hours"):
         monkeypatch.setattr(f"{module}.now", lambda: AT)
-    monkeypatch.setattr("agi.out_of_hours.READ_SECONDS", 20.0)
+    monkeypatch.setattr("agi.out_of_hours.RING_WAIT", 20.0)
     return app
 
 
@@ -130,7 +132,7 @@ def test_no_screen_says_that_a_phone_rings(port: int) -> None:
 
 
 def talk(port: int, spoken: list[str], keys: dict[str, list] | None = None, **about: object) -> Citizen:
-    citizen = Citizen(keys or {}, about.pop("samples", (FIRST, FIRST + SECONDS)))
+    citizen = Citizen(keys or {}, about.pop("takes", (WHOLE, SPOKEN)))
     return citizen.call(port, spoken, script="out_of_hours", uniqueid=CALL, **about)
 
 
@@ -147,12 +149,12 @@ def test_the_hours_are_told_and_a_message_is_recorded(port: int, spoken: list[st
         "(recorded)",
         *[one.text for one in closed_end(True)],
     ]
-    assert citizen.recorded == [(f"call-{CALL}", 5_000, 0), (f"call-{CALL}", 115_000, FIRST)]
+    assert citizen.recorded == [(f"call-{CALL}", 10_000, 0), (f"call-{CALL}", 110_000, 80_000)]
     assert citizen.variables == {HEARD: "yes"}
 
 
 def test_who_says_nothing_hears_goodbye(port: int, spoken: list[str]) -> None:
-    citizen = talk(port, spoken, samples=(8_000,))
+    citizen = talk(port, spoken, takes=SILENT)
     assert citizen.heard[-2:] == ["(recorded)", closed_end(False)[0].text]
     assert citizen.variables == {HEARD: "yes"}
 
@@ -192,7 +194,7 @@ def test_without_a_duty_phone_the_key_is_not_offered(town: Flask, spoken: list[s
 
 
 def test_who_hangs_up_while_speaking_has_left_a_message(port: int, spoken: list[str]) -> None:
-    citizen = talk(port, spoken, samples=(FIRST, GONE))
+    citizen = talk(port, spoken, takes=(WHOLE, GONE))
     assert (citizen.variables, len(citizen.recorded)) == ({}, 2)
 
 
@@ -216,10 +218,18 @@ def test_a_call_without_an_id_of_the_exchange_rings(port: int, spoken: list[str]
     assert (citizen.answered, citizen.variables) == (False, {})
 
 
-def test_who_left_a_message_is_a_missed_call(town: Flask) -> None:
+@pytest.mark.parametrize(
+    ("take", "left"), [(Take(2.0, key="#"), 1), (Take(0.3, 2.0, key="#"), 0)], ids=["a message", "nothing"]
+)
+def test_who_left_a_message_is_a_missed_call(town: Flask, port: int, spoken: list[str], take: Take, left: int) -> None:
+    """The machine has spoken with nobody. Who is told that the message is recorded has it beside the missed call."""
+    citizen = talk(port, spoken, takes=[take])
+    assert citizen.heard[-1] == closed_end(bool(left))[-1].text
     with transaction() as session:
         apply(session, [Began(CALL, "53273", "0671112233", "", now()), CallEnded(CALL, now(), 16)], AREA_CODE)
+    assert keep_remarks(town, now()) == ""
     assert db.session.scalars(select(Call.state)).one() == CallState.MISSED
+    assert [call.messages for call in missed_calls(db.session())] == [left]
 
 
 # ---- spoken before the call

@@ -49,7 +49,7 @@ def town(app: Flask) -> Flask:
 @pytest.fixture
 def port(town: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr("agi.inbound.OUTAGE_WAIT", UNHURRIED)
-    monkeypatch.setattr("agi.outage.READ_SECONDS", UNHURRIED)
+    monkeypatch.setattr("agi.outage.RING_WAIT", UNHURRIED)
     with serving(town) as port:
         yield port
 

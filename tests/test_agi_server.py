@@ -15,14 +15,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from agi.channel import HungUp
 from agi.database import Work, Workers
-from agi.server import AgiServer
+from agi.remark import SILENCE
+from agi.server import SCRIPTS, AgiServer, Script
 from jobs.app import bare_app
 from jobs.heartbeat import read_beat
 from jobs.settings import Settings
 from models.base import db, now
 from models.calls import Call
 from models.intake import Began
+from models.plan import DUTY_SECONDS, MESSAGE_SECONDS, TRIED_AGAIN_SECONDS
+from models.plan_checks import LONGEST
+from models.plan_versions import STILL_RUNG
 from tests.agi_fixtures import Asterisk, call, environment, fill_town
 from tests.helpers import eventually, free_port
 
@@ -295,6 +300,34 @@ def test_unknown_script_is_closed_and_logged_once(work: Work, caplog: pytest.Log
         assert call(port, script="outbound") == {}
     server.finish(time.monotonic() + SOON)
     assert caplog.text.count("There is no AGI script 'outbound'") == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"), [(PermissionError("0671234567"), ["A script ended early: PermissionError"]), (HungUp(), [])]
+)
+def test_a_trouble_of_a_script_is_logged_and_a_caller_who_left_is_none(
+    work: Work, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, broken: Exception, said: list[str]
+) -> None:
+    """Promise 1: the dialplan rings either way."""
+
+    def fail(*_any: object) -> None:
+        raise broken
+
+    monkeypatch.setitem(SCRIPTS, "inbound", Script(fail))
+    port = free_port()
+    server = AgiServer(port, work, deadline=SOON)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    assert call(port) == {}
+    server.finish(time.monotonic() + SOON)
+    assert caplog.messages == said
+
+
+def test_a_phone_that_leaves_the_plan_stays_for_the_longest_way_of_a_call() -> None:
+    """An outage, the hours, the duty phone, a message from which the script is cut off, busy phones, a ring order."""
+    told, hours = SCRIPTS["outage"].seconds, SCRIPTS["out_of_hours"].seconds
+    message = hours + MESSAGE_SECONDS + SILENCE
+    longest = told + hours + DUTY_SECONDS + message + TRIED_AGAIN_SECONDS + LONGEST
+    assert longest < STILL_RUNG.total_seconds() < longest + 60
 
 
 # ---- bounds of the work

@@ -1,6 +1,7 @@
 """What the machine says and which keys it takes: spoken remarks (S 3.2), the status line (W10)."""
 
 import re
+import wave
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,20 +23,50 @@ from models.reports import Report, ReportState
 from tests.agi_fixtures import Asterisk, environment, fill_town
 from tests.call_fixtures import Calls
 from tests.helpers import eventually
+from tests.speech_fixtures import tone
 from tests.test_agi_inbound import serving
 
 COMMAND = re.compile(r'"(?:\\.|[^"])*"|\S+')
-SILENT, WHOLE = 8_000, 40_000  # samples that are left of four seconds of silence, and of five of speech
 NUMBER = "+380671234567"
 GONE = object()  # the citizen hangs up
 
 
+@dataclass(frozen=True)
+class Take:
+    """What the exchange records at one time of asking: seconds of speech and then of silence, and what ends it: a
+    ``key``, or silence ``left`` milliseconds before its time. ``lost``: what it has written cannot be read."""
+
+    speech: float = 0.0
+    silence: float = 0.0
+    key: str = ""
+    left: int = 1  # the time is over; Asterisk had a millisecond left to wait, as it has now and then: no key
+    lost: bool = False
+
+    def record(self, path: Path, begins: int) -> str:
+        """Write it behind the sample ``begins``; what Asterisk answers."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_bytes()[44 : 44 + 2 * begins] if path.exists() else bytes(2 * begins)
+        samples = before + tone(self.speech, rate=8000)[44:] + bytes(2 * int(8000 * self.silence))
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(samples)
+        if self.lost:
+            path.unlink()
+        how = f"{ord(self.key)} (dtmf)" if self.key else f"{self.left} (timeout)"
+        return f"200 result={how} endpos={len(samples) // 2}"
+
+
+# four seconds of silence end it, of which Asterisk leaves one
+STILL_SILENT, SPOKEN, WHOLE = Take(silence=1.0, left=5_980), Take(3.0, 1.0, left=2_980), Take(10.0)
+SILENT = (STILL_SILENT, Take(silence=1.0, left=980))
+
+
 @dataclass
 class Citizen:
-    """Presses ``keys`` (sentence's name or beginning: the keys, one each time it is heard), and speaks so long."""
+    """Presses ``keys`` (sentence's name or beginning: the keys, one each time it is heard), and speaks ``takes``."""
 
     keys: dict[str, list] = field(default_factory=dict)
-    samples: Sequence[int] = (SILENT,)
+    takes: Sequence[Take | object] = SILENT
     heard: list[str] = field(default_factory=list)
     recorded: list[tuple[str, int, int]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
@@ -45,16 +76,16 @@ class Citizen:
 
     def call(self, port: int, sentences: Sequence[str], **about: str) -> "Citizen":
         """One whole call."""
-        talk, lengths = Asterisk(port, environment(**about)), iter(self.samples)
+        talk, takes = Asterisk(port, environment(**about)), iter(self.takes)
         while command := talk.command():
-            answer = self._obey(COMMAND.findall(command), sentences, lengths)
+            answer = self._obey(COMMAND.findall(command), sentences, takes)
             if answer is GONE:
                 break
             talk.say(f"{answer}\n".encode())
         talk.close()
         return self
 
-    def _obey(self, words: list[str], sentences: Sequence[str], lengths: Iterator[int]) -> object:
+    def _obey(self, words: list[str], sentences: Sequence[str], takes: Iterator[Take | object]) -> object:
         if words[:2] == ["STREAM", "FILE"]:
             said = sentences[int(Path(words[2].strip('"')).name)]
             self.heard.append(said)
@@ -63,10 +94,10 @@ class Citizen:
             return f"200 result={ord(self.typed.pop(0))}" if self.typed else "200 result=0"
         if words[:2] == ["RECORD", "FILE"]:
             self.heard.append("(recorded)")
-            self.recorded.append((Path(words[2].strip('"')).name, int(words[5]), int(words[6])))
-            samples = next(lengths)
-            # 1 is no key: Asterisk had a millisecond left to wait, as it has now and then
-            return GONE if samples is GONE else f"200 result=1 (timeout) endpos={samples}"
+            path, begins = Path(words[2].strip('"')), int(words[6])
+            self.recorded.append((path.name, int(words[5]), begins))
+            take = next(takes, GONE)
+            return GONE if take is GONE else take.record(path.with_name(f"{path.name}.wav"), begins)
         if words[0] == "ANSWER":
             self.answered = True
         elif words[:2] == ["SET", "VARIABLE"]:
@@ -126,10 +157,10 @@ def ask(town: Town, citizen: Citizen, reports: int = 1) -> tuple[Citizen, int]:
 
 def test_not_done_is_kept_and_then_its_words_are_recorded(town: Town) -> None:
     """S 3.2: the key is told before the recording begins."""
-    citizen, attempt_id = ask(town, Citizen({"keys": ["2"]}, samples=(WHOLE, 100_000)))
+    citizen, attempt_id = ask(town, Citizen({"keys": ["2"]}, takes=(WHOLE, SPOKEN)))
     (task,) = town.calls.tasks()
     assert citizen.told == [f"CC_KEY,{task.id}:2"]
-    assert citizen.recorded == [(f"{attempt_id}-{task.id}", 5000, 0), (f"{attempt_id}-{task.id}", 55_000, WHOLE)]
+    assert citizen.recorded == [(f"{attempt_id}-{task.id}", 10_000, 0), (f"{attempt_id}-{task.id}", 50_000, 80_000)]
     after = citizen.heard[citizen.heard.index("keys") + 1 :]
     recorded = ["tone", "(recorded)", "(recorded)", "words-kept"]
     assert after == ["(key told)", "answer-not-done", "leave-words", *recorded, "goodbye"]
@@ -142,11 +173,43 @@ def test_who_says_that_it_is_not_all_done_may_say_what(town: Town, key: str, off
     assert bool(citizen.recorded) is offered
 
 
-def test_who_says_nothing_is_not_kept_waiting(town: Town) -> None:
-    citizen, _attempt = ask(town, Citizen({"keys": ["2"]}, samples=(SILENT,)))
+@pytest.mark.parametrize(
+    ("takes", "asked_for"),
+    [
+        ([SPOKEN], [10_000]),
+        ([STILL_SILENT, Take(0.8, left=0), SPOKEN], [10_000, 5_000, 50_000]),
+        ([Take(), WHOLE], [10_000]),
+        ([*SILENT, WHOLE], [10_000, 5_000]),
+        ([WHOLE, Take(50.0), WHOLE], [10_000, 50_000]),
+    ],
+    ids=["at once", "late", "nothing comes", "silence", "for as long as may be"],
+)
+def test_who_begins_late_is_waited_for_and_who_says_nothing_not_for_long(
+    town: Town, takes: list[Take], asked_for: list[int]
+) -> None:
+    """Within eight seconds after the tone nobody is too late; a pause of four ends what was said."""
+    citizen, _attempt = ask(town, Citizen({"keys": ["2"]}, takes=takes))
+    assert [longest for _name, longest, _begins in citizen.recorded] == asked_for
+    spoken = any(take.speech for take in takes[: len(asked_for)])
+    assert citizen.heard[-2:] == ["words-kept" if spoken else "(recorded)", "goodbye"]
+
+
+@pytest.mark.parametrize(("speech", "thanked"), [(3.0, True), (0.3, False)])
+def test_a_key_ends_the_words_and_answers_nothing_else(town: Town, speech: float, thanked: bool) -> None:
+    """Whether they are thanked is what was said, not for how long it was recorded."""
+    citizen, _attempt = ask(town, Citizen({"keys": ["2"]}, takes=[Take(speech, 2.0, key="1")]))
     assert len(citizen.recorded) == 1
-    assert citizen.heard[-1] == "goodbye"
-    assert "words-kept" not in citizen.heard
+    assert citizen.heard[-2:] == ["words-kept" if thanked else "(recorded)", "goodbye"]
+    assert len(citizen.told) == 1
+
+
+@pytest.mark.parametrize(
+    "takes", [[Take(3.0, key="#", lost=True)], [Take(10.0, lost=True), replace(SPOKEN, lost=True)]]
+)
+def test_what_cannot_be_read_is_recorded_on_and_promised_to_nobody(town: Town, takes: list[Take]) -> None:
+    citizen, _attempt = ask(town, Citizen({"keys": ["2"]}, takes=takes))
+    assert len(citizen.recorded) == len(takes)
+    assert citizen.heard[-2:] == ["(recorded)", "goodbye"]
 
 
 @pytest.mark.parametrize("during", ["leave-words", "tone"])
@@ -157,13 +220,13 @@ def test_a_key_skips_the_words(town: Town, during: str) -> None:
 
 
 def test_each_report_has_words_of_its_own(town: Town) -> None:
-    citizen, attempt_id = ask(town, Citizen({"keys": ["2", "2"]}, samples=(WHOLE, WHOLE, SILENT)), reports=2)
+    citizen, attempt_id = ask(town, Citizen({"keys": ["2", "2"]}, takes=(WHOLE, SPOKEN, *SILENT)), reports=2)
     names = [f"{attempt_id}-{task.id}" for task in town.calls.tasks()]
-    assert [name for name, _longest, _begins in citizen.recorded] == [names[0], names[0], names[1]]
+    assert [name for name, _longest, _begins in citizen.recorded] == [names[0], names[0], names[1], names[1]]
 
 
 def test_who_hangs_up_in_the_middle_has_answered(town: Town) -> None:
-    ask(town, Citizen({"keys": ["2"]}, samples=(GONE,)))
+    ask(town, Citizen({"keys": ["2"]}, takes=(GONE,)))
     report_state = lambda: town.calls.session.scalar(select(Report.state).order_by(Report.id.desc()))  # noqa: E731
     eventually(lambda: town.calls.session.rollback() or report_state() == ReportState.IN_PROGRESS, "the answer")
 

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 from jobs.app import bare_app
 from jobs.callfacts import Began, CallEnded, apply
 from jobs.filestore import Checked, keep, path_of, stored
-from jobs.remarks import keep_remarks, message_path, remark_path
+from jobs.remarks import STILL_SPOKEN, keep_remarks, message_path, remark_path, says_something
 from jobs.settings import Settings
-from jobs.sound import seconds_spoken
+from jobs.sound import is_spoken
 from jobs.sound import tone as beep
 from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
 from models.attempts import Attempt, AttemptState, AttemptTask
@@ -29,6 +29,7 @@ from models.kept import unlocked
 from models.lines import Line, Timetable, timetable, timetables
 from models.people import AccessLog, Organisation, Role, User
 from models.reports import HistoryRow, Report
+from models.settling import Sign
 from models.waiting import missed_calls
 from tests.call_fixtures import Calls
 from tests.desk_fixtures import fill_desks
@@ -37,16 +38,24 @@ from tests.speech_fixtures import tone
 from tests.web_fixtures import logged_in, register
 
 SPOKEN = tone(2.4, rate=8000)
-LONG_AGO, A_MOMENT_AGO = 60.0, 2.0  # seconds since the exchange wrote into it
+# seconds since the exchange wrote into it
+LONG_AGO, A_MOMENT_AGO, MAY_GO_ON, IS_OVER = 60.0, 2.0, STILL_SPOKEN - 30, STILL_SPOKEN + 1
 
 
 @pytest.fixture
-def asked(calls: Calls) -> tuple[int, int]:
-    """A citizen who was asked about a report: the attempt and its task."""
+def asking(calls: Calls) -> tuple[int, int]:
+    """A citizen is being asked about a report: the attempt and its task."""
     calls.done()
     calls.sync()
     (attempt_id,) = calls.dial()
     return attempt_id, calls.tasks()[0].id
+
+
+@pytest.fixture
+def asked(calls: Calls, asking: tuple[int, int]) -> tuple[int, int]:
+    """The call has ended."""
+    calls.hear(asking[0], Sign.GONE)
+    return asking
 
 
 def record(app: Flask, attempt_id: int, task_id: int, content: bytes = SPOKEN, ago: float = LONG_AGO) -> Path:
@@ -75,11 +84,47 @@ def test_what_was_said_is_kept_once_with_the_report(app: Flask, asked: tuple[int
     assert events.count("remark") == 1
 
 
-def test_what_is_being_recorded_is_left(app: Flask, asked: tuple[int, int]) -> None:
-    path = record(app, *asked, ago=A_MOMENT_AGO)
+@pytest.mark.parametrize("ago", [A_MOMENT_AGO, LONG_AGO, MAY_GO_ON])
+def test_until_the_call_has_ended_its_recording_is_left(
+    app: Flask, calls: Calls, asking: tuple[int, int], ago: float
+) -> None:
+    """On a line that sends nothing in a pause nothing is written either, and they may speak on."""
+    path = record(app, *asking, ago=ago)
     keep_remarks(app, now())
-    assert path.exists()
-    assert kept() == []
+    assert (path.exists(), kept()) == (True, [])
+    calls.hear(asking[0], Sign.GONE)
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+def test_what_was_said_in_a_call_of_which_nobody_tells_how_it_ended_is_kept(
+    app: Flask, asking: tuple[int, int]
+) -> None:
+    """Nobody can speak for so long."""
+    path = record(app, *asking, ago=IS_OVER)
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+@pytest.mark.parametrize("told", [0, 16_000, 10**6], ids=["of its beginning", "of the first part", "of too much"])
+def test_a_recording_that_was_broken_off_plays_whole(app: Flask, asked: tuple[int, int], told: int) -> None:
+    """A power cut, or the exchange's end: its header is that of an earlier moment."""
+    head = b"".join((SPOKEN[:4], (told + 36).to_bytes(4, "little"), SPOKEN[8:40], told.to_bytes(4, "little")))
+    record(app, *asked, head + SPOKEN[44:] + b"\1")  # a half of the next sample
+    assert keep_remarks(app, now()) == ""
+    (file,) = kept()
+    assert file.seconds == 2
+    assert path_of(app.config["SETTINGS"], file.sha256).read_bytes() == SPOKEN
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.4, 0.6, 1.2])
+def test_what_its_speaker_is_thanked_for_is_kept(app: Flask, asked: tuple[int, int], seconds: float) -> None:
+    """The same rule: silence and a click are neither, however long the exchange recorded."""
+    silence = bytes(2 * 16_000)
+    path = record(app, *asked, tone(seconds, rate=8000) + silence)
+    said = says_something(path)
+    keep_remarks(app, now())
+    assert (said, len(kept())) == (seconds > 0.5, int(seconds > 0.5))
 
 
 @pytest.mark.parametrize(
@@ -94,8 +139,11 @@ def test_what_says_nothing_is_thrown_away(app: Flask, asked: tuple[int, int], co
     assert (kept(), list(stored(app.config["SETTINGS"]))) == ([], [])
 
 
-def test_what_belongs_to_no_question_is_not_kept(app: Flask, asked: tuple[int, int]) -> None:
-    path = record(app, asked[0], asked[1] + 100)
+@pytest.mark.parametrize(("of_another", "ago"), [((0, 100), LONG_AGO), ((100, 0), IS_OVER)])
+def test_what_belongs_to_no_question_is_not_kept(
+    app: Flask, asked: tuple[int, int], of_another: tuple[int, int], ago: float
+) -> None:
+    path = record(app, asked[0] + of_another[0], asked[1] + of_another[1], ago=ago)
     keep_remarks(app, now())
     assert (kept(), path.exists()) == ([], False)
 
@@ -109,8 +157,9 @@ def test_nothing_is_kept_of_whose_data_were_taken_out_meanwhile(app: Flask, aske
     assert (kept(), path.exists()) == ([], False)
 
 
-def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int]) -> None:
-    path = record(app, *asked)
+@pytest.mark.parametrize("ago", [LONG_AGO, IS_OVER])
+def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int], ago: float) -> None:
+    path = record(app, *asked, ago=ago)
     impatient = bare_app(app.config["SETTINGS"], lock_seconds=0.1)
     with sqlite3.connect(app.config["SETTINGS"].var / "contact-center.sqlite3", isolation_level=None) as locked:
         locked.execute("BEGIN IMMEDIATE")
@@ -123,17 +172,17 @@ def test_a_database_that_is_away_loses_no_word(app: Flask, asked: tuple[int, int
 
 
 def test_one_that_breaks_hinders_no_other(app: Flask, asked: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = record(app, 1, asked[1] + 1)
+    broken = record(app, asked[0], asked[1] + 1)
     path = record(app, *asked)
 
-    def spoken(content: bytes) -> float:
+    def spoken(content: bytes, seconds: float) -> bool:
         if not broken_once:
             broken_once.append(1)
             raise ZeroDivisionError
-        return seconds_spoken(content)
+        return is_spoken(content, seconds)
 
     broken_once: list[int] = []
-    monkeypatch.setattr("jobs.remarks.seconds_spoken", spoken)
+    monkeypatch.setattr("jobs.remarks.is_spoken", spoken)
     assert keep_remarks(app, now()) == "A recording of a citizen cannot be kept, see the log of rounds."
     assert sum(one.exists() for one in (broken, path)) == 1  # the first that was read
     assert keep_remarks(app, now()) == ""
@@ -142,8 +191,8 @@ def test_one_that_breaks_hinders_no_other(app: Flask, asked: tuple[int, int], mo
 
 def test_only_what_is_loud_enough_counts_as_spoken() -> None:
     """The tone itself is four tenths of a second; a quiet line is none."""
-    assert seconds_spoken(beep()) == pytest.approx(0.4, abs=0.02)
-    assert seconds_spoken(tone(4, rate=8000, loud=0.002)) == 0
+    assert [is_spoken(beep(), seconds) for seconds in (0.38, 0.42)] == [True, False]
+    assert not is_spoken(tone(4, rate=8000, loud=0.002), 0.01)
 
 
 # ---- on the page
@@ -229,10 +278,13 @@ def test_at_the_end_of_its_term_it_goes_too(web: Flask) -> None:
 CALL = "romny-1795447350.7"
 
 
-def missed_call(app: Flask) -> None:
-    facts = [Began(CALL, "53273", "0671234567", "", now()), CallEnded(CALL, now(), 16)]
+def tell(app: Flask, *facts: Began | CallEnded) -> None:
     with app.app_context(), transaction() as session:
         apply(session, facts, AREA_CODE)
+
+
+def missed_call(app: Flask) -> None:
+    tell(app, Began(CALL, "53273", "0671234567", "", now()), CallEnded(CALL, now(), 16))
 
 
 def leave_message(app: Flask, content: bytes = SPOKEN, ago: float = LONG_AGO) -> Path:
@@ -256,9 +308,29 @@ def test_a_message_is_kept_once_with_the_draft_of_its_call(app: Flask) -> None:
     assert events.count("remark") == 1
 
 
-def test_a_message_waits_for_its_call_to_be_written_down(app: Flask) -> None:
+@pytest.mark.parametrize("ago", [A_MOMENT_AGO, MAY_GO_ON])
+def test_a_message_is_left_until_its_call_has_ended(app: Flask, ago: float) -> None:
+    """It goes on after a pause of any length."""
+    tell(app, Began(CALL, "53273", "0671234567", "", now()))
+    path = leave_message(app, ago=ago)
+    keep_remarks(app, now())
+    assert (path.exists(), kept()) == (True, [])
+    tell(app, CallEnded(CALL, now(), 16))
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+def test_a_message_of_a_call_whose_end_was_lost_is_kept(app: Flask) -> None:
+    tell(app, Began(CALL, "53273", "0671234567", "", now()))
+    path = leave_message(app, ago=IS_OVER)
+    keep_remarks(app, now())
+    assert (path.exists(), len(kept())) == (False, 1)
+
+
+@pytest.mark.parametrize("ago", [LONG_AGO, IS_OVER])
+def test_a_message_waits_for_its_call_to_be_written_down(app: Flask, ago: float) -> None:
     """Promise 2: the draft may be recovered later."""
-    path = leave_message(app)
+    path = leave_message(app, ago=ago)
     keep_remarks(app, now())
     assert (path.exists(), kept()) == (True, [])
     missed_call(app)
@@ -272,7 +344,7 @@ def test_a_message_of_no_call_is_thrown_away_after_a_day(app: Flask) -> None:
     assert (path.exists(), kept()) == (False, [])
 
 
-@pytest.mark.parametrize("content", [tone(4, rate=8000, loud=0.001), tone(0.8, rate=8000), b""])
+@pytest.mark.parametrize("content", [tone(4, rate=8000, loud=0.001), tone(0.4, rate=8000), b""])
 def test_an_empty_silent_or_short_message_is_none(app: Flask, content: bytes) -> None:
     missed_call(app)
     path = leave_message(app, content)

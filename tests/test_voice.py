@@ -12,13 +12,18 @@ from jobs import voice
 from jobs.settings import Settings, load_settings
 from jobs.sound import for_telephone
 from jobs.voice import NoVoice, find_voice, installed_voices, speak, tidy_voice
+from models.hours import Hours
 from models.outages import Announced, OutageKind
+from models.plan import ANNOUNCEMENT_SECONDS
 from models.reports import ReportState
 from models.spoken import Sentence
 from models.status_script import (
     LONGEST_PROMPT,
     Asked,
     Emergency,
+    closed_duty,
+    closed_message,
+    closed_told,
     fixed_sentences,
     gives_up,
     greeting,
@@ -33,6 +38,7 @@ from models.status_script import (
     status_line,
     wrong_key,
 )
+from models.workdays import KYIV
 from tests.speech_fixtures import measure, tone
 
 TABLE = "Speech"
@@ -73,6 +79,15 @@ PROMPTS = {
     "outage, longest": [*outage_told(LONG_OUTAGE, "Славутич"), *outage_keys()],
     **{sentence.prompt: [sentence] for sentence in fixed_sentences("Славутич")},
 }  # fmt: skip
+# the hour and the day that take longest to say, more than six days ahead
+LONG_HOURS = [
+    *closed_told(
+        Hours("22:54–23:54", "22:54–23:54"),
+        datetime(2026, 11, 24, 22, 54, tzinfo=KYIV), datetime(2026, 11, 14, 3, tzinfo=KYIV), "Славутич",
+    ),
+    *closed_duty(),
+    *closed_message(),
+]  # fmt: skip
 HELLO = Sentence("Добрий день! Це контактний центр.", "greeting")
 STREET = Sentence("Вулиця Соборна, будинок чотири.")
 SPEAKS = 'cat "$SOUND" >"$OUT"'
@@ -93,12 +108,22 @@ def sounds_in(site: Settings) -> list[Path]:
     return list(site.sounds_dir.iterdir()) if site.sounds_dir.is_dir() else []
 
 
-@pytest.mark.parametrize("name", PROMPTS)
-@pytest.mark.parametrize(
+each_voice = pytest.mark.parametrize(
     "spoken_by",
     installed_voices() or [pytest.param(None, marks=pytest.mark.skip("no Ukrainian voice is installed: script/setup"))],
     ids=lambda found: found.name if found else "no voice",
 )
+
+
+@each_voice
+def test_the_longest_hours_are_told_before_the_phone_rings_all_the_same(kept, spoken_by):
+    """At night: with the tone after them, and some seconds in reserve."""
+    seconds = sum(measure(path.read_bytes()).seconds for path in speak(kept, LONG_HOURS, spoken_by))
+    assert seconds + 3 < ANNOUNCEMENT_SECONDS
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+@each_voice
 def test_each_prompt_is_short_of_one_level_and_not_clipped(kept, spoken_by, name, table):
     """C3: at most 20 s; -16 to -20 dBFS; no sample at full scale; no silence at the ends."""
     found = [measure(path.read_bytes()) for path in speak(kept, PROMPTS[name], spoken_by)]

@@ -13,8 +13,8 @@ from sqlalchemy import delete, select
 from jobs.app import bare_app
 from jobs.apply_plan import site_of
 from jobs.filestore import path_of
-from jobs.sipp import SPEECH, start_citizen
-from jobs.sound import seconds_spoken
+from jobs.sipp import SILENCE, SPEECH, start_citizen
+from jobs.sound import is_spoken, seconds_of
 from jobs.voice import NoVoice, ready
 from models.attachments import Attachment
 from models.base import db, now, transaction
@@ -155,12 +155,27 @@ def test_the_message_stands_with_the_missed_call(closed: Line, keys: list, talk_
     if keys:  # the machine says goodbye and hangs up
         assert [message.sent for message in read_trace(folder) if message.method == b"BYE"] == [False]
     closed.is_missed(number)
-    assert seconds_spoken(closed.message(number)) > SAID
+    assert is_spoken(closed.message(number), SAID)
     with bare_app(closed.town.settings).app_context():
         file = db.session.scalars(select(Attachment).order_by(Attachment.id.desc())).first()
         assert file.spoken
         assert "remark" in [row.event for row in db.session.get_one(Report, file.report_id).history]
     assert list(closed.town.settings.remarks_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("takes", "speeches"),
+    [([SPEAKS, (25_000, SPEECH)], 2), ([(8_500, SPEECH)], 1), ([(1_000, SILENCE), (7_100, SPEECH)], 1)],
+    ids=["speaks on after a long pause", "begins late", "begins late on a line that sends silence"],
+)
+def test_a_pause_cuts_nobody_off(closed: Line, takes: list, speeches: int) -> None:
+    """What SIPp plays is all that it sends: before it, between two and after them the exchange gets nothing."""
+    number, process, _folder = closed.calls(keys=[TO_THE_TONE, *takes, (10_000, "#")], talk_ms=30_000)
+    assert process.wait(120) == 0
+    closed.is_missed(number)
+    content = closed.message(number)
+    assert is_spoken(content, SAID * speeches)
+    assert seconds_of(content) > 6 * speeches  # each lasts seven: it plays whole
 
 
 def test_who_hangs_up_before_the_tone_is_a_missed_call_without_a_message(closed: Line) -> None:
@@ -188,7 +203,7 @@ def test_when_the_duty_phone_does_not_answer_a_message_is_taken(closed: Line) ->
         assert process.wait(180) == 0
         assert closed.rings(number) == [DUTY]
         eventually(lambda: closed.state(number) == "missed", "nobody has spoken with them", 30)
-        assert seconds_spoken(closed.message(number)) > SAID
+        assert is_spoken(closed.message(number), SAID)
     finally:
         closed.rang |= closed.town.start_phones(ring_ms=100, talk_ms=1000, only=(DUTY,))
 
@@ -236,7 +251,7 @@ def test_in_hours_the_phone_rings_and_on_a_holiday_it_does_not(line: Line) -> No
         number, process, _folder = line.calls(keys=[TO_THE_TONE, SPEAKS, (12_000, "#")])
         assert process.wait(120) == 0
         line.is_missed(number)
-        assert seconds_spoken(line.message(number)) > SAID
+        assert is_spoken(line.message(number), SAID)
     finally:
         with app.app_context(), transaction() as session:
             session.execute(delete(DayException).where(DayException.day.in_(days)))
