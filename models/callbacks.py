@@ -15,7 +15,7 @@ from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import answer_question
 from models.dialling import Dialler
-from models.drafts import attach_draft, claim_draft, end_draft, save_draft
+from models.drafts import CALLED_AGAIN, attach_draft, claim_draft, end_draft, save_draft
 from models.lists import Listed
 from models.machine import IllegalMove
 from models.missed import only_missed
@@ -25,7 +25,6 @@ from models.people import User
 from models.reports import Report, ReportEvent, ReportState
 from models.waiting import open_call_backs, who_calls_back
 
-CALLED_AGAIN = "Дзвонили ще раз: див. останній дзвінок."  # in the language of the records
 # how the draft of a missed call ends by each key; the others leave it to a person, or add it to a report
 _ENDINGS = {
     Said.CONSULTED: ReportEvent.CONSULTED,

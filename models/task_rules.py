@@ -129,8 +129,10 @@ def _make_call_back(session: Session, _calendar: WorkCalendar, call: Call, at: d
     waits = select(CallTask.id).where(CallTask.number == call.number, CallTask.purpose == Purpose.CALL_BACK, _OPEN)
     if session.scalar(waits.limit(1)) is not None:
         return
-    former = session.scalar(select(CallTask).where(CallTask.call_id == call.id))
-    if former is not None:  # its draft was opened again
+    waiting = only_missed(select(Call.id)).where(Call.number == call.number)
+    formers = select(CallTask).where(CallTask.call_id.in_(waiting)).order_by(CallTask.id.desc())
+    former = session.scalars(formers.limit(1)).first()
+    if former is not None:  # a draft was opened again
         move_task(session, former, Move(TaskEvent.REOPENED), at)
         _leave_to_person_without_number(session, former, at)
         return
