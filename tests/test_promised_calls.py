@@ -10,9 +10,12 @@ from jobs.callfacts import Began, CallEnded, apply
 from models.acts import Act
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import CallTask, open_question
-from models.clarifications import ask_applicant, talk_with
+from models.calltasks import CallTask, TaskState, Why, open_question
+from models.clarifications import WANTS_PERSON, ask_applicant, talk_with
+from models.dialling import why_not
 from models.drafts import end_draft
+from models.erasure import anonymise_report
+from models.kept import unlocked
 from models.missed import waits_for_us
 from models.outage_acts import end_outage
 from models.outage_calls import OutageCaller, answer_restored, note_about, to_ask
@@ -20,6 +23,7 @@ from models.outages import Announced, OutageKind, to_tell
 from models.people import User
 from models.reports import Report, ReportEvent, ReportState
 from models.settling import answer_by_key
+from models.shifts import figures_now
 from models.status_script import Key
 from models.task_rules import sync_tasks
 from tests.helpers import AREA_CODE, START
@@ -80,10 +84,8 @@ def test_who_asked_for_a_person_is_called_also_when_the_report_is_closed(web: Fl
     assert "заявник попросив розмови" in question(web, report_id)
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["closed without an answer", "answered a person since"])
-def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask, answered: bool) -> None:
-    task_id = done(web)
-    report_id = task_of(web, task_id).report_id
+def asks_for_person(web: Flask, task_id: int) -> None:
+    """The applicant presses the key for a person in the machine's call about the check."""
     with web.app_context(), transaction() as session:
         task = session.get_one(CallTask, task_id)
         attempt = Attempt(
@@ -94,9 +96,85 @@ def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask,
         session.flush()
         answer_by_key(session, attempt.id, task_id, Key.PERSON, now())
         attempt.state, attempt.settled_at = AttemptState.SETTLED, now()
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["closed without an answer", "answered a person since"])
+def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask, answered: bool) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    asks_for_person(web, task_id)
     act(web, "tsapkova", report_id, Act.CONFIRM if answered else Act.CLOSE, words="Закрито")
     sync(web)
     assert (question(web, report_id) is None) is answered
+
+
+def not_reached(web: Flask, page: str, task_id: int, times: int = 3) -> None:
+    browser = logged_in(web, "dyspetcher")
+    for _ in range(times):
+        kept = browser.post(f"/{page}/{task_id}/answer", {"anyway": "not_reached"}, page="/me")
+        assert kept.status_code == 302
+        sync(web)
+
+
+def question_task(web: Flask, report_id: int) -> CallTask | None:
+    with web.app_context():
+        return open_question(db.session(), report_id)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
+@pytest.mark.parametrize("closed_first", [False, True], ids=["then closed", "closed before"])
+def test_a_promise_outlives_the_calls_in_vain_and_the_report(web: Flask, asked: bool, closed_first: bool) -> None:
+    """Three calls in vain, and a person decides: it stands in the list, and they may still be called."""
+    report_id = task_of(web, done(web)).report_id
+    if asked:
+        ask(web, report_id)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+    task_id = question_task(web, report_id).id
+    if not closed_first:
+        not_reached(web, "calls", task_id)
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    if closed_first:
+        not_reached(web, "calls", task_id)
+    task = question_task(web, report_id)
+    assert (task.id, task.state, task.why) == (task_id, TaskState.PERSON, Why.TRIES_OVER)
+    assert WANTS_PERSON in task.words
+    with web.app_context():
+        assert why_not(db.session(), db.session.get_one(CallTask, task_id)) is None
+        (row,) = figures_now(db.session(), now())["promised"]["rows"]
+        assert (row["id"], row["by"]) == (task_id, "")
+    logged_in(web, "dyspetcher").post(f"/calls/{task_id}/answer", {"anyway": "answer", "words": "Так"}, page="/me")
+    sync(web)
+    assert question(web, report_id) is None
+
+
+@pytest.mark.parametrize("talked", [False, True], ids=["never reached", "spoken with"])
+def test_a_promise_at_the_check_outlives_the_calls_in_vain_but_not_a_talk(web: Flask, talked: bool) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    asks_for_person(web, task_id)
+    not_reached(web, "checks", task_id)
+    assert (task_of(web, task_id).state, task_of(web, task_id).why) == (TaskState.PERSON, Why.TRIES_OVER)
+    if talked:
+        words = {"anyway": "other", "words": "Ще подивиться"}
+        logged_in(web, "dyspetcher").post(f"/checks/{task_id}/answer", words, page="/me")
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (None if talked else WANTS_PERSON)
+
+
+def test_of_whom_nothing_is_known_any_more_nobody_is_promised_a_call(web: Flask) -> None:
+    report_id = task_of(web, done(web)).report_id
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    with web.app_context(), transaction() as session, unlocked(session):
+        anonymise_report(session, session.get_one(Report, report_id), None, "строк", texts=True, at=now())
+    sync(web)
+    assert question(web, report_id) is None
 
 
 def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> None:
