@@ -162,6 +162,15 @@ class CallTask(Base):
     def open(self) -> bool:
         return self.settled_at is None
 
+    @property
+    def questions(self) -> list[str]:
+        """What is to be asked in this call, one after the other."""
+        return self.words.split("\n\n")
+
+    def ask_also(self, question: str) -> None:
+        """This is to be asked in the same call, after all else."""
+        self.words = f"{self.words}\n\n{question}"
+
     def held(self, at: datetime) -> bool:
         """Whether somebody has it in hand: then neither the machine nor a colleague calls."""
         return self.held_until is not None and self.held_until > at

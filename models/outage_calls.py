@@ -145,7 +145,7 @@ def to_ask(session: Session, outage_id: int) -> list[Report]:
 def _is_asked(session: Session, report: Report, question: str) -> bool:
     """Whether the call that is to be made about the report asks just this, for another outage of the same kind."""
     task = open_question(session, report.id)
-    return task is not None and question in task.words.split("\n\n")
+    return task is not None and question in task.questions
 
 
 def ask_callers(session: Session, outage_id: int, user: User, at: datetime) -> int:
@@ -178,7 +178,8 @@ def _ask(session: Session, report: Report, outage: Outage, user: User, at: datet
             outage_id=outage.id,
         )  # fmt: skip
     else:  # the applicant is to be called anyway
-        task.words, task.outage_id = f"{task.words}\n\n{question}", task.outage_id or outage.id
+        task.ask_also(question)
+        task.outage_id = task.outage_id or outage.id
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, user, question, at=at)
     announce(session, "report", report.id)
 

@@ -10,7 +10,7 @@ from jobs.callfacts import Began, CallEnded, apply
 from models.acts import Act
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import CallTask, TaskState, Why, open_question
+from models.calltasks import CallTask, Purpose, TaskState, Why, add_task, open_question
 from models.clarifications import WANTS_PERSON, ask_applicant, talk_with
 from models.dialling import why_not
 from models.drafts import end_draft
@@ -18,10 +18,10 @@ from models.erasure import anonymise_report
 from models.kept import unlocked
 from models.missed import waits_for_us
 from models.outage_acts import end_outage
-from models.outage_calls import OutageCaller, answer_restored, note_about, to_ask
+from models.outage_calls import QUESTIONS, OutageCaller, answer_restored, ask_callers, note_about, to_ask
 from models.outages import Announced, OutageKind, to_tell
 from models.people import User
-from models.reports import Report, ReportEvent, ReportState
+from models.reports import HistoryEvent, Report, ReportEvent, ReportState
 from models.settling import answer_by_key
 from models.shifts import figures_now
 from models.status_script import Key
@@ -48,6 +48,15 @@ def sync(web: Flask) -> None:
         sync_tasks(session, CALENDAR, now())
 
 
+def outage_of(web: Flask, report_id: int) -> int:
+    """An outage of the water, about which the report's applicant called."""
+    with web.app_context(), transaction() as session:
+        outage_id = enter(session, login="nachalnyk", kind=OutageKind.WATER).id
+        report = session.get_one(Report, report_id)
+        note_about(session, report, outage_id, user_of(session, "tsapkova"), now(), about=True)
+        return outage_id
+
+
 def question(web: Flask, report_id: int) -> str | None:
     """The words of what the applicant is to be asked."""
     with web.app_context():
@@ -69,6 +78,36 @@ def test_a_question_that_ended_with_an_answer_is_asked_again_once_the_answer_is_
         told = [row.event for row in db.session.get_one(Report, report_id).history]
         told = [event for event in told if event != "note"][-4:]
     assert told == ["confirmed", "clarification_called_off", "confirm_taken_back", "clarification_asked"]
+
+
+@pytest.mark.parametrize("new", ["Який будинок?", WANTS_PERSON, QUESTIONS[OutageKind.WATER]])
+def test_a_question_that_is_asked_again_joins_the_one_that_was_asked_meanwhile(web: Flask, new: str) -> None:
+    """Of a report one question is open at a time, and nobody is asked the same twice in one call."""
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    outage_id = outage_of(web, report_id)
+    ask(web, report_id)
+    form = after(web, task_id, "done")
+    sync(web)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        if new == WANTS_PERSON:
+            talk_with(session, report, report.contact_number, now())
+        elif new == QUESTIONS[OutageKind.WATER]:
+            end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+            ask_callers(session, outage_id, user_of(session, "dyspetcher"), now())
+        else:
+            asked = {"report_id": report_id, "number": report.contact_number, "words": new}
+            add_task(session, Purpose.CLARIFICATION, now(), now(), **asked)
+    assert question(web, report_id) == new
+    assert press(web, form).status_code == 302
+    sync(web)
+    assert question(web, report_id) == (new if new == "Який будинок?" else f"{new}\n\nЯкий будинок?")
+    with web.app_context():
+        report = db.session.get_one(Report, report_id)
+        told = [row.note for row in report.history if row.event == HistoryEvent.CLARIFICATION_ASKED]
+        assert told.count("Який будинок?") == (1 if new == "Який будинок?" else 2)
+        assert report.state == ReportState.DONE
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
