@@ -165,7 +165,7 @@ class CallTask(Base):
     @property
     def questions(self) -> list[str]:
         """What is to be asked in this call, one after the other."""
-        return self.words.split("\n\n")
+        return self.words.split("\n\n") if self.words else []
 
     def ask_also(self, question: str) -> None:
         """This is to be asked in the same call, after all else."""

@@ -64,6 +64,11 @@ def question(web: Flask, report_id: int) -> str | None:
         return task.words if task else None
 
 
+def question_task(web: Flask, report_id: int) -> CallTask | None:
+    with web.app_context():
+        return open_question(db.session(), report_id)
+
+
 def test_a_question_that_ended_with_an_answer_is_asked_again_once_the_answer_is_taken_back(web: Flask) -> None:
     task_id = done(web)
     report_id = task_of(web, task_id).report_id
@@ -155,11 +160,6 @@ def not_reached(web: Flask, page: str, task_id: int, times: int = 3) -> None:
         sync(web)
 
 
-def question_task(web: Flask, report_id: int) -> CallTask | None:
-    with web.app_context():
-        return open_question(db.session(), report_id)
-
-
 @pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
 @pytest.mark.parametrize("closed_first", [False, True], ids=["then closed", "closed before"])
 def test_a_promise_outlives_the_calls_in_vain_and_the_report(web: Flask, asked: bool, closed_first: bool) -> None:
@@ -240,6 +240,42 @@ def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> No
         assert [to_ask(db.session(), outage_id) for outage_id in outages] == [[], []]
         answers = select(OutageCaller.outage_id, OutageCaller.restored).order_by(OutageCaller.outage_id)
         assert [tuple(row) for row in db.session.execute(answers)] == [(outages[0], True), (outages[1], True)]
+
+
+@pytest.mark.parametrize("said", ["restored", "not_restored"])
+@pytest.mark.parametrize(
+    ("promised", "rest"),
+    [(False, "Який будинок?"), (True, WANTS_PERSON), (True, f"Який будинок?\n\n{WANTS_PERSON}")],
+    ids=["an administrator's question", "a promise", "both"],
+)
+def test_a_key_about_the_outage_answers_nothing_else(web: Flask, said: str, promised: bool, rest: str) -> None:
+    report_id = task_of(web, done(web)).report_id
+    outage_id = outage_of(web, report_id)
+    if rest != WANTS_PERSON:
+        ask(web, report_id)
+    with web.app_context(), transaction() as session:
+        end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+        ask_callers(session, outage_id, user_of(session, "dyspetcher"), now())
+        report = session.get_one(Report, report_id)
+        if promised:
+            talk_with(session, report, report.contact_number, now())
+    asked = question_task(web, report_id)
+    browser = logged_in(web, "dyspetcher")
+    browser.post(f"/calls/{asked.id}/answer", {"anyway": said}, page="/me")
+    sync(web)
+    left = question_task(web, report_id)
+    assert (left.words, left.outage_id, left.deadline_at) == (rest, None, asked.deadline_at)
+    assert (left.number, left.asked_by_id) == (asked.number, asked.asked_by_id)
+    assert task_of(web, asked.id).why == Why.ANSWERED
+    with web.app_context():
+        assert db.session.scalars(select(OutageCaller.restored)).one() is (said == "restored")
+        assert to_ask(db.session(), outage_id) == []
+    page = browser.get("/calls").text
+    assert f'data-task="{left.id}"' in page
+    assert 'value="restored"' not in page
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (rest if promised else None)
 
 
 def test_an_outage_at_a_former_address_hides_none_of_the_whole_city() -> None:
