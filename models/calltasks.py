@@ -226,10 +226,17 @@ def add_task(session: Session, purpose: Purpose, at: datetime, deadline_at: date
     return task
 
 
-def open_question(session: Session, report_id: int) -> CallTask | None:
-    """The call in which the report's applicant is to be asked something, while it is to be made (C4)."""
+def open_question(session: Session, report_id: int, *, lock: bool = False) -> CallTask | None:
+    """The call in which the report's applicant is to be asked something, while it is to be made (C4).
+
+    With ``lock`` as it stands now, so that nobody settles it meanwhile: a call's task is locked before its report.
+    """
     asked = (CallTask.report_id == report_id, CallTask.purpose == Purpose.CLARIFICATION, CallTask.settled_at.is_(None))
-    return session.scalar(select(CallTask).where(*asked))
+    query = select(CallTask).where(*asked)
+    if lock:
+        session.flush()  # what this transaction has changed already is not read away
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalar(query)
 
 
 def promised() -> ColumnElement[bool]:

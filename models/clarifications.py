@@ -57,7 +57,7 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
 
     Not who has that number by now, where it is the applicant's no more.
     """
-    task = open_question(session, report.id)
+    task = open_question(session, report.id, lock=True)
     if report.contact_number != number or (task is not None and WANTS_PERSON in task.questions):
         return
     if task is None:

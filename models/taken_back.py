@@ -82,11 +82,12 @@ def answer_to_take_back(session: Session, report_id: int, user: User, at: dateti
 def take_back(session: Session, report: Report, answer: HistoryRow, user: User, at: datetime) -> CallTask | None:
     """The report is as it was before this ``answer``, and who took it back has the applicant's check before them.
 
-    Returns the check, None where there is none. Raises `NotTakenBack`. The task is locked before its report, as
+    Returns the check, None where there is none. Raises `NotTakenBack`. The tasks are locked before their report, as
     everywhere.
     """
     task = _check_of(session, report.id) if answer.from_state == ReportState.DONE else None
     questions = _questions_ended(session, report.id, answer.at)
+    open_question(session, report.id, lock=True)  # to which their words may be added
     session.refresh(report, ["state", "revision", "due_at"], with_for_update=True)
     obstacle = _obstacle(answer, _last_act(session, report.id), user, at)
     if obstacle is not None:

@@ -1,16 +1,18 @@
 """Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from jobs.callfacts import Began, CallEnded, apply
+from jobs.settings import Settings
 from models.acts import Act
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import CallTask, Purpose, TaskState, Why, add_task, open_question
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task, open_question
 from models.clarifications import WANTS_PERSON, ask_applicant, talk_with
 from models.dialling import why_not
 from models.drafts import end_draft
@@ -26,12 +28,12 @@ from models.settling import answer_by_key
 from models.shifts import figures_now
 from models.status_script import Key
 from models.task_rules import sync_tasks
-from tests.helpers import AREA_CODE, START
+from tests.helpers import AREA_CODE, START, close_database, eventually
 from tests.outage_fixtures import enter
 from tests.test_web_checks import CALENDAR, done, task_of
 from tests.test_web_taken_back import after, press
 from tests.test_web_work import act
-from tests.web_fixtures import logged_in, register
+from tests.web_fixtures import filled_web, logged_in, register
 
 
 def user_of(session, login: str) -> User:
@@ -202,6 +204,32 @@ def test_a_promise_at_the_check_outlives_the_calls_in_vain_but_not_a_talk(web: F
     act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
     sync(web)
     assert question(web, report_id) == (None if talked else WANTS_PERSON)
+
+
+def test_a_promise_that_comes_while_a_colleague_answers_the_question_is_kept(postgres_settings: Settings) -> None:
+    """The question's row is locked: once it is settled, the promise is a call of its own."""
+    web = filled_web(postgres_settings)
+    report_id = task_of(web, done(web)).report_id
+    ask(web, report_id)
+
+    def promise() -> None:
+        with web.app_context(), transaction() as session:
+            report = session.get_one(Report, report_id)
+            talk_with(session, report, report.contact_number, now())
+
+    try:
+        with web.app_context(), transaction() as session:
+            task = open_question(session, report_id, lock=True)
+            move_task(session, task, Move(TaskEvent.SETTLED, user_of(session, "dyspetcher"), Why.ANSWERED), now())
+            session.flush()
+            other = threading.Thread(target=promise)
+            other.start()
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            eventually(lambda: session.scalar(waits) > 0, "the other waits for the lock")
+        other.join(20)
+        assert question(web, report_id) == WANTS_PERSON
+    finally:
+        close_database(web)
 
 
 def test_of_whom_nothing_is_known_any_more_nobody_is_promised_a_call(web: Flask) -> None:
