@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, or_, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, and_, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from models.attempts import Attempt, AttemptTask
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calls import Call, CallState
-from models.missed import only_missed
 from models.people import User
-from models.reports import HistoryEvent, Report, note_history
+from models.reports import HistoryEvent, Report, ReportState, note_history
 
 MOST_FILES = 10  # of one report
 LONGEST_NAME = 160  # characters
@@ -169,14 +168,24 @@ def keep_message(session: Session, uniqueid: str, file: StoredFile, seconds: int
 
 def messages_of(session: Session, draft: Report) -> list[Attachment]:
     """What the caller of this draft said out of hours, the latest first: in its call, and in others that were missed
-    and that nobody has called back."""
+    and whose drafts nobody has ended, whoever has called back meanwhile."""
     of_theirs = Report.id == draft.id
     if draft.call is not None and draft.call.state == CallState.MISSED and draft.call.number is not None:
-        others = only_missed(select(Call.id).where(Call.number == draft.call.number))
-        of_theirs = or_(of_theirs, Report.call_id.in_(others))
+        others = select(Call.id).where(Call.number == draft.call.number, Call.state == CallState.MISSED)
+        of_theirs = or_(of_theirs, and_(Report.call_id.in_(others), Report.state == ReportState.DRAFT))
     query = select(Attachment).join(Report, Report.id == Attachment.report_id)
     query = query.where(Attachment.kind == AttachmentKind.MESSAGE, of_theirs)
     return list(session.scalars(query.order_by(Attachment.at.desc(), Attachment.id.desc())))
+
+
+def hand_messages_on(session: Session, earlier: Report, draft: Report, at: datetime) -> None:
+    """What the caller said in the call of the ``earlier`` draft belongs to this later one from now on, and to what
+    becomes of it, with a row of its history."""
+    there = select(Attachment.sha256).where(Attachment.report_id == draft.id)
+    theirs = Attachment.report_id == earlier.id, Attachment.kind == AttachmentKind.MESSAGE
+    for file in session.scalars(select(Attachment).where(*theirs, Attachment.sha256.not_in(there))):
+        file.report_id = draft.id
+        note_history(session, draft, HistoryEvent.REMARK, None, at=at)
 
 
 def files_of(session: Session, report: Report) -> list[Attachment]:

@@ -8,6 +8,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.acts import WordsMissing
+from models.attachments import hand_messages_on
 from models.attempts import Attempt, AttemptTask
 from models.base import announce
 from models.callers import open_reports
@@ -15,7 +16,7 @@ from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import answer_question
 from models.dialling import Dialler
-from models.drafts import attach_draft, claim_draft, end_draft, save_draft
+from models.drafts import CALLED_AGAIN, attach_draft, claim_draft, end_draft, save_draft
 from models.lists import Listed
 from models.machine import IllegalMove
 from models.missed import only_missed
@@ -25,7 +26,6 @@ from models.people import User
 from models.reports import Report, ReportEvent, ReportState
 from models.waiting import open_call_backs, who_calls_back
 
-CALLED_AGAIN = "Дзвонили ще раз: див. останній дзвінок."  # in the language of the records
 # how the draft of a missed call ends by each key; the others leave it to a person, or add it to a report
 _ENDINGS = {
     Said.CONSULTED: ReportEvent.CONSULTED,
@@ -208,7 +208,8 @@ def _waiting_again(session: Session, task: CallTask, drafts: Sequence[Report], a
 
 
 def _end_drafts(session: Session, drafts: Sequence[Report], user: User, told: Told, at: datetime) -> None:
-    """The latest draft ends by the key or is opened; earlier ones in which nothing was typed are put away."""
+    """The latest draft ends by the key or is opened; earlier ones in which nothing was typed are put away, and what was
+    said out of hours goes to the latest."""
     latest, *earlier = drafts
     if told.said == Said.REGISTER:
         claim_draft(session, latest, user)
@@ -226,4 +227,5 @@ def _end_drafts(session: Session, drafts: Sequence[Report], user: User, told: To
         raise IllegalMove("report", latest.state, told.said)
     for draft in earlier:
         if draft.open_to(user) and not draft.gist:
+            hand_messages_on(session, draft, latest, at)
             end_draft(session, draft, user, ReportEvent.DROPPED, CALLED_AGAIN, at)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, exists, or_, select
 from sqlalchemy import text as sql
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from models.base import Base, UTCDateTime, announce
 from models.calls import Call
@@ -162,6 +162,15 @@ class CallTask(Base):
     def open(self) -> bool:
         return self.settled_at is None
 
+    @property
+    def questions(self) -> list[str]:
+        """What is to be asked in this call, one after the other."""
+        return self.words.split("\n\n") if self.words else []
+
+    def ask_also(self, question: str) -> None:
+        """This is to be asked in the same call, after all else."""
+        self.words = f"{self.words}\n\n{question}"
+
     def held(self, at: datetime) -> bool:
         """Whether somebody has it in hand: then neither the machine nor a colleague calls."""
         return self.held_until is not None and self.held_until > at
@@ -217,10 +226,35 @@ def add_task(session: Session, purpose: Purpose, at: datetime, deadline_at: date
     return task
 
 
-def open_question(session: Session, report_id: int) -> CallTask | None:
-    """The call in which the report's applicant is to be asked something, while it is to be made (C4)."""
+def open_question(session: Session, report_id: int, *, lock: bool = False) -> CallTask | None:
+    """The call in which the report's applicant is to be asked something, while it is to be made (C4).
+
+    With ``lock`` as it stands now, so that nobody settles it meanwhile: a call's task is locked before its report.
+    """
     asked = (CallTask.report_id == report_id, CallTask.purpose == Purpose.CLARIFICATION, CallTask.settled_at.is_(None))
-    return session.scalar(select(CallTask).where(*asked))
+    query = select(CallTask).where(*asked)
+    if lock:
+        session.flush()  # what this transaction has changed already is not read away
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalar(query)
+
+
+def promised() -> ColumnElement[bool]:
+    """Of tasks: who was called asked the machine for a person and heard that one will call, and none has spoken with
+    them since. It holds however often they are not reached."""
+    promise, talk = aliased(CallTaskEvent), aliased(CallTaskEvent)
+    talked = exists().where(
+        talk.task_id == promise.task_id,
+        talk.id > promise.id,
+        or_(talk.event == TaskEvent.TALKED, talk.why == Why.OPTED_OUT),
+    )
+    asked = (promise.event == TaskEvent.HANDED, promise.why == Why.ASKED_FOR_PERSON)
+    return exists().where(promise.task_id == CallTask.id, *asked, ~talked)
+
+
+def is_promised(session: Session, task: CallTask) -> bool:
+    """Whether this task is one of the `promised`."""
+    return session.scalar(select(CallTask.id).where(CallTask.id == task.id, promised())) is not None
 
 
 def move_task(session: Session, task: CallTask, move: Move, at: datetime) -> None:

@@ -43,10 +43,10 @@ def ask_applicant(session: Session, report: Report, user: User, question: str, a
             asked_by_id=user.id,
             words=question,
         )
-    elif question in task.words.split("\n\n"):
+    elif question in task.questions:
         return task  # sent twice
     else:
-        task.words = f"{task.words}\n\n{question}"
+        task.ask_also(question)
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, user, question, at=at)
     announce(session, "report", report.id)
     return task
@@ -57,8 +57,8 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
 
     Not who has that number by now, where it is the applicant's no more.
     """
-    task = open_question(session, report.id)
-    if report.contact_number != number or (task is not None and WANTS_PERSON in task.words.split("\n\n")):
+    task = open_question(session, report.id, lock=True)
+    if report.contact_number != number or (task is not None and WANTS_PERSON in task.questions):
         return
     if task is None:
         deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
@@ -66,7 +66,7 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
             session, Purpose.CLARIFICATION, at, deadline, report_id=report.id, number=number, words=WANTS_PERSON
         )  # fmt: skip
     else:
-        task.words = f"{task.words}\n\n{WANTS_PERSON}"
+        task.ask_also(WANTS_PERSON)
     move_task(session, task, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, None, WANTS_PERSON, at=at)
     announce(session, "report", report.id)

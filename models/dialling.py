@@ -29,7 +29,7 @@ from models.attempts import (
 from models.base import announce, one_at_a_time
 from models.calling import NOT_DIALLED, Outcome, Rules, free_again, may_be_dialled
 from models.calls import Call
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, is_promised, move_task
 from models.duty_calls import aim, duty_numbers, is_awaited
 from models.leases import Lines, free_lines, lease_line, live_calls, release_line
 from models.missed import waits_for_us
@@ -259,14 +259,17 @@ def why_not(session: Session, task: CallTask) -> Refusal | None:
         return Refusal.TASK_OVER
     if task.report is None or task.purpose not in _REPORT_STATES:
         return None
-    wanted = task.outage_id is not None or task.why == Why.ASKED_FOR_PERSON  # whatever became of the report
-    wanted = wanted and task.purpose == Purpose.CLARIFICATION
-    if task.report.state not in _REPORT_STATES[task.purpose] and not wanted:
+    if task.report.state not in _REPORT_STATES[task.purpose] and not _wanted_all_the_same(session, task):
         return Refusal.TASK_OVER
     if task.organisation_id is not None and not is_awaited(session, task):
         return Refusal.TASK_OVER
     of_whom = duty_numbers(session, task.organisation_id) if task.organisation_id else [task.report.contact_number]
     return None if task.number in of_whom else Refusal.NUMBER_CHANGED
+
+
+def _wanted_all_the_same(session: Session, task: CallTask) -> bool:
+    """Whether the applicant is called whatever became of the report."""
+    return task.purpose == Purpose.CLARIFICATION and (task.outage_id is not None or is_promised(session, task))
 
 
 def _make_attempt(

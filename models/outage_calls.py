@@ -15,11 +15,12 @@ from models.acts import CENTRE, NotYours
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calling import may_be_dialled
 from models.calls import Call, CallEvent, CallState, move_call
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, move_task, open_question
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, is_promised, move_task, open_question
 from models.drafts import make_draft_by_hand, report_of_call, save_draft
 from models.free_days import load_calendar
 from models.outage_acts import note_change
 from models.outages import Outage, OutageEvent, OutageKind
+from models.own_calls import hold
 from models.people import User
 from models.reports import HistoryEvent, Report, ReportEvent, ReportState, Source, move, note_history
 
@@ -145,7 +146,7 @@ def to_ask(session: Session, outage_id: int) -> list[Report]:
 def _is_asked(session: Session, report: Report, question: str) -> bool:
     """Whether the call that is to be made about the report asks just this, for another outage of the same kind."""
     task = open_question(session, report.id)
-    return task is not None and question in task.words.split("\n\n")
+    return task is not None and question in task.questions
 
 
 def ask_callers(session: Session, outage_id: int, user: User, at: datetime) -> int:
@@ -178,24 +179,42 @@ def _ask(session: Session, report: Report, outage: Outage, user: User, at: datet
             outage_id=outage.id,
         )  # fmt: skip
     else:  # the applicant is to be called anyway
-        task.words, task.outage_id = f"{task.words}\n\n{question}", task.outage_id or outage.id
+        task.ask_also(question)
+        task.outage_id = task.outage_id or outage.id
     note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, user, question, at=at)
     announce(session, "report", report.id)
 
 
 def answer_restored(session: Session, task: CallTask, user: User, at: datetime, *, restored: bool) -> int | None:
     """What they said: the call is settled, and it stands in the history and with each outage that was asked about.
+    What else was to be asked in the same call stays to be asked.
 
     Where it is not back, the id of a draft with their number and address, for a new report.
     """
     rows = select(OutageCaller, Outage.kind).join(Outage).where(OutageCaller.report_id == task.report_id)
     for row, kind in session.execute(rows.where(OutageCaller.restored.is_(None))):
-        if row.outage_id == task.outage_id or QUESTIONS[kind] in task.words:
+        if row.outage_id == task.outage_id or QUESTIONS[kind] in task.questions:
             row.restored = restored
     note_history(session, task.report, HistoryEvent.NOTE, user, BACK if restored else NOT_BACK, at=at)
     move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
+    rest = [question for question in task.questions if question not in QUESTIONS.values()]
+    if rest:
+        _ask_the_rest(session, task, rest, user, at)
     announce(session, "report", task.report_id)
     return None if restored else _draft_of_the_same(session, task, user).id
+
+
+def _ask_the_rest(session: Session, task: CallTask, rest: Sequence[str], user: User, at: datetime) -> None:
+    """These questions of the settled call are asked in one of their own, which is on the screen of who speaks with the
+    applicant now; a promise stays one."""
+    session.flush()  # of a report one question is open at a time
+    left = add_task(
+        session, Purpose.CLARIFICATION, at, task.deadline_at,
+        report_id=task.report_id, number=task.number, asked_by_id=task.asked_by_id, words="\n\n".join(rest),
+    )  # fmt: skip
+    if is_promised(session, task):
+        move_task(session, left, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
+    hold([left], user, at)
 
 
 def _draft_of_the_same(session: Session, task: CallTask, user: User) -> Report:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, joinedload, mapped_column, 
 from models.attempts import last_switch
 from models.base import Base, UTCDateTime, insert_new
 from models.calls import Call, CallState
-from models.calltasks import CallTask, CallTaskEvent, TaskEvent, Why
+from models.calltasks import CallTask, CallTaskEvent, TaskEvent, promised
 from models.checking import count_checks
 from models.deadlines import Deadline, DeadlineKind
 from models.lines import Line, RingStep
@@ -218,7 +218,7 @@ def _promised(session: Session) -> list[dict[str, Any]]:
     events = aliased(CallTaskEvent)
     last = select(func.max(events.id)).where(events.task_id == CallTask.id).correlate(CallTask).scalar_subquery()
     rows = session.execute(
-        select(CallTask, User.name)
+        select(CallTask, CallTaskEvent.event, User.name)
         .select_from(CallTask)
         .join(CallTaskEvent, CallTaskEvent.id == last)
         .outerjoin(User, User.id == CallTaskEvent.user_id)
@@ -226,7 +226,7 @@ def _promised(session: Session) -> list[dict[str, Any]]:
         .where(
             or_(
                 and_(CallTaskEvent.event == TaskEvent.POSTPONED, CallTaskEvent.user_id.is_not(None)),
-                and_(CallTaskEvent.event == TaskEvent.HANDED, CallTaskEvent.why == Why.ASKED_FOR_PERSON),
+                promised(),
             )
         )
         .options(
@@ -243,9 +243,9 @@ def _promised(session: Session) -> list[dict[str, Any]]:
             "number": task.report.number if task.report else "",
             "place": task.report.spot if task.report else "",
             "line": task.call.line.number if task.call and task.call.line else "",
-            "by": name or "",  # "": the machine
+            "by": name if event == TaskEvent.POSTPONED and name else "",  # "": the machine
         }
-        for task, name in rows
+        for task, event, name in rows
     ]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.alerts import write_anew_without
-from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
+from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task, open_question
 from models.deadlines import Deadline, DeadlineKind, apply_effects
 from models.executions import executions_of
 from models.free_days import load_calendar
@@ -82,11 +82,12 @@ def answer_to_take_back(session: Session, report_id: int, user: User, at: dateti
 def take_back(session: Session, report: Report, answer: HistoryRow, user: User, at: datetime) -> CallTask | None:
     """The report is as it was before this ``answer``, and who took it back has the applicant's check before them.
 
-    Returns the check, None where there is none. Raises `NotTakenBack`. The task is locked before its report, as
+    Returns the check, None where there is none. Raises `NotTakenBack`. The tasks are locked before their report, as
     everywhere.
     """
     task = _check_of(session, report.id) if answer.from_state == ReportState.DONE else None
     questions = _questions_ended(session, report.id, answer.at)
+    open_question(session, report.id, lock=True)  # to which their words may be added
     session.refresh(report, ["state", "revision", "due_at"], with_for_update=True)
     obstacle = _obstacle(answer, _last_act(session, report.id), user, at)
     if obstacle is not None:
@@ -104,8 +105,7 @@ def take_back(session: Session, report: Report, answer: HistoryRow, user: User, 
     if task is not None:
         _ask_again(session, task, user, at)
     for question in questions:
-        move_task(session, question, Move(TaskEvent.REOPENED, user), at)
-        note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, question.asked_by, question.words, at=at)
+        _ask_anew(session, report, question, user, at)
     session.flush()
     return task
 
@@ -149,6 +149,21 @@ def _questions_ended(session: Session, report_id: int, since: datetime) -> Seque
     )
     last = ended.order_by(CallTask.id.desc()).limit(1)  # of a report one is open at a time
     return session.scalars(last.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def _ask_anew(session: Session, report: Report, question: CallTask, user: User, at: datetime) -> None:
+    """What was called off because of the answer is to be asked after all: in the call that is to be made by now, where
+    there is one."""
+    other, words = open_question(session, report.id), question.questions
+    if other is None:
+        move_task(session, question, Move(TaskEvent.REOPENED, user), at)
+    else:
+        words = [one for one in words if one not in other.questions]
+        for one in words:
+            other.ask_also(one)
+    if words:
+        asked = "\n\n".join(words)
+        note_history(session, report, HistoryEvent.CLARIFICATION_ASKED, question.asked_by, asked, at=at)
 
 
 def _ask_again(session: Session, task: CallTask, user: User, at: datetime) -> None:

@@ -16,7 +16,18 @@ from models.attempts import Attempt, AttemptTask
 from models.base import UTCDateTime
 from models.calling import may_be_dialled
 from models.calls import Call
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task
+from models.calltasks import (
+    CallTask,
+    Move,
+    Purpose,
+    TaskEvent,
+    TaskState,
+    Why,
+    add_task,
+    is_promised,
+    move_task,
+    promised,
+)
 from models.clarifications import talk_with
 from models.deadlines import Deadline
 from models.duty_calls import deadline_of, duty_numbers
@@ -94,7 +105,7 @@ def _make_check(session: Session, calendar: WorkCalendar, report: Report, at: da
 
 def _end_check(session: Session, _calendar: WorkCalendar, task: CallTask, at: datetime) -> None:
     """Who asked the machine for a person is called by one all the same, unless a person has their answer already."""
-    if task.why == Why.ASKED_FOR_PERSON and not _has_answered(session, task):
+    if is_promised(session, task) and not _has_answered(session, task):
         talk_with(session, task.report, task.number, at)
     move_task(session, task, Move(TaskEvent.CANCELLED, why=Why.REPORT_MOVED), at)
 
@@ -129,8 +140,10 @@ def _make_call_back(session: Session, _calendar: WorkCalendar, call: Call, at: d
     waits = select(CallTask.id).where(CallTask.number == call.number, CallTask.purpose == Purpose.CALL_BACK, _OPEN)
     if session.scalar(waits.limit(1)) is not None:
         return
-    former = session.scalar(select(CallTask).where(CallTask.call_id == call.id))
-    if former is not None:  # its draft was opened again
+    waiting = only_missed(select(Call.id)).where(Call.number == call.number)
+    formers = select(CallTask).where(CallTask.call_id.in_(waiting)).order_by(CallTask.id.desc())
+    former = session.scalars(formers.limit(1)).first()
+    if former is not None:  # a draft was opened again
         move_task(session, former, Move(TaskEvent.REOPENED), at)
         _leave_to_person_without_number(session, former, at)
         return
@@ -265,8 +278,8 @@ RULES = (
         .where(_OPEN, CallTask.purpose == Purpose.STATUS_CHECK, Report.state != ReportState.DONE),
         _end_check,
     ),
-    # what was to be clarified, of a report that nobody works on any more; after an outage: of whom nothing is known.
-    # Who asked for a person themselves is called in any case.
+    # what was to be clarified, of a report that nobody works on any more. Who called about an outage, or asked for a
+    # person themselves, is called all the same, unless nothing is known of them any more.
     TaskRule(
         select(CallTask)
         .join(CallTask.report)
@@ -274,12 +287,8 @@ RULES = (
             _OPEN,
             CallTask.purpose == Purpose.CLARIFICATION,
             or_(
-                and_(
-                    CallTask.outage_id.is_(None),
-                    CallTask.why.is_distinct_from(Why.ASKED_FOR_PERSON),
-                    Report.state.not_in(OPEN_STATES),
-                ),
-                and_(CallTask.outage_id.is_not(None), CallTask.number.is_(None)),
+                and_(Report.state.not_in(OPEN_STATES), CallTask.outage_id.is_(None), ~promised()),
+                and_(CallTask.number.is_(None), or_(CallTask.outage_id.is_not(None), Report.state.not_in(OPEN_STATES))),
             ),
         ),
         _end_question,

@@ -1,33 +1,39 @@
 """Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from jobs.callfacts import Began, CallEnded, apply
+from jobs.settings import Settings
 from models.acts import Act
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import CallTask, open_question
-from models.clarifications import ask_applicant, talk_with
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task, open_question
+from models.clarifications import WANTS_PERSON, ask_applicant, talk_with
+from models.dialling import why_not
 from models.drafts import end_draft
+from models.erasure import anonymise_report
+from models.kept import unlocked
 from models.missed import waits_for_us
 from models.outage_acts import end_outage
-from models.outage_calls import OutageCaller, answer_restored, note_about, to_ask
+from models.outage_calls import QUESTIONS, OutageCaller, answer_restored, ask_callers, note_about, to_ask
 from models.outages import Announced, OutageKind, to_tell
 from models.people import User
-from models.reports import Report, ReportEvent, ReportState
+from models.reports import HistoryEvent, Report, ReportEvent, ReportState
 from models.settling import answer_by_key
+from models.shifts import figures_now
 from models.status_script import Key
 from models.task_rules import sync_tasks
-from tests.helpers import AREA_CODE, START
+from tests.helpers import AREA_CODE, START, close_database, eventually
 from tests.outage_fixtures import enter
 from tests.test_web_checks import CALENDAR, done, task_of
 from tests.test_web_taken_back import after, press
 from tests.test_web_work import act
-from tests.web_fixtures import logged_in, register
+from tests.web_fixtures import filled_web, logged_in, register
 
 
 def user_of(session, login: str) -> User:
@@ -44,11 +50,25 @@ def sync(web: Flask) -> None:
         sync_tasks(session, CALENDAR, now())
 
 
+def outage_of(web: Flask, report_id: int) -> int:
+    """An outage of the water, about which the report's applicant called."""
+    with web.app_context(), transaction() as session:
+        outage_id = enter(session, login="nachalnyk", kind=OutageKind.WATER).id
+        report = session.get_one(Report, report_id)
+        note_about(session, report, outage_id, user_of(session, "tsapkova"), now(), about=True)
+        return outage_id
+
+
 def question(web: Flask, report_id: int) -> str | None:
     """The words of what the applicant is to be asked."""
     with web.app_context():
         task = open_question(db.session(), report_id)
         return task.words if task else None
+
+
+def question_task(web: Flask, report_id: int) -> CallTask | None:
+    with web.app_context():
+        return open_question(db.session(), report_id)
 
 
 def test_a_question_that_ended_with_an_answer_is_asked_again_once_the_answer_is_taken_back(web: Flask) -> None:
@@ -67,6 +87,36 @@ def test_a_question_that_ended_with_an_answer_is_asked_again_once_the_answer_is_
     assert told == ["confirmed", "clarification_called_off", "confirm_taken_back", "clarification_asked"]
 
 
+@pytest.mark.parametrize("new", ["Який будинок?", WANTS_PERSON, QUESTIONS[OutageKind.WATER]])
+def test_a_question_that_is_asked_again_joins_the_one_that_was_asked_meanwhile(web: Flask, new: str) -> None:
+    """Of a report one question is open at a time, and nobody is asked the same twice in one call."""
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    outage_id = outage_of(web, report_id)
+    ask(web, report_id)
+    form = after(web, task_id, "done")
+    sync(web)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        if new == WANTS_PERSON:
+            talk_with(session, report, report.contact_number, now())
+        elif new == QUESTIONS[OutageKind.WATER]:
+            end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+            ask_callers(session, outage_id, user_of(session, "dyspetcher"), now())
+        else:
+            asked = {"report_id": report_id, "number": report.contact_number, "words": new}
+            add_task(session, Purpose.CLARIFICATION, now(), now(), **asked)
+    assert question(web, report_id) == new
+    assert press(web, form).status_code == 302
+    sync(web)
+    assert question(web, report_id) == (new if new == "Який будинок?" else f"{new}\n\nЯкий будинок?")
+    with web.app_context():
+        report = db.session.get_one(Report, report_id)
+        told = [row.note for row in report.history if row.event == HistoryEvent.CLARIFICATION_ASKED]
+        assert told.count("Який будинок?") == (1 if new == "Який будинок?" else 2)
+        assert report.state == ReportState.DONE
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
 def test_who_asked_for_a_person_is_called_also_when_the_report_is_closed(web: Flask, asked: bool) -> None:
     report_id = task_of(web, done(web)).report_id
@@ -80,10 +130,8 @@ def test_who_asked_for_a_person_is_called_also_when_the_report_is_closed(web: Fl
     assert "заявник попросив розмови" in question(web, report_id)
 
 
-@pytest.mark.parametrize("answered", [False, True], ids=["closed without an answer", "answered a person since"])
-def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask, answered: bool) -> None:
-    task_id = done(web)
-    report_id = task_of(web, task_id).report_id
+def asks_for_person(web: Flask, task_id: int) -> None:
+    """The applicant presses the key for a person in the machine's call about the check."""
     with web.app_context(), transaction() as session:
         task = session.get_one(CallTask, task_id)
         attempt = Attempt(
@@ -94,9 +142,106 @@ def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask,
         session.flush()
         answer_by_key(session, attempt.id, task_id, Key.PERSON, now())
         attempt.state, attempt.settled_at = AttemptState.SETTLED, now()
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["closed without an answer", "answered a person since"])
+def test_who_pressed_the_key_for_a_person_at_the_check_is_called_too(web: Flask, answered: bool) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    asks_for_person(web, task_id)
     act(web, "tsapkova", report_id, Act.CONFIRM if answered else Act.CLOSE, words="Закрито")
     sync(web)
     assert (question(web, report_id) is None) is answered
+
+
+def not_reached(web: Flask, page: str, task_id: int, times: int = 3) -> None:
+    browser = logged_in(web, "dyspetcher")
+    for _ in range(times):
+        kept = browser.post(f"/{page}/{task_id}/answer", {"anyway": "not_reached"}, page="/me")
+        assert kept.status_code == 302
+        sync(web)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["alone", "with an administrator's question"])
+@pytest.mark.parametrize("closed_first", [False, True], ids=["then closed", "closed before"])
+def test_a_promise_outlives_the_calls_in_vain_and_the_report(web: Flask, asked: bool, closed_first: bool) -> None:
+    """Three calls in vain, and a person decides: it stands in the list, and they may still be called."""
+    report_id = task_of(web, done(web)).report_id
+    if asked:
+        ask(web, report_id)
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+    task_id = question_task(web, report_id).id
+    if not closed_first:
+        not_reached(web, "calls", task_id)
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    if closed_first:
+        not_reached(web, "calls", task_id)
+    task = question_task(web, report_id)
+    assert (task.id, task.state, task.why) == (task_id, TaskState.PERSON, Why.TRIES_OVER)
+    assert WANTS_PERSON in task.words
+    with web.app_context():
+        assert why_not(db.session(), db.session.get_one(CallTask, task_id)) is None
+        (row,) = figures_now(db.session(), now())["promised"]["rows"]
+        assert (row["id"], row["by"]) == (task_id, "")
+    logged_in(web, "dyspetcher").post(f"/calls/{task_id}/answer", {"anyway": "answer", "words": "Так"}, page="/me")
+    sync(web)
+    assert question(web, report_id) is None
+
+
+@pytest.mark.parametrize("talked", [False, True], ids=["never reached", "spoken with"])
+def test_a_promise_at_the_check_outlives_the_calls_in_vain_but_not_a_talk(web: Flask, talked: bool) -> None:
+    task_id = done(web)
+    report_id = task_of(web, task_id).report_id
+    asks_for_person(web, task_id)
+    not_reached(web, "checks", task_id)
+    assert (task_of(web, task_id).state, task_of(web, task_id).why) == (TaskState.PERSON, Why.TRIES_OVER)
+    if talked:
+        words = {"anyway": "other", "words": "Ще подивиться"}
+        logged_in(web, "dyspetcher").post(f"/checks/{task_id}/answer", words, page="/me")
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (None if talked else WANTS_PERSON)
+
+
+def test_a_promise_that_comes_while_a_colleague_answers_the_question_is_kept(postgres_settings: Settings) -> None:
+    """The question's row is locked: once it is settled, the promise is a call of its own."""
+    web = filled_web(postgres_settings)
+    report_id = task_of(web, done(web)).report_id
+    ask(web, report_id)
+
+    def promise() -> None:
+        with web.app_context(), transaction() as session:
+            report = session.get_one(Report, report_id)
+            talk_with(session, report, report.contact_number, now())
+
+    try:
+        with web.app_context(), transaction() as session:
+            task = open_question(session, report_id, lock=True)
+            move_task(session, task, Move(TaskEvent.SETTLED, user_of(session, "dyspetcher"), Why.ANSWERED), now())
+            session.flush()
+            other = threading.Thread(target=promise)
+            other.start()
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            eventually(lambda: session.scalar(waits) > 0, "the other waits for the lock")
+        other.join(20)
+        assert question(web, report_id) == WANTS_PERSON
+    finally:
+        close_database(web)
+
+
+def test_of_whom_nothing_is_known_any_more_nobody_is_promised_a_call(web: Flask) -> None:
+    report_id = task_of(web, done(web)).report_id
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    with web.app_context(), transaction() as session, unlocked(session):
+        anonymise_report(session, session.get_one(Report, report_id), None, "строк", texts=True, at=now())
+    sync(web)
+    assert question(web, report_id) is None
 
 
 def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> None:
@@ -123,6 +268,42 @@ def test_who_called_about_two_outages_is_asked_about_each_once(web: Flask) -> No
         assert [to_ask(db.session(), outage_id) for outage_id in outages] == [[], []]
         answers = select(OutageCaller.outage_id, OutageCaller.restored).order_by(OutageCaller.outage_id)
         assert [tuple(row) for row in db.session.execute(answers)] == [(outages[0], True), (outages[1], True)]
+
+
+@pytest.mark.parametrize("said", ["restored", "not_restored"])
+@pytest.mark.parametrize(
+    ("promised", "rest"),
+    [(False, "Який будинок?"), (True, WANTS_PERSON), (True, f"Який будинок?\n\n{WANTS_PERSON}")],
+    ids=["an administrator's question", "a promise", "both"],
+)
+def test_a_key_about_the_outage_answers_nothing_else(web: Flask, said: str, promised: bool, rest: str) -> None:
+    report_id = task_of(web, done(web)).report_id
+    outage_id = outage_of(web, report_id)
+    if rest != WANTS_PERSON:
+        ask(web, report_id)
+    with web.app_context(), transaction() as session:
+        end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+        ask_callers(session, outage_id, user_of(session, "dyspetcher"), now())
+        report = session.get_one(Report, report_id)
+        if promised:
+            talk_with(session, report, report.contact_number, now())
+    asked = question_task(web, report_id)
+    browser = logged_in(web, "dyspetcher")
+    browser.post(f"/calls/{asked.id}/answer", {"anyway": said}, page="/me")
+    sync(web)
+    left = question_task(web, report_id)
+    assert (left.words, left.outage_id, left.deadline_at) == (rest, None, asked.deadline_at)
+    assert (left.number, left.asked_by_id) == (asked.number, asked.asked_by_id)
+    assert task_of(web, asked.id).why == Why.ANSWERED
+    with web.app_context():
+        assert db.session.scalars(select(OutageCaller.restored)).one() is (said == "restored")
+        assert to_ask(db.session(), outage_id) == []
+    page = browser.get("/calls").text
+    assert f'data-task="{left.id}"' in page
+    assert 'value="restored"' not in page
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (rest if promised else None)
 
 
 def test_an_outage_at_a_former_address_hides_none_of_the_whole_city() -> None:

@@ -18,19 +18,31 @@ from jobs.remarks import STILL_SPOKEN, keep_remarks, message_path, remark_path, 
 from jobs.settings import Settings
 from jobs.sound import is_spoken
 from jobs.sound import tone as beep
-from models.attachments import REMARK_NAME, REMARK_TYPE, Attachment, StoredFile, keep_remark, messages_of
+from models.attachments import (
+    REMARK_NAME,
+    REMARK_TYPE,
+    Attachment,
+    StoredFile,
+    hand_messages_on,
+    keep_remark,
+    messages_of,
+)
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
 from models.calls import Call
 from models.calltasks import CallTask, Purpose, add_task
-from models.erasure import anonymise_report
+from models.drafts import register_draft
+from models.erasure import anonymise_report, erase_person
 from models.hours import Hours, OutOfHours
 from models.kept import unlocked
 from models.lines import Line, Timetable, timetable, timetables
 from models.people import AccessLog, Organisation, Role, User
-from models.reports import HistoryRow, Report
-from models.settling import Sign
+from models.personal import Sought
+from models.reports import HistoryRow, Report, ReportState
+from models.settling import Sign, settle_called_back
+from models.task_rules import sync_tasks
 from models.waiting import missed_calls
+from models.workdays import WorkCalendar
 from tests.call_fixtures import Calls
 from tests.desk_fixtures import fill_desks
 from tests.helpers import AREA_CODE, close_database
@@ -394,6 +406,81 @@ def test_a_message_is_heard_where_the_call_back_is_made(web: Flask) -> None:
     assert f'src="/attachments/{file}"' in page
 
 
+def called_again(web: Flask) -> tuple[int, int, int, int]:
+    """They left a message and called once more: the file, the drafts of the first and the second call, the task."""
+    missed_call(web)
+    again = [Began("romny-2.1", "53273", "0671234567", "", now()), CallEnded("romny-2.1", now(), 16)]
+    with web.app_context():
+        with transaction() as session:
+            apply(session, again, AREA_CODE)
+        leave_message(web)
+        assert keep_remarks(web, now()) == ""
+        with transaction() as session:
+            sync_tasks(session, WorkCalendar(), now())
+        (file,) = [one.id for one in kept()]
+        first, second = db.session.scalars(select(Report.id).order_by(Report.id))
+        return file, first, second, db.session.scalars(select(CallTask.id)).one()
+
+
+def test_a_message_is_heard_while_they_talk_in_the_draft_and_in_the_report_that_comes_of_it(web: Flask) -> None:
+    """Also where they have called again since, and after that call they were called back."""
+    file, first, second, task_id = called_again(web)
+    with web.app_context(), transaction() as session:
+        user = session.scalar(select(User).where(User.login == "tsapkova"))
+        attempt = Attempt(
+            number="+380671234567", user_id=user.id, planned_at=now(), dialled_at=now(), answered_at=now(),
+            state=AttemptState.TALKING, parts=[AttemptTask(task_id=task_id, place=1)],
+        )  # fmt: skip
+        session.add(attempt)
+        session.flush()
+        settle_called_back(session, attempt)
+        session.flush()
+        sync_tasks(session, WorkCalendar(), now())
+        assert not session.get_one(CallTask, task_id).open
+    browser, heard = logged_in(web, "tsapkova"), f'src="/attachments/{file}"'
+    for page in (f"/calls?task={task_id}", f"/drafts/{first}", f"/drafts/{second}"):
+        assert heard in browser.get(page).text, page
+    opened = browser.post(f"/calls/{task_id}/answer", {"said": "register"}, page="/me")
+    assert opened.location == f"/drafts/{second}"
+    with web.app_context():
+        assert db.session.get_one(Report, first).state == ReportState.DROPPED
+    assert heard in browser.get(opened.location).text
+    with web.app_context(), transaction() as session:
+        draft = session.get_one(Report, second)
+        draft.text, draft.landmark, draft.category_id = "Немає води", "біля школи", 1
+        register_draft(session, draft, session.scalar(select(User).where(User.login == "tsapkova")))
+    page = browser.get(f"/reports/{second}").text
+    assert heard in page
+    assert "заявник наговорив свої слова" in page
+    assert browser.get(f"/attachments/{file}").status_code == 200
+
+
+@pytest.mark.parametrize("said", ["consulted", "not_needed"])
+def test_a_message_that_was_put_away_is_heard_again_once_that_is_undone(web: Flask, said: str) -> None:
+    file, first, second, task_id = called_again(web)
+    browser, heard = logged_in(web, "tsapkova"), f'src="/attachments/{file}"'
+    browser.post(f"/calls/{task_id}/answer", {"anyway": said, "words": "Не треба"}, page="/me")
+    assert heard in browser.get(f"/reports/{second}").text
+    browser.post(f"/drafts/{second}/reopen", page="/me")
+    with web.app_context(), transaction() as session:
+        sync_tasks(session, WorkCalendar(), now())
+    for page in (f"/calls?task={task_id}", f"/drafts/{first}", f"/drafts/{second}"):
+        assert heard in browser.get(page).text, page
+
+
+def test_a_message_that_went_to_a_later_draft_is_erased_with_its_caller(web: Flask) -> None:
+    _file, _first, second, task_id = called_again(web)
+    answer = {"anyway": "not_needed", "words": "Не треба"}
+    logged_in(web, "tsapkova").post(f"/calls/{task_id}/answer", answer, page="/me")
+    with web.app_context():
+        assert [one.report_id for one in kept()] == [second]
+        with transaction() as session:
+            head = session.scalar(select(User).where(User.login == "nachalnyk"))
+            sought = Sought("+380671234567")
+            erase_person(session, sought, head, "Заява", texts=False, mentions=(), at=now())
+        assert kept() == []
+
+
 def test_messages_and_hours_are_found_on_postgresql_too(postgres_settings: Settings) -> None:
     app = bare_app(postgres_settings)
     with app.app_context():
@@ -407,6 +494,10 @@ def test_messages_and_hours_are_found_on_postgresql_too(postgres_settings: Setti
         assert sorted((one.times, one.messages) for one in missed_calls(db.session())) == [(1, 0), (2, 1)]
         later = next(one.draft for one in missed_calls(db.session()) if one.times == 2)
         assert [file.kind for file in messages_of(db.session(), later)] == ["message"]
+        with transaction() as session:
+            first = session.scalars(select(Report).join(Report.call).where(Call.uniqueid == CALL)).one()
+            hand_messages_on(session, first, session.get_one(Report, later.id), now())
+        assert [file.report_id for file in kept()] == [later.id]
         with transaction() as session:
             line = session.scalars(select(Line).where(Line.number == "5-32-73")).one()
             line.workday_hours, line.out_of_hours = "08:00–17:00", OutOfHours.MESSAGE

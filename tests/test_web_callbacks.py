@@ -11,12 +11,14 @@ from werkzeug.test import TestResponse
 from models.acts import Act
 from models.attempts import Attempt, End
 from models.base import db, now, transaction
+from models.callbacks import due_calls
 from models.calling import Rules
 from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.dialling import Dialler, claim
 from models.drafts import claim_draft, end_draft, register_draft, reopen_draft
 from models.leases import Lines
+from models.missed import waits_for_us
 from models.people import AccessLog, User
 from models.reports import HistoryEvent, HistoryRow, Report, ReportEvent, ReportState
 from models.settling import AttemptLeg, Sign, note_leg
@@ -295,6 +297,45 @@ def test_a_draft_that_is_opened_again_is_to_be_called_back_again(web):
         reopen_draft(session, found, user)
         sync_tasks(session, CALENDAR, now())
         assert session.get_one(CallTask, task).state == TaskState.WAITING
+
+
+@pytest.mark.parametrize("said", ["consulted", "wrong_number", "not_needed"])
+def test_who_was_dealt_with_by_a_wrong_key_waits_again_once_it_is_undone(web, said):
+    """C1: for all their calls, in the same task; also where only one of the earlier ones is opened again."""
+    browser = logged_in(web, "tsapkova")
+    _task, earlier = missed(web, minutes=30)
+    task, draft = missed(web)
+    tell(web, task, said, words="Не треба")
+    sync(web)
+    assert (state_of(web, earlier), task_of(web, task).open) == (ReportState.DROPPED, False)
+    assert browser.post(f"/drafts/{draft}/reopen", page="/me").status_code == 302
+    sync(web)
+    assert (state_of(web, draft), state_of(web, earlier)) == (ReportState.DRAFT, ReportState.DRAFT)
+    assert not call_of(web, draft).settled
+    assert not call_of(web, earlier).settled
+    assert task_of(web, task).state == TaskState.WAITING
+    with web.app_context():
+        (row,) = due_calls(db.session()).rows
+        assert (row.task.id, row.times, row.by.login) == (task, 2, "tsapkova")
+    tell(web, task, said, words="Не треба")
+    sync(web)
+    assert browser.post(f"/drafts/{earlier}/reopen", page="/me").status_code == 302
+    sync(web)
+    assert (state_of(web, draft) == ReportState.DRAFT, state_of(web, earlier)) == (False, ReportState.DRAFT)
+    with web.app_context():
+        assert waits_for_us(db.session(), NUMBER)
+        assert [(row.task.id, row.times) for row in due_calls(db.session()).rows] == [(task, 1)]
+
+
+def test_a_draft_that_is_opened_again_after_a_talk_is_nobody_s_call_back(web, woken):  # noqa: F811
+    task, draft = missed(web)
+    logged_in(web, "cherniavska").post(f"/calls/{task}/call", page="/me")
+    talk(web, task, woken[0])
+    tell(web, task, "consulted", "cherniavska")
+    logged_in(web, "cherniavska").post(f"/drafts/{draft}/reopen", page="/me")
+    sync(web)
+    assert state_of(web, draft) == ReportState.DRAFT
+    assert (task_of(web, task).open, call_of(web, draft).settled_by_attempt_id) == (False, woken[0])
 
 
 def test_a_call_back_whose_number_was_erased_touches_no_stranger(web):
