@@ -451,7 +451,7 @@ def test_a_message_is_heard_while_they_talk_in_the_draft_and_in_the_report_that_
         register_draft(session, draft, session.scalar(select(User).where(User.login == "tsapkova")))
     page = browser.get(f"/reports/{second}").text
     assert heard in page
-    assert "заявник наговорив свої слова" in page
+    assert "заявник залишив голосове повідомлення" in page
     assert browser.get(f"/attachments/{file}").status_code == 200
 
 
