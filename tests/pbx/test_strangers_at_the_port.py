@@ -158,13 +158,21 @@ def try_password(town: Town, account: str, password: str) -> str:
     }
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind(("127.0.0.1", 0))
-        phone.settimeout(10)
+        phone.settimeout(1)
 
         def asked(place: int, **headers: str) -> str:
             via = f"SIP/2.0/UDP 127.0.0.1:{phone.getsockname()[1]};rport;branch=z9hG4bK{place}{call[:9]}"
             one = message("REGISTER", **usual, Via=via, CSeq=f"{place} REGISTER", **headers)
-            phone.sendto(one, ("127.0.0.1", town.settings.sip_port))
-            return phone.recv(4096).decode()
+
+            def answer() -> str:
+                """RFC 3261, 17.1.2.2: a request that gets no answer is sent again."""
+                phone.sendto(one, ("127.0.0.1", town.settings.sip_port))
+                try:
+                    return phone.recv(4096).decode()
+                except TimeoutError:
+                    return ""
+
+            return eventually(answer, "an answer", 30)
 
         given = dict(re.findall(r'(realm|nonce|opaque)="([^"]*)"', asked(1)))
         opened, of_request = (
