@@ -24,6 +24,11 @@ document.addEventListener("click", (event) => {
   else pane.closePane();
 });
 
+// A browser takes what lies under the buttons for seen. Under a finger or the mouse nothing moves.
+place.addEventListener("focusin", ({ target }) => {
+  if (target.matches(".draft-fields *") && !target.matches(":active")) target.scrollIntoView({ block: "nearest", behavior: "instant" });
+});
+
 addEventListener("popstate", () => {
   const id = Number(location.pathname.match(/^\/drafts\/(\d+)$/)?.[1] ?? 0);
   if (id === pane.openId()) return; // a link to a field, or to a part of the page

@@ -179,10 +179,8 @@ export function refreshDraft() {
       return;
     }
     if (mayWriteNow && !form?.dirty) return replacePane(content);
-    for (const part of ["draft-head", "acts-when"]) {
-      const renewed = fresh.getElementById(part);
-      if (renewed) document.getElementById(part)?.replaceWith(renewed);
-    }
+    const head = fresh.getElementById("draft-head");
+    if (head) document.getElementById("draft-head")?.replaceWith(head);
     const messages = fresh.getElementById("messages"); // one that plays is left
     if (messages && document.getElementById("messages")) swap(document.getElementById("messages"), messages);
     for (const name of ["owned", "writable"]) section().dataset[name] = stored.dataset[name];
