@@ -18,7 +18,7 @@ from models.people import User
 from models.reports import Report, ReportState
 from models.task_rules import sync_tasks
 from models.workdays import WorkCalendar
-from tests.browser.at_the_desk import missed_elsewhere
+from tests.browser.at_the_desk import form_of, missed_elsewhere, saved
 from tests.browser.conftest import hears_events
 from tests.desk_fixtures import Site, user_id
 from tests.web_fixtures import register
@@ -50,6 +50,23 @@ def test_enter_in_a_field_records_what_was_asked_for_and_nothing_else(site: Site
     with site.app.app_context():
         assert db.session.scalars(select(CallTask.state)).one() == TaskState.CANCELLED
         assert db.session.get_one(Report, draft).state == ReportState.DROPPED
+
+
+def test_the_key_of_a_new_report_leads_into_the_form(site: Site, desk: Page) -> None:
+    """C1: what is typed next stands there, as at a call that comes in."""
+    draft = missed_elsewhere(site)
+    with site.app.app_context(), transaction() as session:
+        sync_tasks(session, WorkCalendar(), now())
+    desk.goto("/calls")
+    desk.keyboard.press("1")
+    expect(desk.locator('[data-doubt="register"]')).to_be_visible()
+    desk.keyboard.press("1")
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.select_option("#category_id", "1")
+    saved(desk)
+    desk.reload()
+    expect(desk.locator("#street")).to_be_focused()
 
 
 def done(site: Site) -> int:
