@@ -181,8 +181,10 @@ export function refreshDraft() {
     if (mayWriteNow && !form?.dirty) return replacePane(content);
     const head = fresh.getElementById("draft-head");
     if (head) document.getElementById("draft-head")?.replaceWith(head);
-    const messages = fresh.getElementById("messages"); // one that plays is left
-    if (messages && document.getElementById("messages")) swap(document.getElementById("messages"), messages);
+    for (const name of ["messages", "emergency-told"]) { // a message that plays is left
+      const [old, now] = [document, fresh].map((place) => place.getElementById(name));
+      if (old && now) swap(old, now);
+    }
     for (const name of ["owned", "writable"]) section().dataset[name] = stored.dataset[name];
     if (stored.dataset.writable !== "true") form?.becomesAnothers();
   });
