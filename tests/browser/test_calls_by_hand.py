@@ -134,6 +134,22 @@ def test_a_wrong_key_is_taken_back_by_a_key(site: Site, desk: Page) -> None:
         assert db.session.get_one(CallTask, task).state == TaskState.WAITING
 
 
+def test_key_8_says_why_it_takes_nothing_back(site: Site, desk: Page) -> None:
+    """After «not reached» the check waits in the list, and the right key is pressed there."""
+    task = done(site)
+    desk.goto("/checks")
+    desk.keyboard.press("6")
+    expect(desk.locator("[data-doubt]")).to_be_visible()
+    desk.keyboard.press("6")
+    expect(desk.locator(".notice-ok")).to_contain_text("не додзвонилися")
+    why = desk.locator("[data-nothing-back]")
+    expect(why).to_be_hidden()
+    desk.keyboard.press("8")
+    expect(why).to_contain_text("після 4, 5, 6 чи 9 перевірка лишилася у списку нижче")
+    desk.locator(f'.tasks a[href="/checks?task={task}"]').click()
+    expect(desk.locator(f'.check[data-task="{task}"] [data-key="1"]')).to_be_visible()
+
+
 def test_a_digit_of_the_words_answers_nothing(site: Site, desk: Page) -> None:
     """After a refusal the cursor is back in the words; and where it is not, a digit leads there."""
     task = done(site)

@@ -172,7 +172,7 @@ def test_who_pressed_the_key_of_an_emergency_out_of_hours_is_told_from_others(ap
 
     def told(yes: bool) -> None:
         for part in ("/desk/live", "/desk/strip"):
-            assert ("неробочий час: натиснули 1 — аварія" in mine.fetch(part).text) is yes
+            assert ("неробочий час: натиснули 1\u00a0— аварія" in mine.fetch(part).text) is yes
 
     exchange.ring(call, 1)
     told(False)  # as where the machine could not speak
