@@ -26,7 +26,8 @@ document.addEventListener("click", (event) => {
 
 // A browser takes what lies under the buttons for seen. Under a finger or the mouse nothing moves.
 place.addEventListener("focusin", ({ target }) => {
-  if (target.matches(".draft-fields *") && !target.matches(":active")) target.scrollIntoView({ block: "nearest", behavior: "instant" });
+  if (!target.matches(".draft-fields *") || target.matches(":active")) return;
+  target.scrollIntoView({ block: "nearest", behavior: "instant" });
 });
 
 // A page that opens with my draft, as after a call back, has the cursor where the form goes on.
