@@ -15,9 +15,11 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, selectinload
 
 from models.base import Base, UTCDateTime, announce, insert_new
+from models.hours import OutOfHours, branch_at
 from models.lines import Line
 from models.machine import next_state
 from models.people import Phone
+from models.workdays import WorkCalendar
 
 
 class CallState(StrEnum):
@@ -110,6 +112,14 @@ class Call(Base):
         """Whether they hear of an outage (C7) or the hours (I2) now, or leave a message, and no phone rings yet or any
         more."""
         return self.announced and self.state == CallState.RINGING and all(leg.ended_at for leg in self.legs)
+
+    def asked_for_duty(self, calendar: WorkCalendar) -> bool:
+        """Whether the line was closed, and a key after the hours rang the duty phone alone (I2)."""
+        line = self.line
+        if not self.announced or line is None or line.duty_phone_id is None or line.out_of_hours != OutOfHours.MESSAGE:
+            return False
+        alone = {leg.phone_id for leg in self.legs} == {line.duty_phone_id}
+        return alone and not branch_at(line, self.started_at, calendar).open
 
 
 class CallLeg(Base):

@@ -1,11 +1,11 @@
 """What presses now: emergencies that nobody has accepted, and operators who are to be warned (I8, W4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from models.base import UTCDateTime
 from models.deadlines import Deadline, DeadlineKind, DeadlineStep, StepKind, open_deadlines
@@ -15,6 +15,7 @@ from models.people import User
 from models.reports import UNDONE, HistoryEvent, HistoryRow, Report
 
 SHOWN = 20  # rows of one list
+JUST = timedelta(minutes=1)  # so long a screen that showed an emergency tells that it was accepted
 MOST = 100  # the counts on every screen go no further
 
 
@@ -34,6 +35,17 @@ def unaccepted_emergencies(
     )
     query = query.order_by(_became_emergency(), Execution.id)
     return first_of(session, query, unaccepted(select(Execution.id)).where(*whose), most)
+
+
+def just_accepted(session: Session, at: datetime) -> Sequence[Execution]:
+    """The parts of emergencies that were taken to work a moment ago."""
+    query = (
+        select(Execution)
+        .join(Execution.report)
+        .where(Report.emergency, Execution.accepted_at > at - JUST)
+        .options(joinedload(Execution.organisation), contains_eager(Execution.report))
+    )
+    return session.scalars(query.order_by(Execution.id).limit(SHOWN)).all()
 
 
 def emergency_since(session: Session, reports: Iterable[Report]) -> dict[int, datetime]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, joinedload, mapped_column, 
 
 from models.attempts import last_switch
 from models.base import Base, UTCDateTime, insert_new
+from models.callers import Caller, callers_of
 from models.calls import Call, CallState
 from models.calltasks import CallTask, CallTaskEvent, TaskEvent, promised
 from models.checking import count_checks
@@ -20,7 +21,7 @@ from models.outages import active_outages
 from models.people import Phone, User
 from models.pressing import to_warn, unaccepted_emergencies
 from models.reports import UNDONE, Report, ReportState
-from models.telephone import without_numbers
+from models.telephone import masked, without_numbers
 from models.waiting import count_missed, missed_calls
 from models.workdays import KYIV
 
@@ -32,7 +33,8 @@ Figures = dict[str, Any]
 
 
 class ShiftSheet(Base):
-    """One hand-over. ``figures`` are those of its moment (`figures_now`) and change no more; they have no telephone."""
+    """One hand-over. ``figures`` are those of its moment (`figures_now`) and change no more; of telephones they
+    have the first digits and the last two."""
 
     __tablename__ = "shift_sheets"
 
@@ -115,7 +117,7 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
     due, outages, promised = _due_today(session, at), _outages(session, at), _promised(session)
     return {
         "drafts": {"count": session.scalar(_begun(select(func.count()))), "rows": drafts},
-        "missed": {"count": count_missed(session), "rows": _missed(session)},
+        "missed": {"count": count_missed(session), "rows": _missed(session, area_code)},
         "emergencies": {
             "count": emergencies.count,
             "rows": [{**_report_row(part.report), "executor": part.organisation.name} for part in emergencies.rows],
@@ -129,8 +131,8 @@ def figures_now(session: Session, at: datetime, area_code: str = "") -> Figures:
 
 
 def _begun(query: Select) -> Select:
-    """The drafts but those of calls that wait for a call-back: these are among the missed."""
-    waits = and_(Call.state == CallState.MISSED, ~Call.settled)
+    """The drafts but those of calls that wait for a call-back and that nobody has begun: these are among the missed."""
+    waits = and_(Call.state == CallState.MISSED, ~Call.settled, Report.owner_id.is_(None))
     query = query.select_from(Report).outerjoin(Call, Call.id == Report.call_id)
     return query.where(Report.state == ReportState.DRAFT, or_(Call.id.is_(None), ~waits))
 
@@ -152,17 +154,28 @@ def _drafts(session: Session, area_code: str) -> list[dict[str, Any]]:
     ]
 
 
-def _missed(session: Session) -> list[dict[str, Any]]:
+def _missed(session: Session, area_code: str) -> list[dict[str, Any]]:
+    """Whom to call back: the name where one is known by the number."""
+    missed = missed_calls(session, MOST)
+    callers = callers_of(session, [one.draft for one in missed], area_code)
     return [
         {
             "id": one.draft.id,
             "at": one.call.started_at.isoformat(timespec="seconds"),
             "line": one.call.line.number if one.call.line else "",
+            "phone": masked(one.call.number, one.call.number_received),
+            "name": _name_of(callers[one.draft.id]),
             "times": one.times,
             "owner": one.by.name if one.by else "",
         }
-        for one in missed_calls(session, MOST)
+        for one in missed
     ]
+
+
+def _name_of(caller: Caller) -> str:
+    if caller.person is not None:
+        return caller.person.name
+    return caller.known[0].name if len(caller.known) == 1 and not caller.other_person else ""
 
 
 def _due_today(session: Session, at: datetime) -> list[dict[str, Any]]:

@@ -90,6 +90,11 @@ def open_call_backs() -> ColumnElement[bool]:
     return (CallTask.purpose == Purpose.CALL_BACK) & CallTask.settled_at.is_(None)
 
 
+def call_back_of(session: Session, number: str | None) -> CallTask | None:
+    """The open call-back of this number."""
+    return session.scalar(select(CallTask).where(open_call_backs(), CallTask.number == number)) if number else None
+
+
 def count_missed(session: Session) -> int:
     """How many numbers wait in `missed_calls`."""
     return session.scalar(only_missed(select(func.count(_CALLER.distinct())))) or 0

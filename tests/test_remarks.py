@@ -383,7 +383,7 @@ def test_a_message_plays_beside_the_form_and_the_list_says_that_there_is_one(web
         rows = db.session.execute(select(Call.uniqueid, Report.id).join(Report, Report.call_id == Call.id)).all()
         drafts = dict(rows)
     browser = logged_in(web, "tsapkova")
-    assert browser.get("/desk/lists").text.count("є повідомлення") == 1
+    assert browser.get("/desk/lists").text.count("є голосове повідомлення") == 1
     for name, heard in ((CALL, True), ("romny-2.1", True), ("romny-3.1", False)):
         page = browser.get(f"/drafts/{drafts[name]}").text
         assert (f'src="/attachments/{file}"' in page) is heard, name

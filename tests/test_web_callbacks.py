@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from models.acts import Act
+from models.attachments import Attachment, AttachmentKind
 from models.attempts import Attempt, End
 from models.base import db, now, transaction
 from models.callbacks import due_calls
@@ -128,6 +129,43 @@ def test_who_waits_longest_is_first_and_nobody_stands_there_twice(web):
     assert "Уточнити в заявників" in desk
     for login in ("operator", "kontrol", "tekhnik"):
         assert logged_in(web, login).get("/calls").status_code == 403
+
+
+def test_the_draft_of_a_missed_call_leads_to_its_call_back_and_to_no_other(web):
+    """Also before the task is made; a colleague's draft has no such button."""
+    missed(web, "0671112244", minutes=50)
+    _call, draft = Exchange(web).missed("0501112233")
+    browser = logged_in(web, "tsapkova")
+    way = f"/calls?draft={draft}"
+    assert f'href="{way}"' in browser.get(f"/drafts/{draft}").text
+    assert browser.get(way).location == f"/drafts/{draft}"
+    assert "ще немає у списку зворотних" in browser.get(f"/drafts/{draft}").text
+    sync(web)
+    with web.app_context():
+        task = db.session.scalars(select(CallTask.id).where(CallTask.number == NUMBER)).one()
+    assert browser.get(way).location == f"/calls?task={task}"
+    browser.post(f"/drafts/{draft}/claim", page="/me")
+    assert browser.get(way).location == f"/calls?task={task}"
+    assert f'href="{way}"' not in logged_in(web, "cherniavska").get(f"/drafts/{draft}").text
+    assert browser.get("/calls?draft=999").status_code == 404
+
+
+def test_who_left_a_voice_message_is_asked_about_it(web):
+    task, draft = missed(web)
+    browser = logged_in(web, "tsapkova")
+    assert "Ви нам телефонували, а ми не відповіли" in browser.get("/calls").text
+    with web.app_context(), transaction() as session:
+        file = {"name": "message.wav", "type": "audio/wav", "size": 1, "sha256": "0" * 64, "seconds": 7}
+        session.add(Attachment(report_id=draft, kind=AttachmentKind.MESSAGE, at=now(), **file))
+    page = browser.get("/calls").text
+    assert "Ви залишили нам голосове повідомлення" in page
+    assert "а ми не відповіли" not in page
+    assert "<dt>Голосове повідомлення</dt>" in page
+    assert "Пропущено" in browser.get(f"/drafts/{draft}").text
+    assert tell(web, task, "register").location == f"/drafts/{draft}"
+    head = browser.get(f"/drafts/{draft}").text.split('id="draft-head"')[1].split("</header>")[0]
+    assert "спершу пропущений" in head
+    assert "Пропущено" not in head
 
 
 def test_without_anybody_to_call_the_page_says_what_will_be_here(web):

@@ -15,8 +15,8 @@ from models.attempts import MachineSwitch
 from models.base import db, now, transaction
 from models.calltasks import CallTask, Move, TaskEvent, Why, move_task
 from models.drafts import make_draft_by_hand, save_draft
-from models.people import User
-from models.reports import Source
+from models.people import Person, PersonNumber, User
+from models.reports import Report, Source
 from models.shifts import ShiftSheet, TakenOverAlready, WaitsAlready, figures_now, hand_over, take_over
 from tests.desk_fixtures import Exchange, fill_desks, user_id
 from tests.helpers import AREA_CODE, close_database
@@ -25,8 +25,6 @@ from tests.web_fixtures import logged_in, register, stored_user
 
 
 def number_of(web: Flask, report_id: int) -> str:
-    from models.reports import Report
-
     with web.app_context():
         return db.session.get_one(Report, report_id).number
 
@@ -39,7 +37,6 @@ def test_what_a_shift_leaves_is_frozen_and_the_next_one_confirms_it(web: Flask):
     with web.app_context(), transaction() as session:
         from models import work
         from models.deadlines import Deadline
-        from models.reports import Report
 
         operator = session.scalars(select(User).where(User.login == "operator")).one()
         work.accept(session, session.get_one(Report, taken), operator)
@@ -101,6 +98,32 @@ def test_a_draft_is_told_by_what_is_filled_in_without_telephones(web: Flask):
     assert "Олена" in page
     assert "біля школи" in page
     assert page.count("ще не заповнено") == 1
+
+
+def test_whom_to_call_back_is_told_by_the_name_where_known_and_by_the_last_digits(web: Flask):
+    with web.app_context(), transaction() as session:
+        person = Person(name="Олена Коваль")
+        person.numbers.append(PersonNumber(number="+380931112244"))
+        session.add(person)
+    for number in ("0931112244", "0501112233", "anonymous"):
+        Exchange(web).missed(number)
+    page = logged_in(web, "tsapkova").get("/shift").text.split('id="missed"')[1].split("</section>")[0]
+    told = re.findall(r'data-word="Кому дзвонити">(.*?)</td>', page)
+    plain = sorted(re.sub("<[^>]+>", "", one).replace("\u00a0", " ") for one in told)
+    assert plain == ["+380 50 ••• •• 33", "+380 93 ••• •• 44 · Олена Коваль", "номер приховано"]
+
+
+def test_a_missed_calls_draft_that_somebody_has_begun_is_among_the_drafts_too(web: Flask):
+    """The header counts it as theirs."""
+    begun, left = (Exchange(web).missed(number)[1] for number in ("0931112244", "0501112233"))
+    with web.app_context(), transaction() as session:
+        user, draft = session.get_one(User, user_id("tsapkova")), session.get_one(Report, begun)
+        save_draft(session, draft, user, {"text": "Яма на дорозі"}, draft.revision, AREA_CODE)
+    page = logged_in(web, "tsapkova").get("/shift").text
+    drafts, missed = (page.split(f'id="{part}"')[1].split("</section>")[0] for part in ("drafts", "missed"))
+    assert "Яма на дорозі" in drafts
+    assert f'href="/reports/{left}"' not in drafts
+    assert f'href="/reports/{begun}"' in missed
 
 
 def test_the_second_who_hands_over_is_told_and_keeps_the_words(web: Flask):

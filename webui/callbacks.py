@@ -1,7 +1,8 @@
 """The administrators' calls: back to those whom we missed, and to applicants of whom something is asked (C1, C4)."""
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from models.attachments import messages_of
@@ -10,6 +11,8 @@ from models.callbacks import ToCall, answer, call_of, draft_of, due_calls, unfin
 from models.callers import caller_of, open_reports
 from models.calltasks import Purpose
 from models.pressing import unaccepted_emergencies
+from models.reports import Report
+from models.waiting import call_back_of
 from webui import letters
 from webui.access import DESK_ROLES, allow, log_looks_with_answer
 from webui.own_calls import (
@@ -31,9 +34,20 @@ bp = Blueprint("callbacks", __name__)
 
 @bp.get("/calls")
 @allow(*DESK_ROLES)
-def calls() -> str:
-    """The list, and the call that is being made: ``task``, or the one that waits for its key, or the first."""
-    return _page(row_id(request.args.get("task")))
+def calls() -> ResponseReturnValue:
+    """The list, and the call that is being made: ``task``, or the one that waits for its key, or the first.
+
+    ``draft`` leads to the call-back of its number.
+    """
+    draft_id = row_id(request.args.get("draft"))
+    if draft_id is None:
+        return _page(row_id(request.args.get("task")))
+    draft = db.session.get(Report, draft_id) or abort(404)
+    task = call_back_of(db.session(), draft.call.number) if draft.call else None
+    if task is None:
+        flash(_("This call is not on the list of call-backs yet, or no more: try again in a moment."), "wrong")
+        return redirect(url_for("desk.draft", draft_id=draft_id))
+    return redirect(url_for("callbacks.calls", task=task.id))
 
 
 def _page(task_id: int | None, again: Again = Again()) -> str:  # noqa: B008  # frozen

@@ -82,7 +82,7 @@ def lists() -> str:
 @bp.get("/desk/side/<int:draft_id>")
 @allow(*DESK_ROLES)
 def side(draft_id: int) -> str:
-    """Who calls, their open reports and earlier calls."""
+    """Who calls, what is known of the address, their open reports and earlier calls."""
     found = find_draft(draft_id)
     return render_template("desk/side.html", draft=found, **side_parts(found))
 
@@ -204,9 +204,6 @@ def draft_parts(found: Report, typed: dict[str, object], errors: dict[str, str],
                 .where(or_(Organisation.active, Organisation.id == found.executor_id))
                 .order_by(Organisation.name)
             ).all(),
-            "repeat": find_repeated(session, found),
-            "told": reports_at_place(session, found),
-            **outage_parts(found),
             "may_take_over": may_take_over(found, current_user, now()),
             "colleagues": colleagues(session),
             "endings": other_endings(found),
@@ -262,7 +259,11 @@ def side_parts(found: Report) -> dict[str, object]:
     addresses = known_addresses(session, caller) if found.state == ReportState.DRAFT else []
     log_looks_with_answer("report", [report.id for report in addresses], "the caller's address")
     nobody_said = caller.person is None and not caller.other_person
-    return {
+    hints: dict[str, object] = {}
+    if found.state == ReportState.DRAFT:
+        hints = {"repeat": find_repeated(session, found), "told": reports_at_place(session, found)}
+        hints |= outage_parts(found)
+    return hints | {
         "caller": caller,
         # the only one offered whose number was confirmed: who registers is reminded
         "one_known": caller.known[0] if nobody_said and len(caller.known) == 1 else None,

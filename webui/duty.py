@@ -28,9 +28,10 @@ from models.duty_calls import (
     task_at_hand,
     with_numbers,
 )
-from models.executions import Execution
+from models.executions import Execution, execution_of
 from models.own_calls import NobodyYet, has_called, leave_to_who_calls, own_attempt
 from models.people import User
+from models.reports import Report
 from webui.access import allow
 from webui.auth import safe_next
 from webui.call_words import DUTY_REFUSALS, HANDED, OUTCOMES
@@ -156,6 +157,7 @@ def add_words(state) -> None:
     """What the strip of emergencies and the list of warnings ask for, on whichever page they stand."""
     state.app.jinja_env.globals.update(
         duty_calls=duty_calls,
+        duty_of=duty_of,
         duty_outcomes=OUTCOMES,
         duty_refusals=DUTY_REFUSALS,
         hand_overs=hand_overs,
@@ -165,9 +167,12 @@ def add_words(state) -> None:
 
 @dataclass(frozen=True)
 class HandOver:
-    """How the call that hands an emergency over goes; when somebody of ours is to call, ``numbers`` of the duty."""
+    """How the call that hands an emergency over goes; when somebody of ours is to call, ``numbers`` of the duty.
 
-    task: CallTask
+    ``task`` None: it is made in a moment.
+    """
+
+    task: CallTask | None
     word: str
     ours: bool = False
     numbers: Sequence[str] = ()
@@ -192,7 +197,24 @@ def _hand_over(task: CallTask, machine: bool, called: bool) -> HandOver:
         return HandOver(task, str(_HANDED[task.why]), True, duty_numbers(db.session(), task.organisation_id))
     if called:
         return HandOver(task, _("their duty is being called"))
+    return _not_called(task, machine, duty_numbers(db.session(), task.organisation_id))
+
+
+def _not_called(task: CallTask | None, machine: bool, numbers: Sequence[str]) -> HandOver:
     if machine:
         return HandOver(task, _("the machine calls their duty as soon as a line is free"))
-    word = _("machine calls are stopped: call their duty yourself")
-    return HandOver(task, word, True, duty_numbers(db.session(), task.organisation_id))
+    return HandOver(task, _("machine calls are stopped: call their duty yourself"), True, numbers)
+
+
+def duty_of(report: Report) -> HandOver | None:
+    """How its executor's duty hears of this emergency; None once they have accepted it."""
+    session = db.session()
+    part = execution_of(session, report, report.executor_id)
+    if part is None or part.accepted_at is not None:
+        return None
+    if found := hand_overs([part]).get((report.id, part.organisation_id)):
+        return found
+    numbers = duty_numbers(session, part.organisation_id)
+    if not numbers:
+        return HandOver(None, str(_HANDED[Why.NO_NUMBER]), True)
+    return _not_called(None, machine_is_on(session), numbers)

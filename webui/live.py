@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from models.base import db
 from models.callers import Caller, callers_of
 from models.calls import LIVE_STATES, Call, CallState
+from models.free_days import load_calendar
 from models.own_calls import live_talk
 from models.people import Phone, User
 from models.reports import Report
+from models.workdays import WorkCalendar
 from webui.access import DESK_ROLES, allow, log_looks_with_answer
 from webui.news import Viewer, describe, news_of, with_ringing
 from webui.text import area_code
@@ -31,6 +33,7 @@ class Bar:
     rings_me: bool
     talking_to_me: bool
     caller: Caller | None
+    duty: bool = False  # who calls pressed the key of an emergency out of hours
 
 
 @bp.get("/desk/live")
@@ -105,9 +108,17 @@ def my_bars() -> list[Bar]:
         seen = describe(news_of(call, found), viewer)
         if seen["rings_me"] or seen["talking_to_me"] or seen["owner_is_me"]:
             mine.append((call, found, seen))
+    calendar = load_calendar(session) if any(call.announced for call, _found, _seen in mine) else WorkCalendar()
     callers = callers_of(session, [found for _call, found, _seen in mine if found], area_code())
     return [
-        Bar(call, found, seen["rings_me"], seen["talking_to_me"], callers[found.id] if found else None)
+        Bar(
+            call,
+            found,
+            seen["rings_me"],
+            seen["talking_to_me"],
+            callers[found.id] if found else None,
+            call.asked_for_duty(calendar),
+        )
         for call, found, seen in mine
     ]
 

@@ -3,9 +3,9 @@
 from flask import Blueprint, render_template
 from flask_login import current_user
 
-from models.base import db
+from models.base import db, now
 from models.people import ORGANISATION_ROLES
-from models.pressing import count_new, emergency_since, unaccepted_emergencies
+from models.pressing import count_new, emergency_since, just_accepted, unaccepted_emergencies
 from webui.access import DESK_ROLES, allow
 
 bp = Blueprint("pressing", __name__)
@@ -15,7 +15,10 @@ bp = Blueprint("pressing", __name__)
 @allow(*DESK_ROLES)
 def emergencies() -> str:
     """The strip alone, for the page's script."""
-    return render_template("desk/emergencies.html", emergencies=unaccepted_emergencies(db.session()))
+    session = db.session()
+    return render_template(
+        "desk/emergencies.html", emergencies=unaccepted_emergencies(session), accepted=just_accepted(session, now())
+    )
 
 
 @bp.record_once

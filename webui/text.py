@@ -242,8 +242,15 @@ def ago(at: datetime, moment: datetime | None = None) -> str:
 
 
 def since(begin: datetime, at: datetime | None = None) -> str:
-    """How long it has lasted, as a clock shows it: «07:12», «1:07:12»; the page's script counts on (clocks.js)."""
+    """How long it has lasted, as a clock shows it: «07:12», «1:07:12»; the page's script counts on (clocks.js).
+
+    From a day on in days and hours.
+    """
     seconds = max(0, int(((at or now()) - begin).total_seconds()))
+    days, hour = divmod(seconds // 3600, 24)
+    if days:
+        words = [ngettext("%(num)d day", "%(num)d days", days), ngettext("%(num)d h", "%(num)d h", hour)]
+        return " ".join(words[: 2 if hour else 1]).replace(" ", NBSP)
     hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
     return f"{hours}{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 

@@ -18,7 +18,7 @@ from models.people import User
 from models.reports import Report, ReportState
 from models.task_rules import sync_tasks
 from models.workdays import WorkCalendar
-from tests.browser.at_the_desk import missed_elsewhere
+from tests.browser.at_the_desk import form_of, missed_elsewhere, saved
 from tests.browser.conftest import hears_events
 from tests.desk_fixtures import Site, user_id
 from tests.web_fixtures import register
@@ -50,6 +50,23 @@ def test_enter_in_a_field_records_what_was_asked_for_and_nothing_else(site: Site
     with site.app.app_context():
         assert db.session.scalars(select(CallTask.state)).one() == TaskState.CANCELLED
         assert db.session.get_one(Report, draft).state == ReportState.DROPPED
+
+
+def test_the_key_of_a_new_report_leads_into_the_form(site: Site, desk: Page) -> None:
+    """C1: what is typed next stands there, as at a call that comes in."""
+    draft = missed_elsewhere(site)
+    with site.app.app_context(), transaction() as session:
+        sync_tasks(session, WorkCalendar(), now())
+    desk.goto("/calls")
+    desk.keyboard.press("1")
+    expect(desk.locator('[data-doubt="register"]')).to_be_visible()
+    desk.keyboard.press("1")
+    expect(form_of(desk, draft)).to_be_visible()
+    expect(desk.locator("#category_id")).to_be_focused()
+    desk.select_option("#category_id", "1")
+    saved(desk)
+    desk.reload()
+    expect(desk.locator("#street")).to_be_focused()
 
 
 def done(site: Site) -> int:
@@ -115,6 +132,22 @@ def test_a_wrong_key_is_taken_back_by_a_key(site: Site, desk: Page) -> None:
     expect(desk.locator(".notice-ok")).to_contain_text("знову чекає на відповідь заявника")
     with site.app.app_context():
         assert db.session.get_one(CallTask, task).state == TaskState.WAITING
+
+
+def test_key_8_says_why_it_takes_nothing_back(site: Site, desk: Page) -> None:
+    """After «not reached» the check waits in the list, and the right key is pressed there."""
+    task = done(site)
+    desk.goto("/checks")
+    desk.keyboard.press("6")
+    expect(desk.locator("[data-doubt]")).to_be_visible()
+    desk.keyboard.press("6")
+    expect(desk.locator(".notice-ok")).to_contain_text("не додзвонилися")
+    why = desk.locator("[data-nothing-back]")
+    expect(why).to_be_hidden()
+    desk.keyboard.press("8")
+    expect(why).to_contain_text("після 4, 5, 6 чи 9 перевірка лишилася у списку нижче")
+    desk.locator(f'.tasks a[href="/checks?task={task}"]').click()
+    expect(desk.locator(f'.check[data-task="{task}"] [data-key="1"]')).to_be_visible()
 
 
 def test_a_digit_of_the_words_answers_nothing(site: Site, desk: Page) -> None:

@@ -76,7 +76,7 @@ def test_a_message_plays_while_its_text_is_typed(site, desk):
     leave_message(site, draft)
     sound = desk.locator("#messages audio")
     expect(sound).to_have_count(1)
-    expect(desk.locator("#missed")).to_contain_text("є повідомлення")
+    expect(desk.locator("#missed")).to_contain_text("є голосове повідомлення")
     sound.evaluate("sound => sound.play()")
     desk.locator("#text").press_sequentially("Тече кран на Соборній")
     eventually(lambda: site.draft(draft).text == "Тече кран на Соборній", "what was typed is saved")

@@ -18,6 +18,7 @@ from models.workdays import WorkCalendar
 from tests.browser.test_sound import WATCH
 from tests.desk_fixtures import PASSWORD, Site, user_id
 from tests.helpers import eventually
+from tests.outage_fixtures import enter
 from tests.web_fixtures import register
 
 pytestmark = pytest.mark.browser
@@ -153,3 +154,14 @@ def test_on_a_telephone_the_answers_stand_below_the_script_and_no_key_is_named(s
     page.goto(f"/drafts/{draft}")
     expect(page.locator("#emergency")).to_be_visible()
     expect(page.locator(".tick kbd")).to_be_hidden()
+
+
+def test_what_is_asked_once_stretches_no_button_beside_it(site: Site, desk: Page) -> None:
+    with site.app.app_context(), transaction() as session:
+        outage = enter(session).id
+    desk.goto(f"/outages/{outage}")
+    button = desk.get_by_role("link", name="Змінити")
+    height = button.bounding_box()["height"]
+    desk.locator(".asks-once > summary").click()
+    expect(desk.locator(".asks-once form")).to_be_visible()
+    assert button.bounding_box()["height"] == height

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from jobs.settings import MailServer
-from models.base import db, transaction
-from models.people import Organisation
+from models.attempts import switch_machine
+from models.base import db, now, transaction
+from models.people import Organisation, User
 from models.places import Category
 from models.reports import HistoryRow, Report, ReportState
 from tests.desk.one_desk import FORM, id_of, stored
 from tests.desk_fixtures import user_id
+from tests.test_web_duty import set_numbers
 
 
 def test_registering_gives_a_number_and_a_deadline(app, exchange, mine):
@@ -152,6 +154,15 @@ def test_who_registers_an_emergency_reads_who_has_to_accept_it_and_whether_a_let
     told = registered()
     assert "Листа не надіслано" not in told
     assert "має прийняти його в роботу" in told
+    set_numbers(app, "+380671234599")
+    told = re.sub("<[^>]+>", "", registered())
+    assert "Автодзвінки зупинено: зателефонуйте черговим самі" in told
+    assert "Листа не надіслано" not in told
+    with app.app_context(), transaction() as session:
+        switch_machine(session, session.get_one(User, user_id("nachalnyk")), now(), on=True)
+    told = re.sub("<[^>]+>", "", registered())
+    assert "Автодзвінок черговим почнеться, щойно звільниться лінія" in told
+    assert "зателефонуйте" not in told
 
 
 @pytest.mark.parametrize("ending", ["", "registered", "closed", "attached", "nonsense"])

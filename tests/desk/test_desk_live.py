@@ -7,7 +7,9 @@ from sqlalchemy import event, func
 
 from models.base import db, transaction
 from models.calls import Call
-from models.people import AccessLog, User
+from models.hours import OutOfHours
+from models.lines import Line
+from models.people import AccessLog, Phone, User
 from tests.desk.one_desk import FORM, id_of, stored
 from tests.desk_fixtures import user_id
 
@@ -158,6 +160,31 @@ def test_a_caller_who_hears_of_an_outage_rings_at_nobodys_until_a_phone_does(app
     exchange.ring(call, 1)
     assert shown() == (False, False, False)
     assert 'data-line="53275" data-state="ringing"' in mine.fetch("/desk/frame").json["lines"]
+
+
+def test_who_pressed_the_key_of_an_emergency_out_of_hours_is_told_from_others(app, exchange, mine):
+    """I2: where the strip says who calls, on the desk and on the other pages; in hours there is no such word."""
+    with app.app_context(), transaction() as session:
+        line = session.scalars(db.select(Line).where(Line.number == "5-32-75")).one()
+        line.workday_hours, line.other_hours, line.out_of_hours = "", "", OutOfHours.MESSAGE
+        line.duty_phone = session.scalars(db.select(Phone).where(Phone.name == "admin1")).one()
+    call = exchange.call(line="53275")[0]
+
+    def told(yes: bool) -> None:
+        for part in ("/desk/live", "/desk/strip"):
+            assert ("неробочий час: натиснули 1\u00a0— аварія" in mine.fetch(part).text) is yes
+
+    exchange.ring(call, 1)
+    told(False)  # as where the machine could not speak
+    with app.app_context(), transaction() as session:
+        session.get_one(Call, call).announced = True
+    told(True)
+    exchange.answer(call, 1)
+    told(True)
+    with app.app_context(), transaction() as session:
+        session.scalars(db.select(Line).where(Line.number == "5-32-75")).one().workday_hours = None
+        session.scalars(db.select(Line).where(Line.number == "5-32-75")).one().other_hours = None
+    told(False)
 
 
 def test_a_long_list_of_drafts_says_how_many_more_there_are(exchange, mine, monkeypatch):

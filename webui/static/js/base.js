@@ -66,6 +66,13 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) print();
 });
 
+// What asks once for a word has the cursor in its field.
+document.addEventListener("click", ({ target }) => {
+  const asks = target.closest(".asks-once > summary")?.parentElement;
+  const enter = () => asks.open && asks.querySelector("input:not([type=hidden])")?.focus();
+  asks?.addEventListener("toggle", enter, { once: true });
+});
+
 // A filter that is chosen with the pointer applies at once. The keyboard changes a select or a date step by step: there
 // the button applies them all.
 let keyboard = false;

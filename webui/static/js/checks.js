@@ -7,6 +7,7 @@ import { parse, refresh, refreshSoon, swap } from "./parts.js";
 const state = document.querySelector(".check-call [data-state]"); // the lines in the top bar have one, too
 const panels = [...document.querySelectorAll(".answers [data-panel]:not(button)")];
 const doubt = document.querySelector("[data-doubt]");
+const nothingBack = document.querySelector("[data-nothing-back]"); // why key 8 takes nothing back
 const at = document.querySelector("[data-now]")?.dataset.now;
 
 async function renew() {
@@ -111,6 +112,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select, button, a, summary") && event.key === "Enter") return;
   if (event.target.closest("input, textarea, select, .answer-words")) return;
   const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!button && event.key === "8") nothingBack?.removeAttribute("hidden");
   if (!button || button.disabled) return;
   event.preventDefault();
   button.click();

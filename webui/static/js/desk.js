@@ -24,6 +24,18 @@ document.addEventListener("click", (event) => {
   else pane.closePane();
 });
 
+// A browser takes what lies under the buttons for seen. Under a finger or the mouse nothing moves.
+place.addEventListener("focusin", ({ target }) => {
+  if (!target.matches(".draft-fields *") || target.matches(":active")) return;
+  target.scrollIntoView({ block: "nearest", behavior: "instant" });
+});
+
+// A page that opens with my draft, as after a call back, has the cursor where the form goes on.
+function goOn() {
+  const fields = ["category_id", "street", "text"].map((id) => document.getElementById(id)).filter(Boolean);
+  (fields.find((field) => !field.value) ?? fields.at(-1))?.focus();
+}
+
 addEventListener("popstate", () => {
   const id = Number(location.pathname.match(/^\/drafts\/(\d+)$/)?.[1] ?? 0);
   if (id === pane.openId()) return; // a link to a field, or to a part of the page
@@ -79,4 +91,5 @@ listen((kind, ...news) => {
 pane.mount(Date.now()); // who loads the page anew goes on with what they wrote
 match();
 showUnsent();
+if (pane.section()?.dataset.owned === "true" && document.activeElement === document.body) goOn();
 setInterval(openWaiting, 1000);

@@ -54,7 +54,7 @@ export class DraftForm {
 
   // A colleague has it by now: here nobody types any more, and what was not sent stays in this browser.
   becomesAnothers() {
-    for (const part of this.form.querySelectorAll("fieldset, [data-act]")) part.disabled = true;
+    for (const part of this.form.elements) if (part.matches("fieldset, [data-act]")) part.disabled = true;
     Object.assign(this.form.querySelector("#other-endings"), { open: false, inert: true });
     this.stopped = true;
     if (!this.dirty) return;

@@ -5,7 +5,7 @@ export class Hints {
   }
 
   place(id) {
-    return this.fields.form.querySelector(`#${id}`);
+    return document.getElementById(id);
   }
 
   showRepeat(repeat) {
@@ -19,9 +19,10 @@ export class Hints {
 
   // What is told already about the same building.
   showSamePlace(content) {
-    if (this.told === content) return;
-    this.told = content;
-    this.place("same-place").innerHTML = content;
+    const place = this.place("same-place");
+    if (place.told === content) return;
+    place.told = content;
+    place.innerHTML = content;
   }
 
   // The outages at the address.

@@ -14,7 +14,7 @@ function press(selector, act = "click") {
 function attachButton() {
   const able = (place) => document.querySelector(`${place} [data-act="attach"]:not(:disabled)`);
   const card = document.activeElement?.closest(".open-report, .same-one")?.querySelector('[data-act="attach"]:not(:disabled)');
-  return card ?? able("#repeat:not([hidden])") ?? able("#side") ?? able("#same-place");
+  return card ?? able("#repeat:not([hidden])") ?? able("#side-more") ?? able("#same-place");
 }
 
 // F6 stands on the button that it presses, and on no other one, whatever comes and goes.
@@ -47,6 +47,11 @@ export function bindKeys({ take, mayClose }) {
   });
 }
 
+function tickEmergency() {
+  press("#emergency");
+  document.getElementById("emergency")?.closest(".line-of").scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
 // In a field the browser undoes what was typed.
 function undoes(event) {
   const undo = event.ctrlKey && !event.altKey && !event.shiftKey && event.code === "KeyZ" && !event.repeat;
@@ -60,7 +65,7 @@ function plain(event, take, mayClose) {
   else if (event.key === "F6") attachButton()?.click();
   else if (event.key === "F8") toggle("other-endings");
   else if (event.key === "F7") press('#draft[data-owned="false"] :is([data-act="claim"]:not([hidden]), [data-act="take_over"])');
-  else if (event.key === "F3") press("#emergency");
+  else if (event.key === "F3") tickEmergency();
   else if (event.key in PLAIN) press(`[data-act="${PLAIN[event.key]}"]`);
   else if (event.key === "Escape" && !document.querySelector("details[data-menu][open]")) {
     const field = document.activeElement?.closest("#pane :is(input, select, textarea)");

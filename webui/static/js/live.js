@@ -4,6 +4,7 @@ import { html } from "./net.js";
 import { openId } from "./pane.js";
 import { parse, refresh, refreshSoon, still, swap } from "./parts.js";
 
+const SHOWN_ACCEPTED = 60_000;
 const live = document.getElementById("live");
 
 const isOpen = (bar) => Number(bar.dataset.draft) === openId();
@@ -108,11 +109,16 @@ function keepAsked(old, fresh) {
   }
 }
 
-// The emergencies that nobody has accepted.
-export function refreshEmergencies() {
+// The emergencies that nobody has accepted. Of one that stood here it is told, for a while, that it was accepted.
+export function refreshEmergencies(after = 300) {
   const place = document.getElementById("emergencies");
-  refreshSoon("emergencies", 300, async () => {
+  refreshSoon("emergencies", after, async () => {
     const fresh = parse(await html("/desk/emergencies"));
+    for (const told of fresh.querySelectorAll("[data-accepted]")) {
+      const { accepted } = told.dataset;
+      if (!place.querySelector(`[data-part^="${accepted} "], [data-accepted="${accepted}"]`)) told.remove();
+    }
+    if (fresh.querySelector("[data-accepted]")) setTimeout(refreshEmergencies, SHOWN_ACCEPTED, 0);
     const parts = (box) => [...box.querySelectorAll("[data-part]")].map((row) => row.dataset.part).join();
     if (parts(fresh) === parts(place)) return;
     keepAsked(place, fresh);

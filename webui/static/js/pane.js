@@ -179,12 +179,12 @@ export function refreshDraft() {
       return;
     }
     if (mayWriteNow && !form?.dirty) return replacePane(content);
-    for (const part of ["draft-head", "acts-when"]) {
-      const renewed = fresh.getElementById(part);
-      if (renewed) document.getElementById(part)?.replaceWith(renewed);
+    const head = fresh.getElementById("draft-head");
+    if (head) document.getElementById("draft-head")?.replaceWith(head);
+    for (const name of ["messages", "emergency-told"]) { // a message that plays is left
+      const [old, now] = [document, fresh].map((place) => place.getElementById(name));
+      if (old && now) swap(old, now);
     }
-    const messages = fresh.getElementById("messages"); // one that plays is left
-    if (messages && document.getElementById("messages")) swap(document.getElementById("messages"), messages);
     for (const name of ["owned", "writable"]) section().dataset[name] = stored.dataset[name];
     if (stored.dataset.writable !== "true") form?.becomesAnothers();
   });
