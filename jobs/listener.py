@@ -85,9 +85,10 @@ class Listener:
                 phones_due = time.monotonic() + PHONES_EVERY
                 try:
                     states = device_states(manager)
-                    self._trunk.look(manager, states.pop("trunk", None))
+                    trunk = states.pop("trunk", None)
                     self._phones = frozenset(states)
                     write_phones(self._settings, states)
+                    self._trunk.look(manager, trunk)
                 except (ManagerException, OSError) as error:  # calls are heard all the same
                     log.warning("the state of the phones is not known: %s", error)
             if time.monotonic() >= present_due:

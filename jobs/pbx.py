@@ -178,7 +178,8 @@ def rendered(
         "trunk_account": settings.trunk_account,
         "trunk_calls_from": settings.trunk_calls_from,
         "status_dids": _status_dids(plan, settings),
-        "dids": {*settings.status_dids, *(did for line in plan.active_lines for did in line.dids)},
+        "account": settings.trunk_account.user if settings.trunk_account else "",
+        "account_leads_to": _account_leads_to(plan, settings),
         "ami_listen_secret": own["ami_listen"],
         "ami_dial_secret": own["ami_dial"],
         "phones": plan.active_phones,
@@ -211,6 +212,15 @@ def _status_dids(plan: Plan, settings: Settings) -> tuple[str, ...]:
     if line is not None:
         raise PbxError(f"CC_STATUS_LINE is the line {line.number}, which people answer: give it a number of its own.")
     return settings.status_dids
+
+
+def _account_leads_to(plan: Plan, settings: Settings) -> str:
+    """Where a call goes to the account at the provider that names no other number: to the line whose number it is."""
+    account = settings.trunk_account.user if settings.trunk_account else ""
+    if account in settings.status_dids:
+        return "status-line,s,1"
+    line = next((line for line in plan.active_lines if account in line.dids), None)
+    return f"inbound,{line.digits if line else 0},1"
 
 
 def _one_word_of_configuration(value: object) -> object:

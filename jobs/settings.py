@@ -41,6 +41,9 @@ PROFILES = {
 }
 
 
+_IN_HOUSE = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")))
+
+
 @dataclass(frozen=True)
 class MailServer:
     """Where letters are handed in. ``encrypted`` from the first byte on (smtps), else once the server offers it."""
@@ -306,12 +309,17 @@ def _trunk_account(environ: Mapping[str, str]) -> TrunkAccount | None:
 
 def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     try:
-        found = [str(ipaddress.ip_network(word)) for word in environ.get(name, "").replace(",", " ").split()]
+        found = [ipaddress.IPv4Network(word) for word in environ.get(name, "").replace(",", " ").split()]
     except ValueError:
         raise SettingsError(
             f"{name} is {environ[name]!r}: write addresses or networks, such as 192.0.2.20, 198.51.100.0/24."
         ) from None
-    return tuple(found)
+    for network in found:  # who calls from there is taken for the trunk, and can log in with no phone
+        if network.prefixlen < 16 or (network.prefixlen < 32 and any(map(network.overlaps, _IN_HOUSE))):
+            raise SettingsError(
+                f"{name} has {network}, where phones of ours or strangers may be: write the provider's addresses alone."
+            )
+    return tuple(map(str, found))
 
 
 def _mail_from(environ: Mapping[str, str]) -> str:

@@ -165,14 +165,22 @@ def start_citizen(
     talk_ms: int = 20_000,
     keys: Sequence[tuple[int, str]] = (),
     account: str = "",
+    to: str = "",
     host: str = CITIZEN_HOST,
 ) -> subprocess.Popen:
     """A citizen calls ``line`` (digits); ``caller`` is the whole From address, ``<sip:0671234567@town>``.
 
     Gives up after ``patience_ms`` of ringing, hangs up after ``talk_ms`` of talk. Each key is pressed so many
-    milliseconds after the one before it. With ``account`` the provider calls that, and the line stands in To alone.
-    One call, from ``host``, unless arguments say more.
+    milliseconds after the one before it. With ``account`` the provider calls that, and the line stands in To alone,
+    which is ``to`` as a whole, if given. One call, from ``host``, unless arguments say more.
     """
-    values = {"caller": caller, "line": line, "patience_ms": patience_ms, "talk_ms": talk_ms, "account": account}
+    values = {
+        "caller": caller,
+        "line": line,
+        "patience_ms": patience_ms,
+        "talk_ms": talk_ms,
+        "account": account,
+        "to": to,
+    }
     text = scenario("citizen", **values, keys=_tones(folder, keys))
     return start_sipp(settings, text, folder, *arguments, host=host, port=free_udp_port(host))

@@ -1,6 +1,6 @@
 """Whether the way to the town is open: the gateway or provider answers, and has taken our registration."""
 
-from jobs.ami import Event, Manager
+from jobs.ami import Event, Manager, ManagerException, NoAnswer
 from jobs.phones import reachable
 from jobs.settings import Settings
 
@@ -26,7 +26,12 @@ class Trunk:
         """Take over its device state, and ask for the registration. Raises `ManagerException`."""
         self.silent |= not reachable(state)
         if self._registers:
-            told = manager.list_action({"Action": "PJSIPShowRegistrationsOutbound"})
+            try:
+                told = manager.list_action({"Action": "PJSIPShowRegistrationsOutbound"})
+            except NoAnswer:
+                raise
+            except ManagerException:  # refused: the exchange still has the files from before the account was set
+                told = []
             found = [event.get_header("Status", "") for event in told if event.get_header("ObjectName") == "trunk"]
             self._registration = found[0] if found else "Unregistered"
 

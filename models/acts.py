@@ -123,7 +123,7 @@ def possible_acts(session: Session, report: Report, user: User, at: datetime | N
         Act.GIVE_REASONS: part is not None and (part.accepted_at is None or part.completed_at is not None),
         Act.CLOSE_UNSOLVED: not decides(session, report, user),
         Act.RETURN: not decides(session, report, user),
-        Act.REFUTE: _closed_unsolved(session, report),
+        Act.REFUTE: closed_unsolved(session, report),
         Act.WARN: not missed_by_operators(session, report, at or now()),
         Act.CALL_OFF: open_question(session, report.id) is None,
     }
@@ -156,7 +156,7 @@ def missed_by_operators(session: Session, report: Report, at: datetime) -> list[
     return [deadline for deadline in open_ones if deadline.late(at)]
 
 
-def _closed_unsolved(session: Session, report: Report) -> bool:
+def closed_unsolved(session: Session, report: Report) -> bool:
     """Whether the control body closed it as not solvable: nobody else opens it again (R 4.4)."""
     if report.state != ReportState.CLOSED:
         return False

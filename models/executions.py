@@ -12,6 +12,7 @@ from models.people import Organisation
 from models.reports import Report
 
 _UNACCEPTED = sql("accepted_at IS NULL")
+_ACCEPTED = sql("accepted_at IS NOT NULL")
 _AT_WORK = sql("completed_at IS NULL AND reasons_at IS NULL")
 
 
@@ -22,6 +23,7 @@ class Execution(Base):
     __table_args__ = (
         UniqueConstraint("report_id", "organisation_id"),
         Index("ix_executions_unaccepted", "organisation_id", sqlite_where=_UNACCEPTED, postgresql_where=_UNACCEPTED),
+        Index("ix_executions_accepted", "accepted_at", sqlite_where=_ACCEPTED, postgresql_where=_ACCEPTED),
         Index(
             "ix_executions_at_work",
             *("report_id", "organisation_id", "assigned_at"),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from models.acts import closed_unsolved
 from models.attempts import (
     DIALLING_LOCK,
     LIVE_ATTEMPTS,
@@ -31,7 +32,7 @@ from models.calltasks import Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import talk_with
 from models.duty_calls import answer_hand_over, try_next
 from models.leases import release_line
-from models.reports import Report, ReportState
+from models.reports import HistoryRow, Report, ReportEvent, ReportState
 from models.status_script import HandoverKey, Key
 from models.work import confirmed_by_telephone, refuted_by_telephone
 from models.workdays import WorkCalendar
@@ -199,13 +200,26 @@ def answer_by_key(session: Session, attempt_id: int, task_id: int, key: str, at:
         report = session.get_one(Report, task.report_id, with_for_update=True, populate_existing=True)
         if report.contact_number != attempt.number:  # a stranger's key; `models.task_rules` has the applicant called
             return
-        # whoever closed it while they listened: what they say themselves counts, and they were told that it does
-        if key != Key.DONE and report.state in (ReportState.DONE, ReportState.CLOSED):
+        if key != Key.DONE and (report.state == ReportState.DONE or _closed_meanwhile(session, report, attempt)):
             refuted_by_telephone(session, report, partly=key == Key.PARTLY, at=at)
         elif report.state == ReportState.DONE and task.open:
             confirmed_by_telephone(session, report, at)
         if task.open:
             move_task(session, task, Move(TaskEvent.SETTLED, why=Why.ANSWERED, attempt_id=attempt.id), at)
+
+
+def _closed_meanwhile(session: Session, report: Report, attempt: Attempt) -> bool:
+    """Whether a colleague closed it while the applicant listened: what they say themselves counts, and they are told
+    that it does. What the control body has closed as not solvable stays so, and what was closed after the call, too.
+    """
+    if report.state != ReportState.CLOSED or closed_unsolved(session, report):
+        return False
+    closed_at = session.scalar(
+        select(func.max(HistoryRow.at)).where(
+            HistoryRow.report_id == report.id, HistoryRow.event.in_((ReportEvent.CONFIRMED, ReportEvent.CLOSED))
+        )
+    )
+    return closed_at is None or attempt.settled_at is None or closed_at <= attempt.settled_at
 
 
 def _ask_no_more(session: Session, attempt: Attempt, part: AttemptTask, key: Key, at: datetime) -> None:

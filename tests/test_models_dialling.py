@@ -30,7 +30,7 @@ from models.leases import LEASE, free_lines, renew_lines
 from models.machine import IllegalMove
 from models.own_calls import Said, Told, hold, wait_for_line
 from models.people import Phone, User
-from models.reports import Report, ReportState
+from models.reports import Report, ReportEvent, ReportState, note_history
 from models.settling import AttemptLeg, Sign, answer_by_key, lose, never_by_machine, not_all_known, note_leg
 from models.status_questions import questions_of
 from models.status_script import Key
@@ -652,6 +652,24 @@ def test_the_key_of_who_listens_counts_though_a_colleague_closes_it_meanwhile(ca
     task = calls.tasks()[0]
     assert task.report.state == state
     assert not task.open
+
+
+@pytest.mark.parametrize("closing", ["unsolved", "later"])
+def test_a_key_opens_nothing_that_was_closed_as_unsolvable_or_after_the_call(calls, closing):
+    report = calls.done()
+    calls.sync()
+    (attempt,) = calls.dial()
+    calls.hear(attempt, Sign.UP)
+    calls.hear(attempt, Sign.GONE, 16)
+    event = ReportEvent.CLOSED_UNSOLVED if closing == "unsolved" else ReportEvent.CONFIRMED
+    with transaction() as session:
+        stored = session.get_one(Report, report.id)
+        stored.state = ReportState.CLOSED
+        at = calls.at + timedelta(hours=1) if closing == "later" else calls.at
+        note_history(session, stored, event, None, "", at=at)
+    with transaction() as session:
+        answer_by_key(session, attempt, calls.tasks()[0].id, Key.NOT_DONE, calls.at)
+    assert calls.tasks()[0].report.state == ReportState.CLOSED
 
 
 def test_a_key_that_is_told_after_the_hang_up_counts(calls):

@@ -1,13 +1,15 @@
 """The configuration that Asterisk reads: written from the database, whole or not at all."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
 
 from jobs.pbx import SERVICE_USER, Asterisk, PbxError, render
-from jobs.settings import Settings
+from jobs.settings import Settings, TrunkAccount
 from models.base import transaction
 from models.lines import Line, RingStep, find_line
 from models.people import Phone
@@ -66,3 +68,17 @@ def test_manager_users_have_the_least_rights(session: Session, settings: Setting
     granted = {row.split("=")[1].strip() for row in written.splitlines() if row.startswith(("read", "write"))}
     assert granted == {"call,reporting,system,security", "reporting", "call", "originate,call", "1000"}
     assert written.count("permit = 127.0.0.1/255.255.255.255") == written.count("secret = ") == 2
+
+
+@pytest.mark.parametrize(
+    ("account", "leads_to"),
+    [("romny-center", "inbound,0,1"), ("0544853273", "inbound,53273,1"), ("0544851111", "status-line,s,1")],
+)
+def test_the_account_leads_where_its_own_number_does_unless_the_header_says_another(
+    session: Session, settings: Settings, town: Phone, account: str, leads_to: str
+) -> None:
+    known = replace(settings, trunk_account=TrunkAccount(account, "x"), status_line="+380544851111")
+    dialplan = (render(session, known, NOWHERE) / "extensions.conf").read_text()
+    (begins,) = re.findall(rf"(?m)^exten => {account},1,(.*)$", dialplan)
+    assert begins == "Set(CC_DIALLED=${PJSIP_HEADER(read,To)})"
+    assert f'= "{account}"]?{leads_to})' in dialplan

@@ -41,6 +41,9 @@ from tests.helpers import free_port
         ({"CC_TRUNK_USER": "a@b", "CC_TRUNK_PASSWORD": "x"}, "CC_TRUNK_USER is 'a@b': write the account's name alone"),
         ({"CC_TRUNK_USER": "a", "CC_TRUNK_PASSWORD": "x;y"}, "CC_TRUNK_PASSWORD has a character that Asterisk cannot"),
         ({"CC_TRUNK_CALLS_FROM": "sip.ua"}, "CC_TRUNK_CALLS_FROM is 'sip.ua': write addresses or networks"),
+        ({"CC_TRUNK_CALLS_FROM": "2001:db8::1"}, "CC_TRUNK_CALLS_FROM is '2001:db8::1': write addresses or networks"),
+        ({"CC_TRUNK_CALLS_FROM": "0.0.0.0/0"}, "CC_TRUNK_CALLS_FROM has 0.0.0.0/0, where phones of ours or strangers"),
+        ({"CC_TRUNK_CALLS_FROM": "192.168.1.0/24"}, "write the provider's addresses alone."),
         ({"CC_VAR": "/tmp/" + "x" * 90}, "is too long a path for sockets: choose a shorter folder."),
     ],
 )
@@ -51,10 +54,14 @@ def test_a_wrong_setting_is_one_sentence(environ: dict[str, str], sentence: str)
 
 
 def test_the_account_at_a_provider_is_read_and_its_password_is_shown_nowhere() -> None:
-    environ = {"CC_TRUNK_USER": "romny", "CC_TRUNK_PASSWORD": "geheim", "CC_TRUNK_CALLS_FROM": "192.0.2.7, 10.1.0.0/16"}
+    environ = {
+        "CC_TRUNK_USER": "romny",
+        "CC_TRUNK_PASSWORD": "geheim",
+        "CC_TRUNK_CALLS_FROM": "192.0.2.7, 198.51.100.0/24",
+    }
     settings = load_settings(environ)
     assert (settings.trunk_account.user, settings.trunk_account.password) == ("romny", "geheim")
-    assert settings.trunk_calls_from == ("192.0.2.7/32", "10.1.0.0/16")
+    assert settings.trunk_calls_from == ("192.0.2.7/32", "198.51.100.0/24")
     assert "geheim" not in f"{settings} {shown(settings)}"
     assert load_settings({}).trunk_account is None
 

@@ -12,8 +12,14 @@ from pathlib import Path
 import pytest
 
 from jobs.ami import log_in
+from jobs.app import bare_app
 from jobs.heartbeat import read_beat
+from jobs.pbx import find_asterisk, rendered
+from jobs.read_back import console, first_mismatch
 from jobs.sipp import CITIZEN_HOST, start_citizen
+from models.base import db
+from models.plan import read_plan
+from models.plan_acts import phone_secrets
 from tests.helpers import eventually
 from tests.pbx.town import Town, running_town
 
@@ -141,6 +147,25 @@ def test_a_call_of_the_provider_reaches_its_line(town: Town, provider: Provider,
     assert town.rings(phones)[number]
 
 
+@pytest.mark.parametrize(
+    "to",
+    ['"Romny: line, 2" <sip:0544853275@127.0.0.1>', "<sip:0544853275;phone-context=+380@127.0.0.1>"],
+    ids=["a colon and a comma in the name", "a parameter"],
+)
+def test_the_number_is_read_from_any_form_of_the_header(town: Town, provider: Provider, to: str) -> None:
+    registered(town, provider)
+    phones = town.start_phones(ring_ms=100, talk_ms=300)
+    number = f"+3806712{len(to):05}"
+    process = start_citizen(
+        town.settings, town.folder("provider"), "-m", "1", caller=f"<sip:{number}@{CALLS_FROM}>", line="0544853275",
+        account=USER, to=to, host=CALLS_FROM,
+    )  # fmt: skip
+    assert process.wait(60) == 0
+    line = "SELECT lines.number FROM calls JOIN lines ON lines.id = line_id WHERE calls.number = :number"
+    eventually(lambda: town.value(line, number=number) == "5-32-75", "the line's call")
+    assert town.rings(phones)[number]
+
+
 def test_a_call_to_the_account_alone_rings_everybody(town: Town, provider: Provider) -> None:
     registered(town, provider)
     phones = town.start_phones(ring_ms=100, talk_ms=300)
@@ -169,3 +194,11 @@ def test_who_is_refused_is_told_of_and_let_in_again(town: Town, provider: Provid
     eventually(lambda: "refuses our registration" in told(town), lambda: told(town), 30)
     provider.refuses = False
     registered(town, provider)
+
+
+def test_a_plan_is_read_back_with_an_account(town: Town) -> None:
+    asterisk = find_asterisk()
+    with bare_app(town.settings).app_context():
+        session = db.session()
+        files = rendered(read_plan(session), phone_secrets(session), town.settings, asterisk)
+    assert first_mismatch(files, console(town.settings, asterisk)) == ""

@@ -5,7 +5,7 @@ for (const act of document.querySelectorAll("details.act")) {
   let asked = false; // not so where the browser opens it, for what it finds in the page
   button.addEventListener("click", () => (asked = true));
   act.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !event.repeat) {
+    if (act.open && event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !event.repeat) {
       return act.querySelector("form button").click();
     }
     if (event.key !== "Escape" || event.isComposing || !act.open) return;
