@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from models.acts import Act, WordsMissing, check_act
 from models.base import announce
 from models.calling import may_be_dialled
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, move_task, open_question
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, lock_question, move_task
 from models.dialling import Dialler, Refusal, Refused
 from models.free_days import load_calendar
 from models.machine import IllegalMove
@@ -30,7 +30,7 @@ def ask_applicant(session: Session, report: Report, user: User, question: str, a
     check_act(session, report, user, Act.ASK, question)
     if not may_be_dialled(report.contact_number):
         raise Refused(Refusal.NUMBER)
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is None:
         deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
         task = add_task(
@@ -57,7 +57,7 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
 
     Not who has that number by now, where it is the applicant's no more.
     """
-    task = open_question(session, report.id, lock=True)
+    task = lock_question(session, report.id)
     if report.contact_number != number or (task is not None and WANTS_PERSON in task.questions):
         return
     if task is None:
@@ -75,7 +75,7 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
 def call_question_off(session: Session, report: Report, user: User, why: str, at: datetime) -> None:
     """The applicant need not be asked any more. Raises what `check_act` does."""
     check_act(session, report, user, Act.CALL_OFF, why)
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is not None:
         move_task(session, task, Move(TaskEvent.CANCELLED, user, Why.NOT_NEEDED), at)
     note_history(session, report, HistoryEvent.CLARIFICATION_CALLED_OFF, user, why, at=at)

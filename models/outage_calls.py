@@ -15,7 +15,18 @@ from models.acts import CENTRE, NotYours
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calling import may_be_dialled
 from models.calls import Call, CallEvent, CallState, move_call
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, is_promised, move_task, open_question
+from models.calltasks import (
+    CallTask,
+    Move,
+    Purpose,
+    TaskEvent,
+    Why,
+    add_task,
+    is_promised,
+    lock_question,
+    move_task,
+    open_question,
+)
 from models.drafts import make_draft_by_hand, report_of_call, save_draft
 from models.free_days import load_calendar
 from models.outage_acts import note_change
@@ -171,7 +182,7 @@ def ask_callers(session: Session, outage_id: int, user: User, at: datetime) -> i
 
 def _ask(session: Session, report: Report, outage: Outage, user: User, at: datetime, deadline: datetime) -> None:
     question = QUESTIONS[outage.kind]
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is None:
         add_task(
             session, Purpose.CLARIFICATION, at, deadline,

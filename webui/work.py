@@ -20,6 +20,7 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
+from models.calltasks import lock_question
 from models.checking import leave_to_who_asks
 from models.clarifications import ask_applicant, call_question_off
 from models.dialling import Refusal, Refused
@@ -86,6 +87,8 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
 }
 # what an applicant's answer is for: not while a colleague asks them just now
 SETTLES_CHECK = frozenset({Act.CONFIRM, Act.REFUTE, Act.CLOSE})
+# what changes the call in which the applicant is asked
+ABOUT_QUESTION = frozenset({Act.ASK, Act.CALL_OFF})
 # what changes nothing that another has changed meanwhile: a note, or one's own part
 ADDS_ONLY = frozenset(
     {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD, Act.PLAN, Act.ASK, Act.CALL_OFF}
@@ -189,6 +192,8 @@ def act(report_id: int) -> ResponseReturnValue:
     read, wrong_file = take_files(report_id, wanted)
     try:
         with transaction() as session:
+            if wanted in ABOUT_QUESTION:
+                lock_question(session, report_id)
             report = session.get(Report, report_id, with_for_update=True)
             user = session.get_one(User, current_user.id)
             if report is None or not concerns(session, report, user):
