@@ -1,5 +1,6 @@
 """Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -296,6 +297,38 @@ def test_the_reports_page_locks_the_question_before_the_report_as_everybody_does
         session.get_one(Report, report_id, with_for_update=True)
     other.join(20)
     assert answers == [302]
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["made after the page was loaded", "seen on the page"])
+@pytest.mark.parametrize("where", ["report", "calls", "calls, closed"])
+def test_a_promise_is_called_off_only_by_who_has_seen_it(web: Flask, where: str, seen: bool) -> None:
+    report_id = task_of(web, done(web)).report_id
+    ask(web, report_id)
+    asked, browser = question_task(web, report_id), logged_in(web, "tsapkova")
+    address = f"/reports/{report_id}" if where == "report" else f"/calls?task={asked.id}"
+
+    def promise() -> None:
+        with web.app_context(), transaction() as session:
+            report = session.get_one(Report, report_id)
+            talk_with(session, report, report.contact_number, now())
+
+    if seen:
+        promise()
+    loaded = browser.get(address).text
+    if not seen:
+        promise()
+    if where == "calls, closed":
+        act(web, "dyspetcher", report_id, Act.CLOSE, words="Закрито")
+    form = {"questions": re.search(r'name="questions" value="(\d+)"', loaded)[1], "words": "Знайшли самі"}
+    if where == "report":
+        assert act(web, "tsapkova", report_id, Act.CALL_OFF, **form).status_code == 302
+    else:
+        kept = browser.post(f"/calls/{asked.id}/answer", {"anyway": "not_needed", **form}, page="/me")
+        assert kept.status_code == 302
+    assert task_of(web, asked.id).state == TaskState.CANCELLED
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (None if seen else WANTS_PERSON)
 
 
 def test_of_whom_nothing_is_known_any_more_nobody_is_promised_a_call(web: Flask) -> None:

@@ -50,13 +50,15 @@ LATEST_DUE = timedelta(days=2 * 366)
 
 @dataclass(frozen=True)
 class Asked:
-    """What came with an act: the words, a day, an organisation, files and what they show."""
+    """What came with an act: the words, a day, an organisation, files and what they show; how many questions to the
+    applicant were ``seen``."""
 
     words: str = ""
     due: datetime | None = None
     organisation: Organisation | None = None
     files: tuple[StoredFile, ...] = ()
     kind: AttachmentKind = AttachmentKind.OTHER
+    seen: int | None = None
 
 
 DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
@@ -83,7 +85,9 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
         session, report, user, asked.words, public=True
     ),
     Act.ASK: lambda session, report, user, asked: ask_applicant(session, report, user, asked.words, now()),
-    Act.CALL_OFF: lambda session, report, user, asked: call_question_off(session, report, user, asked.words, now()),
+    Act.CALL_OFF: lambda session, report, user, asked: call_question_off(
+        session, report, user, asked.words, now(), asked.seen
+    ),
 }
 # what an applicant's answer is for: not while a colleague asks them just now
 SETTLES_CHECK = frozenset({Act.CONFIRM, Act.REFUTE, Act.CLOSE})
@@ -295,7 +299,7 @@ def read_asked(
                 "%(day)s is a free day. The next working day is %(next)s.", day=day_word(due), next=day_word(works)
             )
     kind = next((kind for kind in ATTACHMENT_WORDS if kind == form.get("kind")), AttachmentKind.OTHER)
-    return Asked(words, due, organisation, files, kind), errors
+    return Asked(words, due, organisation, files, kind, row_id(form.get("questions", ""))), errors
 
 
 def _end_of(typed: str) -> datetime | None:
