@@ -1,8 +1,7 @@
 """Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -41,7 +40,7 @@ from models.settling import answer_by_key
 from models.shifts import figures_now
 from models.status_script import Key
 from models.task_rules import sync_tasks
-from tests.helpers import AREA_CODE, START, close_database, eventually
+from tests.helpers import AREA_CODE, START, close_database, meanwhile
 from tests.outage_fixtures import enter
 from tests.test_web_checks import CALENDAR, done, task_of
 from tests.test_web_taken_back import after, press
@@ -217,15 +216,6 @@ def test_a_promise_at_the_check_outlives_the_calls_in_vain_but_not_a_talk(web: F
     act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
     sync(web)
     assert question(web, report_id) == (None if talked else WANTS_PERSON)
-
-
-def meanwhile(session, other: Callable[[], object]) -> threading.Thread:
-    """Begin it in another transaction, and return once that waits for what this one has locked."""
-    thread = threading.Thread(target=other)
-    thread.start()
-    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    eventually(lambda: session.scalar(waits) > 0, "the other waits for the lock")
-    return thread
 
 
 @pytest.fixture
