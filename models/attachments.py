@@ -16,7 +16,7 @@ from models.attempts import Attempt, AttemptTask
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calls import Call, CallState
 from models.people import User
-from models.reports import HistoryEvent, Report, ReportState, note_history
+from models.reports import HistoryEvent, HistoryRow, Report, ReportState, note_history
 
 MOST_FILES = 10  # of one report
 LONGEST_NAME = 160  # characters
@@ -186,6 +186,16 @@ def hand_messages_on(session: Session, earlier: Report, draft: Report, at: datet
     for file in session.scalars(select(Attachment).where(*theirs, Attachment.sha256.not_in(there))):
         file.report_id = draft.id
         note_history(session, draft, HistoryEvent.REMARK, None, at=at)
+
+
+def take_messages_back(session: Session, draft: Report, calls: Sequence[int]) -> None:
+    """What the caller said in this draft's own call, and was handed on to the draft of another of these ``calls``, is
+    this one's again; a registered report keeps it."""
+    said = select(HistoryRow.at).where(HistoryRow.report_id == draft.id, HistoryRow.event == HistoryEvent.REMARK)
+    theirs = select(Attachment).join(Attachment.report).where(Report.call_id.in_(calls), Report.id != draft.id)
+    for file in session.scalars(theirs.where(Attachment.kind == AttachmentKind.MESSAGE, Attachment.at.in_(said))):
+        if file.report.number is None:  # as a condition, SQLite would walk all drafts by it
+            file.report_id = draft.id
 
 
 def files_of(session: Session, report: Report) -> list[Attachment]:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from models.acts import WordsMissing
-from models.attachments import hand_messages_on
+from models.attachments import hand_messages_on, take_messages_back
 from models.attempts import Attempt, AttemptTask
 from models.base import announce
 from models.callers import open_reports
@@ -16,14 +16,14 @@ from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
 from models.clarifications import answer_question
 from models.dialling import Dialler
-from models.drafts import CALLED_AGAIN, attach_draft, claim_draft, end_draft, save_draft
+from models.drafts import CALLED_AGAIN, attach_draft, claim_draft, end_draft, reopen_draft, save_draft
 from models.lists import Listed
 from models.machine import IllegalMove
 from models.missed import only_missed
 from models.outage_calls import answer_restored
 from models.own_calls import NEEDS_WORDS, SHOWN, Said, Told, own_attempt, put_off, tries_of
 from models.people import User
-from models.reports import Report, ReportEvent, ReportState
+from models.reports import HistoryRow, Report, ReportEvent, ReportState
 from models.waiting import open_call_backs, who_calls_back
 
 # how the draft of a missed call ends by each key; the others leave it to a person, or add it to a report
@@ -134,6 +134,44 @@ def answer(session: Session, dialler: Dialler, task: CallTask, user: User, told:
         event, why = (TaskEvent.SETTLED, Why.SPOKEN) if spoken else (TaskEvent.CANCELLED, Why.NOT_NEEDED)
         move_task(session, task, Move(event, user, why), at)
     return drafts[0].id if told.said == Said.REGISTER else None
+
+
+def undo_ending(session: Session, draft: Report, user: User) -> None:
+    """The draft is one again. A missed call that was settled by somebody's word alone waits to be called back again,
+    and the drafts of earlier calls that were put away with this one come back with it; one of these that comes back
+    alone has again what was said in its call (C1).
+
+    Raises what `reopen_draft` does.
+    """
+    number = draft.call.number if draft.call is not None else None
+    calls = session.scalars(select(Call.id).where(Call.number == number)).all() if number is not None else []
+    for one in (draft, *_put_away_with(session, draft, calls)):
+        reopen_draft(session, one, user)
+        if one.call is not None:
+            one.call.settled_by_user_id = None
+    take_messages_back(session, draft, calls)
+
+
+def _put_away_with(session: Session, draft: Report, calls: Sequence[int]) -> Sequence[Report]:
+    """The drafts, of those of these calls, that were put away when this one ended (`CALLED_AGAIN`)."""
+    ended = select(HistoryRow.at).where(
+        HistoryRow.report_id == draft.id,
+        HistoryRow.from_state == ReportState.DRAFT,
+        HistoryRow.to_state == draft.state,
+        HistoryRow.note != CALLED_AGAIN,
+    )
+    put_away = (
+        select(Report)
+        .join(HistoryRow, HistoryRow.report_id == Report.id)
+        .where(
+            Report.call_id.in_(calls),
+            HistoryRow.note == CALLED_AGAIN,
+            HistoryRow.at == ended.order_by(HistoryRow.id.desc()).limit(1).scalar_subquery(),
+        )
+    )
+    found = session.scalars(put_away.order_by(Report.id))
+    # as a condition, SQLite would walk all drafts by it
+    return [one for one in found if one.state == ReportState.DROPPED]
 
 
 def _due(what: type[CallTask] | object) -> Select:

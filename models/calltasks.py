@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, exists, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Select, String, Text, exists, or_, select
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
@@ -226,17 +226,21 @@ def add_task(session: Session, purpose: Purpose, at: datetime, deadline_at: date
     return task
 
 
-def open_question(session: Session, report_id: int, *, lock: bool = False) -> CallTask | None:
-    """The call in which the report's applicant is to be asked something, while it is to be made (C4).
+def open_question(session: Session, report_id: int) -> CallTask | None:
+    """The call in which the report's applicant is to be asked something, while it is to be made (C4)."""
+    return session.scalar(_question_of(report_id))
 
-    With ``lock`` as it stands now, so that nobody settles it meanwhile: a call's task is locked before its report.
-    """
+
+def lock_question(session: Session, report_id: int) -> CallTask | None:
+    """As `open_question`, for who changes it: as it stands now, and nobody else settles it or adds to it meanwhile. A
+    call's task is locked before its report."""
+    session.flush()  # what this transaction has changed already is not read away
+    return session.scalar(_question_of(report_id).with_for_update().execution_options(populate_existing=True))
+
+
+def _question_of(report_id: int) -> Select:
     asked = (CallTask.report_id == report_id, CallTask.purpose == Purpose.CLARIFICATION, CallTask.settled_at.is_(None))
-    query = select(CallTask).where(*asked)
-    if lock:
-        session.flush()  # what this transaction has changed already is not read away
-        query = query.with_for_update().execution_options(populate_existing=True)
-    return session.scalar(query)
+    return select(CallTask).where(*asked)
 
 
 def promised() -> ColumnElement[bool]:

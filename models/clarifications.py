@@ -1,5 +1,6 @@
 """Asking the applicant: what a report lacks is asked by telephone, and the answer stands in the report (C4, R 4.4)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.acts import Act, WordsMissing, check_act
 from models.base import announce
 from models.calling import may_be_dialled
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, move_task, open_question
+from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, lock_question, move_task
 from models.dialling import Dialler, Refusal, Refused
 from models.free_days import load_calendar
 from models.machine import IllegalMove
@@ -30,7 +31,7 @@ def ask_applicant(session: Session, report: Report, user: User, question: str, a
     check_act(session, report, user, Act.ASK, question)
     if not may_be_dialled(report.contact_number):
         raise Refused(Refusal.NUMBER)
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is None:
         deadline = load_calendar(session).end_of_working_days(at, ASKED_WITHIN)
         task = add_task(
@@ -57,7 +58,7 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
 
     Not who has that number by now, where it is the applicant's no more.
     """
-    task = open_question(session, report.id, lock=True)
+    task = lock_question(session, report.id)
     if report.contact_number != number or (task is not None and WANTS_PERSON in task.questions):
         return
     if task is None:
@@ -72,12 +73,17 @@ def talk_with(session: Session, report: Report, number: str, at: datetime) -> No
     announce(session, "report", report.id)
 
 
-def call_question_off(session: Session, report: Report, user: User, why: str, at: datetime) -> None:
-    """The applicant need not be asked any more. Raises what `check_act` does."""
+def call_question_off(
+    session: Session, report: Report, user: User, why: str, at: datetime, seen: int | None = None
+) -> None:
+    """The applicant need not be asked any more what stood on the user's page: the first ``seen`` questions, or all.
+
+    Raises what `check_act` does.
+    """
     check_act(session, report, user, Act.CALL_OFF, why)
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is not None:
-        move_task(session, task, Move(TaskEvent.CANCELLED, user, Why.NOT_NEEDED), at)
+        _cancel_seen(session, task, user, seen, at)
     note_history(session, report, HistoryEvent.CLARIFICATION_CALLED_OFF, user, why, at=at)
     announce(session, "report", report.id)
 
@@ -96,7 +102,7 @@ def answer_question(session: Session, dialler: Dialler, task: CallTask, user: Us
     elif task.outage_id is not None or task.report.state not in OPEN_STATES:
         _answer_of_any_report(session, task, user, told, at)
     elif told.said == Said.NOT_NEEDED:
-        call_question_off(session, task.report, user, told.words, at)
+        call_question_off(session, task.report, user, told.words, at, told.seen)
     elif told.said != Said.ANSWER:
         raise IllegalMove("task", task.state, told.said)
     elif not told.words.strip():
@@ -118,8 +124,28 @@ def _answer_of_any_report(session: Session, task: CallTask, user: User, told: To
         move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
     else:
         note_history(session, task.report, HistoryEvent.CLARIFICATION_CALLED_OFF, user, told.words, at=at)
-        move_task(session, task, Move(TaskEvent.CANCELLED, user, Why.NOT_NEEDED), at)
+        _cancel_seen(session, task, user, told.seen, at)
     announce(session, "report", task.report_id)
+
+
+def _cancel_seen(session: Session, task: CallTask, user: User, seen: int | None, at: datetime) -> None:
+    """The call is cancelled; what was added to it since the user's page was made is asked all the same."""
+    move_task(session, task, Move(TaskEvent.CANCELLED, user, Why.NOT_NEEDED), at)
+    rest = task.questions[seen:] if seen is not None else []
+    if rest:
+        ask_the_rest(session, task, rest, at, promise=WANTS_PERSON in rest)
+
+
+def ask_the_rest(session: Session, task: CallTask, rest: Sequence[str], at: datetime, *, promise: bool) -> CallTask:
+    """These questions of a call that is over are asked in one of their own; a ``promise`` stays one."""
+    session.flush()  # of a report one question is open at a time
+    left = add_task(
+        session, Purpose.CLARIFICATION, at, task.deadline_at,
+        report_id=task.report_id, number=task.number, asked_by_id=task.asked_by_id, words="\n\n".join(rest),
+    )  # fmt: skip
+    if promise:
+        move_task(session, left, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
+    return left
 
 
 def count_questions(session: Session) -> int:

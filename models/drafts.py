@@ -337,46 +337,17 @@ def reopen_draft(session: Session, draft: Report, user: User) -> None:
     It must be nobody's or ``user``'s own, and is the user's then. Raises `TakenByAnother`, `DataTakenOut` once the
     applicant's data are gone, and `IllegalMove` for what did not end by one of `ENDINGS` or by `attach_draft`: a
     registered report stays one. The report that the call was added to hears that it was not about it, closed or not.
-    A missed call that was settled by somebody's word alone waits to be called back again, and the drafts of earlier
-    calls that were put away with this one come back with it (C1).
     """
     session.refresh(draft, ["anonymised_at"], with_for_update=True)
     if draft.anonymised_at is not None:
         raise DataTakenOut
-    for one in (draft, *_put_away_with(session, draft)):
-        move(session, one, ReportEvent.REOPENED, user)  # first, for only a draft can be claimed
-        claim_draft(session, one, user)
-        if one.call is not None:
-            one.call.settled_by_user_id = None
+    move(session, draft, ReportEvent.REOPENED, user)  # first, for only a draft can be claimed
+    claim_draft(session, draft, user)
     report = session.get(Report, draft.attached_to_id) if draft.attached_to_id is not None else None
     if report is not None:
         draft.attached_to_id = None
         note_history(session, report, HistoryEvent.CALL_DETACHED, user)
         announce(session, "report", report.id)
-
-
-def _put_away_with(session: Session, draft: Report) -> Sequence[Report]:
-    """The drafts of earlier calls that were put away when this one ended (`CALLED_AGAIN`)."""
-    if draft.call is None or draft.call.number is None:
-        return []
-    ended = select(HistoryRow.at).where(
-        HistoryRow.report_id == draft.id,
-        HistoryRow.from_state == ReportState.DRAFT,
-        HistoryRow.to_state == draft.state,
-        HistoryRow.note != CALLED_AGAIN,
-    )
-    put_away = (
-        select(Report)
-        .join(Report.call)
-        .join(HistoryRow, HistoryRow.report_id == Report.id)
-        .where(
-            Call.number == draft.call.number,
-            Report.state == ReportState.DROPPED,
-            HistoryRow.note == CALLED_AGAIN,
-            HistoryRow.at == ended.order_by(HistoryRow.id.desc()).limit(1).scalar_subquery(),
-        )
-    )
-    return session.scalars(put_away.order_by(Report.id)).all()
 
 
 def reopen_unspoken(session: Session, call: Call) -> None:

@@ -15,7 +15,19 @@ from models.acts import CENTRE, NotYours
 from models.base import Base, UTCDateTime, announce, insert_new
 from models.calling import may_be_dialled
 from models.calls import Call, CallEvent, CallState, move_call
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, Why, add_task, is_promised, move_task, open_question
+from models.calltasks import (
+    CallTask,
+    Move,
+    Purpose,
+    TaskEvent,
+    Why,
+    add_task,
+    is_promised,
+    lock_question,
+    move_task,
+    open_question,
+)
+from models.clarifications import ask_the_rest
 from models.drafts import make_draft_by_hand, report_of_call, save_draft
 from models.free_days import load_calendar
 from models.outage_acts import note_change
@@ -171,7 +183,7 @@ def ask_callers(session: Session, outage_id: int, user: User, at: datetime) -> i
 
 def _ask(session: Session, report: Report, outage: Outage, user: User, at: datetime, deadline: datetime) -> None:
     question = QUESTIONS[outage.kind]
-    task = open_question(session, report.id)
+    task = lock_question(session, report.id)
     if task is None:
         add_task(
             session, Purpose.CLARIFICATION, at, deadline,
@@ -199,22 +211,10 @@ def answer_restored(session: Session, task: CallTask, user: User, at: datetime, 
     move_task(session, task, Move(TaskEvent.SETTLED, user, Why.ANSWERED), at)
     rest = [question for question in task.questions if question not in QUESTIONS.values()]
     if rest:
-        _ask_the_rest(session, task, rest, user, at)
+        left = ask_the_rest(session, task, rest, at, promise=is_promised(session, task))
+        hold([left], user, at)  # it is on the screen of who speaks with the applicant now
     announce(session, "report", task.report_id)
     return None if restored else _draft_of_the_same(session, task, user).id
-
-
-def _ask_the_rest(session: Session, task: CallTask, rest: Sequence[str], user: User, at: datetime) -> None:
-    """These questions of the settled call are asked in one of their own, which is on the screen of who speaks with the
-    applicant now; a promise stays one."""
-    session.flush()  # of a report one question is open at a time
-    left = add_task(
-        session, Purpose.CLARIFICATION, at, task.deadline_at,
-        report_id=task.report_id, number=task.number, asked_by_id=task.asked_by_id, words="\n\n".join(rest),
-    )  # fmt: skip
-    if is_promised(session, task):
-        move_task(session, left, Move(TaskEvent.HANDED, why=Why.ASKED_FOR_PERSON), at)
-    hold([left], user, at)
 
 
 def _draft_of_the_same(session: Session, task: CallTask, user: User) -> Report:

@@ -58,7 +58,7 @@ class Told:
     """What a person recorded after a call: the key, and what it asks for.
 
     ``later`` is the time that they named, ``about`` the report they spoke of; ``public`` words are for the applicant,
-    too.
+    too; ``seen`` is how many questions stood on their page.
     """
 
     said: Said
@@ -66,6 +66,7 @@ class Told:
     later: datetime | None = None
     about: int | None = None
     public: bool = False
+    seen: int | None = None
 
 
 class WrongTime(Exception):

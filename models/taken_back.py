@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.alerts import write_anew_without
-from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task, open_question
+from models.calltasks import OPEN_TASKS, CallTask, Move, Purpose, TaskEvent, TaskState, Why, lock_question, move_task
 from models.deadlines import Deadline, DeadlineKind, apply_effects
 from models.executions import executions_of
 from models.free_days import load_calendar
@@ -87,7 +87,7 @@ def take_back(session: Session, report: Report, answer: HistoryRow, user: User, 
     """
     task = _check_of(session, report.id) if answer.from_state == ReportState.DONE else None
     questions = _questions_ended(session, report.id, answer.at)
-    open_question(session, report.id, lock=True)  # to which their words may be added
+    lock_question(session, report.id)  # to which their words may be added
     session.refresh(report, ["state", "revision", "due_at"], with_for_update=True)
     obstacle = _obstacle(answer, _last_act(session, report.id), user, at)
     if obstacle is not None:
@@ -154,7 +154,7 @@ def _questions_ended(session: Session, report_id: int, since: datetime) -> Seque
 def _ask_anew(session: Session, report: Report, question: CallTask, user: User, at: datetime) -> None:
     """What was called off because of the answer is to be asked after all: in the call that is to be made by now, where
     there is one."""
-    other, words = open_question(session, report.id), question.questions
+    other, words = lock_question(session, report.id), question.questions
     if other is None:
         move_task(session, question, Move(TaskEvent.REOPENED, user), at)
     else:

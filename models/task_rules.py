@@ -142,7 +142,10 @@ def _make_call_back(session: Session, _calendar: WorkCalendar, call: Call, at: d
         return
     waiting = only_missed(select(Call.id)).where(Call.number == call.number)
     formers = select(CallTask).where(CallTask.call_id.in_(waiting)).order_by(CallTask.id.desc())
-    former = session.scalars(formers.limit(1)).first()
+    query = formers.limit(1).with_for_update().execution_options(populate_existing=True)
+    former = session.scalars(query).first()
+    if former is not None and former.open:  # somebody else was faster
+        return
     if former is not None:  # a draft was opened again
         move_task(session, former, Move(TaskEvent.REOPENED), at)
         _leave_to_person_without_number(session, former, at)

@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import socket
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models.base import db
@@ -52,6 +54,15 @@ def eventually(condition: Callable[[], T], what: str | Callable[[], object], sec
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what() if callable(what) else what}"
         time.sleep(0.01)
     return value
+
+
+def meanwhile(session: Session, other: Callable[[], object]) -> threading.Thread:
+    """Begin it in another transaction, and return once that waits for what this one has locked."""
+    thread = threading.Thread(target=other)
+    thread.start()
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    eventually(lambda: session.scalar(waits) > 0, "the other waits for the lock")
+    return thread
 
 
 def close_database(app: Flask) -> None:

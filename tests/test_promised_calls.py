@@ -1,6 +1,7 @@
 """Who was promised a call is called, whatever becomes of the report; nobody is asked the same twice (C4, C7, S 3.2)."""
 
-import threading
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,18 @@ from jobs.settings import Settings
 from models.acts import Act
 from models.attempts import Attempt, AttemptState, AttemptTask
 from models.base import db, now, transaction
-from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, add_task, move_task, open_question
+from models.calltasks import (
+    CallTask,
+    Move,
+    Purpose,
+    TaskEvent,
+    TaskState,
+    Why,
+    add_task,
+    lock_question,
+    move_task,
+    open_question,
+)
 from models.clarifications import WANTS_PERSON, ask_applicant, talk_with
 from models.dialling import why_not
 from models.drafts import end_draft
@@ -28,7 +40,7 @@ from models.settling import answer_by_key
 from models.shifts import figures_now
 from models.status_script import Key
 from models.task_rules import sync_tasks
-from tests.helpers import AREA_CODE, START, close_database, eventually
+from tests.helpers import AREA_CODE, START, close_database, meanwhile
 from tests.outage_fixtures import enter
 from tests.test_web_checks import CALENDAR, done, task_of
 from tests.test_web_taken_back import after, press
@@ -206,30 +218,107 @@ def test_a_promise_at_the_check_outlives_the_calls_in_vain_but_not_a_talk(web: F
     assert question(web, report_id) == (None if talked else WANTS_PERSON)
 
 
-def test_a_promise_that_comes_while_a_colleague_answers_the_question_is_kept(postgres_settings: Settings) -> None:
-    """The question's row is locked: once it is settled, the promise is a call of its own."""
+@pytest.fixture
+def asked_on_postgres(postgres_settings: Settings) -> Iterator[tuple[Flask, int]]:
+    """On PostgreSQL, where two write at once: a report of whose applicant something is asked."""
     web = filled_web(postgres_settings)
     report_id = task_of(web, done(web)).report_id
     ask(web, report_id)
+    yield web, report_id
+    close_database(web)
+
+
+def test_a_promise_that_comes_while_a_colleague_answers_the_question_is_kept(
+    asked_on_postgres: tuple[Flask, int],
+) -> None:
+    """The question's row is locked: once it is settled, the promise is a call of its own."""
+    web, report_id = asked_on_postgres
 
     def promise() -> None:
         with web.app_context(), transaction() as session:
             report = session.get_one(Report, report_id)
             talk_with(session, report, report.contact_number, now())
 
-    try:
+    with web.app_context(), transaction() as session:
+        task = lock_question(session, report_id)
+        move_task(session, task, Move(TaskEvent.SETTLED, user_of(session, "dyspetcher"), Why.ANSWERED), now())
+        session.flush()
+        other = meanwhile(session, promise)
+    other.join(20)
+    assert question(web, report_id) == WANTS_PERSON
+
+
+def test_a_question_after_an_outage_that_is_added_while_a_promise_comes_leaves_its_words(
+    asked_on_postgres: tuple[Flask, int],
+) -> None:
+    web, report_id = asked_on_postgres
+    outage_id = outage_of(web, report_id)
+    with web.app_context(), transaction() as session:
+        end_outage(session, outage_id, user_of(session, "nachalnyk"), now())
+
+    def add() -> None:
         with web.app_context(), transaction() as session:
-            task = open_question(session, report_id, lock=True)
-            move_task(session, task, Move(TaskEvent.SETTLED, user_of(session, "dyspetcher"), Why.ANSWERED), now())
-            session.flush()
-            other = threading.Thread(target=promise)
-            other.start()
-            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            eventually(lambda: session.scalar(waits) > 0, "the other waits for the lock")
-        other.join(20)
-        assert question(web, report_id) == WANTS_PERSON
-    finally:
-        close_database(web)
+            ask_callers(session, outage_id, user_of(session, "dyspetcher"), now())
+
+    with web.app_context(), transaction() as session:
+        report = session.get_one(Report, report_id)
+        talk_with(session, report, report.contact_number, now())
+        session.flush()
+        other = meanwhile(session, add)
+    other.join(20)
+    assert question(web, report_id) == f"Який будинок?\n\n{WANTS_PERSON}\n\n{QUESTIONS[OutageKind.WATER]}"
+
+
+@pytest.mark.parametrize("wanted", [Act.ASK, Act.CALL_OFF])
+def test_the_reports_page_locks_the_question_before_the_report_as_everybody_does(
+    asked_on_postgres: tuple[Flask, int], wanted: Act
+) -> None:
+    """Else each of two would wait for what the other has locked."""
+    web, report_id = asked_on_postgres
+    answers = []
+
+    def send() -> None:
+        answers.append(act(web, "tsapkova", report_id, wanted, words="Який під'їзд?").status_code)
+
+    with web.app_context(), transaction() as session:
+        lock_question(session, report_id)
+        other = meanwhile(session, send)
+        session.execute(text("SET LOCAL lock_timeout = '2s'"))
+        session.get_one(Report, report_id, with_for_update=True)
+    other.join(20)
+    assert answers == [302]
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["made after the page was loaded", "seen on the page"])
+@pytest.mark.parametrize("where", ["report", "calls", "calls, closed"])
+def test_a_promise_is_called_off_only_by_who_has_seen_it(web: Flask, where: str, seen: bool) -> None:
+    report_id = task_of(web, done(web)).report_id
+    ask(web, report_id)
+    asked, browser = question_task(web, report_id), logged_in(web, "tsapkova")
+    address = f"/reports/{report_id}" if where == "report" else f"/calls?task={asked.id}"
+
+    def promise() -> None:
+        with web.app_context(), transaction() as session:
+            report = session.get_one(Report, report_id)
+            talk_with(session, report, report.contact_number, now())
+
+    if seen:
+        promise()
+    loaded = browser.get(address).text
+    if not seen:
+        promise()
+    if where == "calls, closed":
+        act(web, "dyspetcher", report_id, Act.CLOSE, words="Закрито")
+    form = {"questions": re.search(r'name="questions" value="(\d+)"', loaded)[1], "words": "Знайшли самі"}
+    if where == "report":
+        assert act(web, "tsapkova", report_id, Act.CALL_OFF, **form).status_code == 302
+    else:
+        kept = browser.post(f"/calls/{asked.id}/answer", {"anyway": "not_needed", **form}, page="/me")
+        assert kept.status_code == 302
+    assert task_of(web, asked.id).state == TaskState.CANCELLED
+    act(web, "tsapkova", report_id, Act.CLOSE, words="Закрито")
+    sync(web)
+    assert question(web, report_id) == (None if seen else WANTS_PERSON)
 
 
 def test_of_whom_nothing_is_known_any_more_nobody_is_promised_a_call(web: Flask) -> None:

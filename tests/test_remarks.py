@@ -468,6 +468,28 @@ def test_a_message_that_was_put_away_is_heard_again_once_that_is_undone(web: Fla
         assert heard in browser.get(page).text, page
 
 
+@pytest.mark.parametrize(("said", "owner"), [("consulted", 0), ("not_needed", 0), ("register", 1)])
+def test_a_message_comes_back_with_the_draft_of_its_call_alone_and_stays_with_a_report(
+    web: Flask, said: str, owner: int
+) -> None:
+    file, first, second, task_id = called_again(web)
+    browser, heard = logged_in(web, "tsapkova"), f'src="/attachments/{file}"'
+    browser.post(f"/calls/{task_id}/answer", {"anyway": said, "words": "Не треба"}, page="/me")
+    with web.app_context(), transaction() as session:
+        assert [one.report_id for one in kept()] == [second]
+        if said == "register":
+            draft = session.get_one(Report, second)
+            draft.text, draft.landmark, draft.category_id = "Немає води", "біля школи", 1
+            register_draft(session, draft, session.scalar(select(User).where(User.login == "tsapkova")))
+    browser.post(f"/drafts/{first}/reopen", page="/me")
+    with web.app_context(), transaction() as session:
+        assert [one.report_id for one in kept()] == [(first, second)[owner]]
+        sync_tasks(session, WorkCalendar(), now())
+    if owner == 0:
+        for page in (f"/calls?task={task_id}", f"/drafts/{first}"):
+            assert heard in browser.get(page).text, page
+
+
 def test_a_message_that_went_to_a_later_draft_is_erased_with_its_caller(web: Flask) -> None:
     _file, _first, second, task_id = called_again(web)
     answer = {"anyway": "not_needed", "words": "Не треба"}

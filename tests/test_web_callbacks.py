@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from models.acts import Act
 from models.attachments import Attachment, AttachmentKind
 from models.attempts import Attempt, End
 from models.base import db, now, transaction
-from models.callbacks import due_calls
+from models.callbacks import due_calls, undo_ending
 from models.calling import Rules
 from models.calls import Call, CallState
 from models.calltasks import CallTask, Move, Purpose, TaskEvent, TaskState, Why, move_task
@@ -27,9 +27,10 @@ from models.task_rules import sync_tasks
 from models.waiting import count_missed
 from models.workdays import KYIV, WorkCalendar
 from tests.desk_fixtures import Exchange, user_id
+from tests.helpers import close_database, meanwhile
 from tests.test_web_checks import task_of, woken  # noqa: F401
 from tests.test_web_work import act
-from tests.web_fixtures import logged_in, register
+from tests.web_fixtures import filled_web, logged_in, register
 
 CALENDAR = WorkCalendar()
 NUMBER = "+380501112233"
@@ -363,6 +364,41 @@ def test_who_was_dealt_with_by_a_wrong_key_waits_again_once_it_is_undone(web, sa
     with web.app_context():
         assert waits_for_us(db.session(), NUMBER)
         assert [(row.task.id, row.times) for row in due_calls(db.session()).rows] == [(task, 1)]
+
+
+def test_the_drafts_that_come_back_are_found_by_their_calls(web):
+    """Not among all drafts that were ever dropped: nobody else writes meanwhile."""
+    missed(web, minutes=30)
+    task, draft = missed(web)
+    tell(web, task, "not_needed", words="Не треба")
+    statements = []
+    with web.app_context(), transaction() as session:
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+        undo_ending(session, session.get_one(Report, draft), session.get_one(User, user_id("tsapkova")))
+        asked = [found for found in statements if "reports.call_id IN" in found[0]]
+        connection = session.connection()
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all() for sql, values in asked]
+    assert len(plans) == 2  # the drafts, and what was said in their calls
+    assert all(any("SEARCH reports" in row[3] and "(call_id=?)" in row[3] for row in plan) for plan in plans)
+
+
+def test_a_call_back_that_two_open_again_is_opened_once(postgres_settings):
+    web = filled_web(postgres_settings)
+    task, draft = missed(web)
+    tell(web, task, "not_needed", words="Не треба")
+    sync(web)
+    with web.app_context(), transaction() as session:
+        undo_ending(session, session.get_one(Report, draft), session.get_one(User, user_id("tsapkova")))
+    with web.app_context(), transaction() as session:
+        former = session.get_one(CallTask, task, with_for_update=True)
+        move_task(session, former, Move(TaskEvent.REOPENED), now())
+        session.flush()
+        other = meanwhile(session, lambda: sync(web))
+    other.join(20)
+    with web.app_context():
+        events = [row.event for row in db.session.get_one(CallTask, task).events]
+        assert (task_of(web, task).open, events.count(TaskEvent.REOPENED)) == (True, 1)
+    close_database(web)
 
 
 def test_a_draft_that_is_opened_again_after_a_talk_is_nobody_s_call_back(web, woken):  # noqa: F811

@@ -14,6 +14,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from models.base import db, now, transaction
+from models.callbacks import undo_ending
 from models.callers import NobodyNamed, deny_caller, identify_caller
 from models.drafts import (
     ENDINGS,
@@ -28,7 +29,6 @@ from models.drafts import (
     hand_over_draft,
     make_draft_by_hand,
     register_draft,
-    reopen_draft,
     save_draft,
     take_over_draft,
 )
@@ -168,7 +168,7 @@ def attach(draft_id: int) -> ResponseReturnValue:
 @allow(*DESK_ROLES)
 def reopen(draft_id: int) -> ResponseReturnValue:
     """Undo an ending: a draft again, with all that was typed."""
-    return act(draft_id, reopen_draft)
+    return act(draft_id, undo_ending)
 
 
 @bp.post("/drafts/<int:draft_id>/hand-over")

@@ -276,6 +276,7 @@ def _told() -> Told:
         later=_soon(soon) if soon else _moment(request.form.get("later_day", ""), request.form.get("later_time", "")),
         about=row_id(request.form.get("about", "")),
         public="public" in request.form,
+        seen=row_id(request.form.get("questions", "")),
     )
 
 

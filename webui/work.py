@@ -20,6 +20,7 @@ from models import work
 from models.acts import KEEPERS, Act, NotYours, WordsMissing, concerns
 from models.attachments import AttachmentKind, StoredFile, TooManyFiles
 from models.base import db, now, transaction
+from models.calltasks import lock_question
 from models.checking import leave_to_who_asks
 from models.clarifications import ask_applicant, call_question_off
 from models.dialling import Refusal, Refused
@@ -49,13 +50,15 @@ LATEST_DUE = timedelta(days=2 * 366)
 
 @dataclass(frozen=True)
 class Asked:
-    """What came with an act: the words, a day, an organisation, files and what they show."""
+    """What came with an act: the words, a day, an organisation, files and what they show; how many questions to the
+    applicant were ``seen``."""
 
     words: str = ""
     due: datetime | None = None
     organisation: Organisation | None = None
     files: tuple[StoredFile, ...] = ()
     kind: AttachmentKind = AttachmentKind.OTHER
+    seen: int | None = None
 
 
 DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
@@ -82,10 +85,14 @@ DO: dict[Act, Callable[[Session, Report, User, Asked], None]] = {
         session, report, user, asked.words, public=True
     ),
     Act.ASK: lambda session, report, user, asked: ask_applicant(session, report, user, asked.words, now()),
-    Act.CALL_OFF: lambda session, report, user, asked: call_question_off(session, report, user, asked.words, now()),
+    Act.CALL_OFF: lambda session, report, user, asked: call_question_off(
+        session, report, user, asked.words, now(), asked.seen
+    ),
 }
 # what an applicant's answer is for: not while a colleague asks them just now
 SETTLES_CHECK = frozenset({Act.CONFIRM, Act.REFUTE, Act.CLOSE})
+# what changes the call in which the applicant is asked
+ABOUT_QUESTION = frozenset({Act.ASK, Act.CALL_OFF})
 # what changes nothing that another has changed meanwhile: a note, or one's own part
 ADDS_ONLY = frozenset(
     {Act.NOTE, Act.PUBLIC_NOTE, Act.WARN, Act.ADD_FILES, Act.ACCEPT, Act.INFORM_HEAD, Act.PLAN, Act.ASK, Act.CALL_OFF}
@@ -189,6 +196,8 @@ def act(report_id: int) -> ResponseReturnValue:
     read, wrong_file = take_files(report_id, wanted)
     try:
         with transaction() as session:
+            if wanted in ABOUT_QUESTION:
+                lock_question(session, report_id)
             report = session.get(Report, report_id, with_for_update=True)
             user = session.get_one(User, current_user.id)
             if report is None or not concerns(session, report, user):
@@ -290,7 +299,7 @@ def read_asked(
                 "%(day)s is a free day. The next working day is %(next)s.", day=day_word(due), next=day_word(works)
             )
     kind = next((kind for kind in ATTACHMENT_WORDS if kind == form.get("kind")), AttachmentKind.OTHER)
-    return Asked(words, due, organisation, files, kind), errors
+    return Asked(words, due, organisation, files, kind, row_id(form.get("questions", ""))), errors
 
 
 def _end_of(typed: str) -> datetime | None:
