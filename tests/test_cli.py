@@ -15,7 +15,15 @@ from jobs.sipp import scenario
 from tests.static_fixtures import compressed_anew
 from webui import cli
 
-CALLER = {"caller": "<sip:0671234567@127.0.0.2>", "line": "53273", "patience_ms": 60_000, "talk_ms": 60_000, "keys": []}
+CALLER = {
+    "caller": "<sip:0671234567@127.0.0.2>",
+    "line": "53273",
+    "patience_ms": 60_000,
+    "talk_ms": 60_000,
+    "keys": [],
+    "account": "",
+    "to": "",
+}
 
 
 def is_full(path: Path) -> None:

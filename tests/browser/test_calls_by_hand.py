@@ -26,24 +26,30 @@ from tests.web_fixtures import register
 pytestmark = pytest.mark.browser
 
 
+def press(desk: Page, key: str) -> None:
+    """A key, once the page is whole: its scripts hear keys from then on."""
+    desk.wait_for_load_state()
+    desk.keyboard.press(key)
+
+
 def test_enter_in_a_field_records_what_was_asked_for_and_nothing_else(site: Site, desk: Page) -> None:
     """And not the first key of the page, which says that they have spoken."""
     draft = missed_elsewhere(site)
     with site.app.app_context(), transaction() as session:
         sync_tasks(session, WorkCalendar(), now())
     desk.goto("/calls")
-    desk.keyboard.press("8")
+    press(desk, "8")
     expect(desk.locator('[for="words"]')).to_have_text("Причина")
-    desk.keyboard.press("Escape")
-    desk.keyboard.press("5")
+    press(desk, "Escape")
+    press(desk, "5")
     desk.fill("#later-day", f"{now() + timedelta(days=60):%Y-%m-%d}")
     desk.press("#later-day", "Enter")
     expect(desk.locator(".notice-wrong")).to_contain_text("два тижні")
     expect(desk.locator("#later")).to_be_focused()
     with site.app.app_context():
         assert db.session.scalars(select(CallTask.state)).one() == TaskState.WAITING
-    desk.keyboard.press("Escape")
-    desk.keyboard.press("8")
+    press(desk, "Escape")
+    press(desk, "8")
     desk.fill("#words", "Уже розв’язано")
     desk.press("#words", "Control+Enter")
     expect(desk.locator("#content")).to_contain_text("Зараз дзвонити нікому")
@@ -58,9 +64,9 @@ def test_the_key_of_a_new_report_leads_into_the_form(site: Site, desk: Page) -> 
     with site.app.app_context(), transaction() as session:
         sync_tasks(session, WorkCalendar(), now())
     desk.goto("/calls")
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(desk.locator('[data-doubt="register"]')).to_be_visible()
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(form_of(desk, draft)).to_be_visible()
     expect(desk.locator("#category_id")).to_be_focused()
     desk.select_option("#category_id", "1")
@@ -83,21 +89,21 @@ def test_an_answer_without_a_call_is_recorded_by_the_same_key_again(site: Site, 
     """Esc takes the question back, and what was typed stays."""
     task = done(site)
     desk.goto("/checks")
-    desk.keyboard.press("3")
+    press(desk, "3")
     expect(desk.locator('[data-key="3"]')).to_have_attribute("aria-pressed", "true")
     desk.locator("#words").press_sequentially("Горить один")
-    desk.keyboard.press("Control+Enter")
+    press(desk, "Control+Enter")
     expect(desk.locator("[data-doubt]")).to_be_visible()
     expect(desk.locator('[data-doubt] [name="anyway"]')).to_be_focused()
-    desk.keyboard.press("Escape")
+    press(desk, "Escape")
     expect(desk.locator("[data-doubt]")).to_be_hidden()
     expect(desk.locator("#words")).to_be_focused()
     expect(desk.locator("#words")).to_have_value("Горить один")
-    desk.keyboard.press("Escape")
-    desk.keyboard.press("1")
+    press(desk, "Escape")
+    press(desk, "1")
     expect(desk.locator('[data-doubt="done"]')).to_be_visible()
     expect(desk.locator('[data-key="1"]')).to_have_attribute("aria-pressed", "true")
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(desk.locator("#content")).to_contain_text("Зараз запитувати нікого")
     with site.app.app_context():
         assert db.session.get_one(CallTask, task).state == TaskState.SETTLED
@@ -107,20 +113,20 @@ def test_a_wrong_key_is_taken_back_by_a_key(site: Site, desk: Page) -> None:
     """The check is there again, and the right key records; then by Tab and Enter."""
     task = done(site)
     desk.goto("/checks")
-    desk.keyboard.press("2")
+    press(desk, "2")
     desk.locator("#words").press_sequentially("Не та клавіша")
-    desk.keyboard.press("Control+Enter")
+    press(desk, "Control+Enter")
     expect(desk.locator('[data-doubt] [name="anyway"]')).to_be_focused()
-    desk.keyboard.press("Enter")
+    press(desk, "Enter")
     notice = desk.locator(".notice-undo")
     expect(notice).to_contain_text("Записано: №")
     expect(desk.locator("#content")).to_contain_text("Зараз запитувати нікого")
-    desk.keyboard.press("8")
+    press(desk, "8")
     expect(desk.locator(".notice-ok")).to_contain_text("знову чекає на відповідь заявника")
     expect(desk.locator(f'.check[data-task="{task}"]')).to_be_visible()
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(desk.locator('[data-doubt="done"]')).to_be_visible()
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(notice).to_contain_text("Записано: №")
     with site.app.app_context():
         report = db.session.get_one(CallTask, task).report
@@ -128,7 +134,7 @@ def test_a_wrong_key_is_taken_back_by_a_key(site: Site, desk: Page) -> None:
     desk.goto(f"/reports/{report.id}")
     button = desk.get_by_role("button", name="Скасувати відповідь")
     button.focus()
-    desk.keyboard.press("Enter")
+    press(desk, "Enter")
     expect(desk.locator(".notice-ok")).to_contain_text("знову чекає на відповідь заявника")
     with site.app.app_context():
         assert db.session.get_one(CallTask, task).state == TaskState.WAITING
@@ -138,13 +144,13 @@ def test_key_8_says_why_it_takes_nothing_back(site: Site, desk: Page) -> None:
     """After «not reached» the check waits in the list, and the right key is pressed there."""
     task = done(site)
     desk.goto("/checks")
-    desk.keyboard.press("6")
+    press(desk, "6")
     expect(desk.locator("[data-doubt]")).to_be_visible()
-    desk.keyboard.press("6")
+    press(desk, "6")
     expect(desk.locator(".notice-ok")).to_contain_text("не додзвонилися")
     why = desk.locator("[data-nothing-back]")
     expect(why).to_be_hidden()
-    desk.keyboard.press("8")
+    press(desk, "8")
     expect(why).to_contain_text("після 4, 5, 6 чи 9 перевірка лишилася у списку нижче")
     desk.locator(f'.tasks a[href="/checks?task={task}"]').click()
     expect(desk.locator(f'.check[data-task="{task}"] [data-key="1"]')).to_be_visible()
@@ -154,12 +160,12 @@ def test_a_digit_of_the_words_answers_nothing(site: Site, desk: Page) -> None:
     """After a refusal the cursor is back in the words; and where it is not, a digit leads there."""
     task = done(site)
     desk.goto("/checks")
-    desk.keyboard.press("2")
-    desk.keyboard.press("Control+Enter")
+    press(desk, "2")
+    press(desk, "Control+Enter")
     expect(desk.locator(".notice-wrong")).to_contain_text("слова заявника")
     expect(desk.locator("#words")).to_be_focused()
     desk.locator("h1").click()
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(desk.locator("#words")).to_be_focused()
     desk.keyboard.type(" раз")
     expect(desk.locator("#words")).to_have_value("1 раз")
@@ -170,9 +176,9 @@ def test_a_digit_of_the_words_answers_nothing(site: Site, desk: Page) -> None:
 def test_enter_records_a_doubtful_answer(site: Site, desk: Page) -> None:
     done(site)
     desk.goto("/checks")
-    desk.keyboard.press("1")
+    press(desk, "1")
     expect(desk.locator('[data-doubt] [name="anyway"]')).to_be_focused()
-    desk.keyboard.press("Enter")
+    press(desk, "Enter")
     expect(desk.locator("#content")).to_contain_text("Зараз запитувати нікого")
 
 
@@ -180,20 +186,20 @@ def test_the_time_of_another_call_is_filled_in_and_a_quick_choice_records(site: 
     """Esc goes back to the keys; a digit in the field is none of them."""
     task = done(site)
     desk.goto("/checks")
-    desk.keyboard.press("5")
+    press(desk, "5")
     expect(desk.locator("#later")).to_be_focused()  # the hour, which is changed most
     expect(desk.locator("#later")).to_have_value(re.compile(r"\d\d:00"))
     expect(desk.locator("#later-day")).to_have_value(re.compile(r"\d{4}-\d\d-\d\d"))
-    desk.keyboard.press("3")
+    press(desk, "3")
     expect(desk.locator("#later")).to_be_visible()
-    desk.keyboard.press("Escape")
+    press(desk, "Escape")
     expect(desk.locator("#later")).to_be_hidden()
     expect(desk.locator('[data-key="5"]')).to_be_focused()
     expect(desk.locator('[data-key="5"]')).to_have_attribute("aria-pressed", "false")
-    desk.keyboard.press("3")
+    press(desk, "3")
     expect(desk.locator("#words")).to_be_focused()
-    desk.keyboard.press("Escape")
-    desk.keyboard.press("5")
+    press(desk, "Escape")
+    press(desk, "5")
     before = now()
     desk.get_by_role("button", name="за годину").click()
     expect(desk.locator("#content")).to_contain_text("не раніше")
@@ -206,10 +212,10 @@ def test_the_time_of_another_call_is_filled_in_and_a_quick_choice_records(site: 
 def test_the_number_is_shown_in_place(site: Site, desk: Page) -> None:
     done(site)
     desk.goto("/checks")
-    desk.keyboard.press("3")
+    press(desk, "3")
     desk.locator("#words").press_sequentially("Горить один")
     desk.locator("h1").click()
-    desk.keyboard.press("0")
+    press(desk, "0")
     expect(desk.locator("#whom")).to_contain_text("+380 67 123 45 67")
     expect(desk.locator("#words")).to_have_value("Горить один")
 
@@ -233,8 +239,8 @@ def test_an_act_takes_the_focus_and_gives_it_back(site: Site, desk: Page) -> Non
     desk.goto(f"/reports/{report}")
     button = desk.get_by_text("Уточнити в заявника", exact=False).first
     button.focus()
-    desk.keyboard.press("Enter")
+    press(desk, "Enter")
     expect(desk.locator("#ask-words")).to_be_focused()
-    desk.keyboard.press("Escape")
+    press(desk, "Escape")
     expect(desk.locator("#ask-words")).to_be_hidden()
     expect(button).to_be_focused()

@@ -33,8 +33,10 @@ def enter(new_browser: Callable[..., BrowserContext], login: str, begins: str) -
 def record(page: Page, act: str, words: str = "", due: str = "") -> None:
     """Do one act on the report's page that is open."""
     button = page.locator(f'button[name="act"][value="{act}"]')
+    opens = page.locator("details.act", has=button)
+    if opens.count():
+        opens.locator("summary").click()
     if words:
-        page.locator("details.act", has=button).locator("summary").click()
         page.fill(f"#{act}-words", words)
     if due:
         page.fill(f"#{act}-due", due)

@@ -49,7 +49,7 @@ def test_a_long_report_leaves_the_button_and_the_deadlines_whole(site: Site, new
     assert heights
     assert max(heights) < 30
     page.click(".task-act button")
-    assert page.locator("#at-work").is_visible()
+    expect(page.locator("#at-work")).to_be_visible()
     assert page.locator(f'section[aria-labelledby="at-work"] a[href="/reports/{report}"]').count() == 1
 
 
